@@ -1,0 +1,21 @@
+//! A deterministic simulation of Windows hosts and of ConnectX adapters in which the unmodified driver runs.
+//!
+//! | module | what it stands for |
+//! |---|---|
+//! | [`sim`] | executor of stackful coroutines, virtual clock, seeded choices, fault plan |
+//! | [`nt`] | ntoskrnl exports and the verifier |
+//! | [`ndis`] | ndis.sys exports: miniport edge and NDK edge |
+//! | [`netio`] | netio.sys exports: addresses, routes, neighbours |
+//! | [`pci`] | configuration space, BARs, MSI-X, DMA remapping |
+//! | [`connectx`] | the device model |
+//! | [`wire`] | links, packets, capture |
+//! | [`consumers`] | NDK consumers: SMB Direct, perf |
+
+pub mod connectx;
+pub mod consumers;
+pub mod ndis;
+pub mod netio;
+pub mod nt;
+pub mod pci;
+pub mod sim;
+pub mod wire;
