@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The ConnectX device.
+
+pub mod layout;
