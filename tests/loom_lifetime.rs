@@ -38,13 +38,15 @@ impl Object {
     /// Runs a callback under a hold that the caller has, then gives the hold back.
     fn call_back(&self, slot: usize) {
         // SAFETY: each slot is written by one thread, and read only by the one that finishes.
-        self.callbacks.with_mut(|all| unsafe { (&raw mut (*all)[slot]).write(1) });
+        self.callbacks
+            .with_mut(|all| unsafe { (&raw mut (*all)[slot]).write(1) });
         self.settle(self.word.release());
     }
 
     fn close(&self) -> Release {
         // SAFETY: the consumer closes once, before anyone may read the request.
-        self.close_request.with_mut(|request| unsafe { request.write(Some(7)) });
+        self.close_request
+            .with_mut(|request| unsafe { request.write(Some(7)) });
         let release = self.word.close();
         self.settle(release);
         release
@@ -110,7 +112,11 @@ fn an_event_starts_only_before_close_and_holds_its_end_back() {
         let event = thread::spawn(move || {
             let started = other.word.hold_if_open();
             if started {
-                assert_eq!(other.finished.load(Ordering::Relaxed), 0, "no event after the end");
+                assert_eq!(
+                    other.finished.load(Ordering::Relaxed),
+                    0,
+                    "no event after the end"
+                );
                 other.call_back(1);
             }
             started
