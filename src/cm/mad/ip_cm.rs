@@ -20,7 +20,11 @@ impl ServiceId {
 
     /// The port, if this is a service of the TCP port space.
     pub const fn tcp_port(self) -> Option<u16> {
-        if self.0 & !0xffff == TCP_SPACE { Some(self.0 as u16) } else { None }
+        if self.0 & !0xffff == TCP_SPACE {
+            Some(self.0 as u16)
+        } else {
+            None
+        }
     }
 }
 

@@ -6,9 +6,9 @@
 
 mod fields;
 mod ip_cm;
+mod reject;
 mod release;
 mod reply;
-mod reject;
 mod request;
 
 pub use fields::{CommId, Psn, Qpn};
@@ -170,7 +170,12 @@ pub struct Mad {
 impl Mad {
     /// A datagram of `message` within the exchange `transaction_id`.
     pub const fn new(transaction_id: u64, message: Message) -> Self {
-        let header = Header { status: 0, class_specific: 0, transaction_id, attribute_modifier: 0 };
+        let header = Header {
+            status: 0,
+            class_specific: 0,
+            transaction_id,
+            attribute_modifier: 0,
+        };
         Self { header, message }
     }
 
@@ -189,7 +194,10 @@ impl Mad {
             transaction_id: get64::<8>(mad),
             attribute_modifier: get32::<20>(mad),
         };
-        Ok(Self { header, message: Message::parse(get16::<16>(mad), mad)? })
+        Ok(Self {
+            header,
+            message: Message::parse(get16::<16>(mad), mad)?,
+        })
     }
 
     /// The bytes of the datagram.
@@ -207,5 +215,9 @@ impl Mad {
 }
 
 fn check(found: u8, wanted: u8, error: fn(u8) -> MadError) -> Result<(), MadError> {
-    if found == wanted { Ok(()) } else { Err(error(found)) }
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(error(found))
+    }
 }

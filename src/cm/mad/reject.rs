@@ -73,7 +73,12 @@ impl Rej {
             0 => Rejected::Req,
             1 => Rejected::Rep,
             2 => Rejected::Other,
-            value => return Err(MadError::Reserved { field: "message rejected", value }),
+            value => {
+                return Err(MadError::Reserved {
+                    field: "message rejected",
+                    value,
+                });
+            }
         };
         let ari_length = get8::<{ BODY + 9 }>(mad) >> 1;
         if usize::from(ari_length) > ARI_SIZE {

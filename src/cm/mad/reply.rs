@@ -61,9 +61,18 @@ impl Rep {
             0 => Failover::Accepted,
             1 => Failover::Unsupported,
             2 => Failover::Rejected,
-            value => return Err(MadError::Reserved { field: "failover accepted", value }),
+            value => {
+                return Err(MadError::Reserved {
+                    field: "failover accepted",
+                    value,
+                });
+            }
         };
-        let vendor = [get8::<{ BODY + 15 }>(mad), get8::<{ BODY + 19 }>(mad), get8::<{ BODY + 23 }>(mad)];
+        let vendor = [
+            get8::<{ BODY + 15 }>(mad),
+            get8::<{ BODY + 19 }>(mad),
+            get8::<{ BODY + 23 }>(mad),
+        ];
         Ok(Self {
             local_comm_id: CommId(get32::<BODY>(mad)),
             remote_comm_id: CommId(get32::<{ BODY + 4 }>(mad)),
@@ -97,7 +106,10 @@ impl Rep {
         put::<{ BODY + 23 }, 1>(mad, [low]);
         let ack = self.target_ack_delay << 3 | (self.failover as u8) << 1 | u8::from(self.flow_control);
         let retries = self.rnr_retry_count << 5 | u8::from(self.srq) << 4;
-        put::<{ BODY + 24 }, 4>(mad, [self.responder_resources, self.initiator_depth, ack, retries]);
+        put::<{ BODY + 24 }, 4>(
+            mad,
+            [self.responder_resources, self.initiator_depth, ack, retries],
+        );
         put::<{ BODY + 28 }, 8>(mad, self.local_ca_guid.to_be_bytes());
         put::<{ BODY + 36 }, 196>(mad, self.private_data);
     }
@@ -163,7 +175,12 @@ impl Mra {
             0 => Mraed::Req,
             1 => Mraed::Rep,
             2 => Mraed::Lap,
-            value => return Err(MadError::Reserved { field: "message MRAed", value }),
+            value => {
+                return Err(MadError::Reserved {
+                    field: "message MRAed",
+                    value,
+                });
+            }
         };
         Ok(Self {
             local_comm_id: CommId(get32::<BODY>(mad)),

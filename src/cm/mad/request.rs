@@ -89,7 +89,13 @@ impl Path {
         put::<20, 16>(&mut area, self.remote_gid);
         put24::<36>(&mut area, self.flow_label << 4);
         let levels = self.service_level << 4 | u8::from(self.subnet_local) << 3;
-        let tail = [self.packet_rate & 0x3f, self.traffic_class, self.hop_limit, levels, self.ack_timeout << 3];
+        let tail = [
+            self.packet_rate & 0x3f,
+            self.traffic_class,
+            self.hop_limit,
+            levels,
+            self.ack_timeout << 3,
+        ];
         put::<39, 5>(&mut area, tail);
         put::<AT, 44>(mad, get::<0, 44>(&area));
     }
@@ -156,7 +162,10 @@ impl Req {
     pub(super) fn parse(mad: &[u8; MAD_SIZE]) -> Result<Self, MadError> {
         let path_mtu = get8::<{ BODY + 50 }>(mad) >> 4;
         if !(1..=5).contains(&path_mtu) {
-            return Err(MadError::Reserved { field: "path MTU", value: path_mtu });
+            return Err(MadError::Reserved {
+                field: "path MTU",
+                value: path_mtu,
+            });
         }
         let service = get8::<{ BODY + 43 }>(mad);
         let retries = get8::<{ BODY + 47 }>(mad);

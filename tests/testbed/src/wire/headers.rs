@@ -58,14 +58,28 @@ impl Network {
     ///
     /// # Errors
     /// The families differ.
-    pub fn between(source: IpAddr, destination: IpAddr, traffic_class: u8, hop_limit: u8) -> Result<Self, MixedFamilies> {
+    pub fn between(
+        source: IpAddr,
+        destination: IpAddr,
+        traffic_class: u8,
+        hop_limit: u8,
+    ) -> Result<Self, MixedFamilies> {
         match (source.to_canonical(), destination.to_canonical()) {
-            (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                Ok(Self::V4 { traffic_class, identification: 0, dont_fragment: true, hop_limit, source, destination })
-            }
-            (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                Ok(Self::V6 { traffic_class, flow_label: 0, hop_limit, source, destination })
-            }
+            (IpAddr::V4(source), IpAddr::V4(destination)) => Ok(Self::V4 {
+                traffic_class,
+                identification: 0,
+                dont_fragment: true,
+                hop_limit,
+                source,
+                destination,
+            }),
+            (IpAddr::V6(source), IpAddr::V6(destination)) => Ok(Self::V6 {
+                traffic_class,
+                flow_label: 0,
+                hop_limit,
+                source,
+                destination,
+            }),
             _ => Err(MixedFamilies),
         }
     }
@@ -285,7 +299,11 @@ impl Extended {
 
     /// The key to invalidate, if there is one.
     pub const fn invalidate(&self) -> Option<u32> {
-        if let Self::Ieth(key) = self { Some(*key) } else { None }
+        if let Self::Ieth(key) = self {
+            Some(*key)
+        } else {
+            None
+        }
     }
 
     /// Reads the headers of `layout`, which the caller has found to be that long.
@@ -340,15 +358,25 @@ impl Extended {
 }
 
 fn reth(bytes: &[u8]) -> Reth {
-    Reth { address: be64(bytes, 0), r_key: be32(bytes, 8), length: be32(bytes, 12) }
+    Reth {
+        address: be64(bytes, 0),
+        r_key: be32(bytes, 8),
+        length: be32(bytes, 12),
+    }
 }
 
 fn aeth(bytes: &[u8]) -> Aeth {
-    Aeth { syndrome: bytes[0], msn: be32(bytes, 0) & 0x00ff_ffff }
+    Aeth {
+        syndrome: bytes[0],
+        msn: be32(bytes, 0) & 0x00ff_ffff,
+    }
 }
 
 fn deth(bytes: &[u8]) -> Deth {
-    Deth { q_key: be32(bytes, 0), source_qpn: be32(bytes, 4) & 0x00ff_ffff }
+    Deth {
+        q_key: be32(bytes, 0),
+        source_qpn: be32(bytes, 4) & 0x00ff_ffff,
+    }
 }
 
 fn put_reth(reth: &Reth, out: &mut Vec<u8>) {

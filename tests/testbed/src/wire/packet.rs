@@ -116,12 +116,16 @@ impl<'a> Packet<'a> {
             bth,
             extended: Extended::parse(layout, extended),
         };
-        Ok(Self { headers, payload: &payload[..payload.len() - pad] })
+        Ok(Self {
+            headers,
+            payload: &payload[..payload.len() - pad],
+        })
     }
 
     /// The frame of this packet, padded to the minimum of Ethernet.
     pub fn encode(&self) -> Vec<u8> {
-        self.headers.encode_with(self.payload.len(), |space| space.copy_from_slice(self.payload))
+        self.headers
+            .encode_with(self.payload.len(), |space| space.copy_from_slice(self.payload))
     }
 }
 
@@ -132,7 +136,11 @@ impl Headers {
     /// # Panics
     /// If `extended` does not belong to `bth.opcode`, or the packet would exceed 64 KiB.
     pub fn encode_with(&self, length: usize, fill: impl FnOnce(&mut [u8])) -> Vec<u8> {
-        assert_eq!(self.bth.opcode.layout(), self.extended.layout(), "headers of another operation code");
+        assert_eq!(
+            self.bth.opcode.layout(),
+            self.extended.layout(),
+            "headers of another operation code"
+        );
         let pad = length.wrapping_neg() & 3;
         let udp_len = UDP + BTH + self.extended.layout().len() + length + pad + ICRC;
         let link = if self.ethernet.vlan.is_some() { 18 } else { 14 };
@@ -263,7 +271,14 @@ fn encode_ethernet(ethernet: &Ethernet, network: &Network, out: &mut Vec<u8>) {
 fn encode_ip(network: &Network, udp_len: usize, out: &mut Vec<u8>) {
     let start = out.len();
     match *network {
-        Network::V4 { traffic_class, identification, dont_fragment, hop_limit, source, destination } => {
+        Network::V4 {
+            traffic_class,
+            identification,
+            dont_fragment,
+            hop_limit,
+            source,
+            destination,
+        } => {
             let total = u16::try_from(20 + udp_len).expect("packet below 64 KiB");
             out.extend([0x45, traffic_class]);
             out.extend(total.to_be_bytes());
@@ -274,7 +289,13 @@ fn encode_ip(network: &Network, udp_len: usize, out: &mut Vec<u8>) {
             let sum = checksum(&out[start..]);
             out[start + 10..start + 12].copy_from_slice(&sum.to_be_bytes());
         }
-        Network::V6 { traffic_class, flow_label, hop_limit, source, destination } => {
+        Network::V6 {
+            traffic_class,
+            flow_label,
+            hop_limit,
+            source,
+            destination,
+        } => {
             let first = 6 << 28 | u32::from(traffic_class) << 20 | flow_label & 0x000f_ffff;
             out.extend(first.to_be_bytes());
             out.extend(u16::try_from(udp_len).expect("packet below 64 KiB").to_be_bytes());
