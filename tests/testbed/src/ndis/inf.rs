@@ -117,10 +117,17 @@ impl Inf {
             .models()
             .into_iter()
             .flatten()
-            .find(|line| line.values.iter().skip(1).any(|id| id.eq_ignore_ascii_case(hardware_id)))
+            .find(|line| {
+                line.values
+                    .iter()
+                    .skip(1)
+                    .any(|id| id.eq_ignore_ascii_case(hardware_id))
+            })
             .and_then(|line| line.values.first().cloned())
             .ok_or_else(|| InfError::UnknownDevice(hardware_id.to_owned()))?;
-        let lines = self.decorated(&section).ok_or_else(|| InfError::NoSection(section.clone()))?;
+        let lines = self
+            .decorated(&section)
+            .ok_or_else(|| InfError::NoSection(section.clone()))?;
         let mut install = Install {
             section,
             directives: BTreeMap::new(),
@@ -154,11 +161,15 @@ impl Inf {
 
     /// A `DDInstall` section under its name or one of its platform decorations.
     fn decorated(&self, name: &str) -> Option<&[Line]> {
-        ["", ".NTamd64", ".NT$ARCH$", ".NT"].iter().find_map(|suffix| self.section(&format!("{name}{suffix}")))
+        ["", ".NTamd64", ".NT$ARCH$", ".NT"]
+            .iter()
+            .find_map(|suffix| self.section(&format!("{name}{suffix}")))
     }
 
     fn add_reg(&self, name: &str, install: &mut Install) -> Result<(), InfError> {
-        let lines = self.section(name).ok_or_else(|| InfError::NoSection(name.to_owned()))?;
+        let lines = self
+            .section(name)
+            .ok_or_else(|| InfError::NoSection(name.to_owned()))?;
         for line in lines {
             let field = |n: usize| line.values.get(n).map_or("", String::as_str);
             if !field(0).eq_ignore_ascii_case("HKR") {
@@ -166,10 +177,14 @@ impl Inf {
             }
             let (subkey, value_name, value) = (field(1), field(2), field(4));
             match keyword_path(subkey) {
-                Some((keyword, is_enum)) => set_keyword(&mut install.keywords, keyword, is_enum, value_name, value),
+                Some((keyword, is_enum)) => {
+                    set_keyword(&mut install.keywords, keyword, is_enum, value_name, value)
+                }
                 None => {
                     let path = format!("{subkey}\\{value_name}");
-                    install.values.insert(path.trim_matches('\\').to_owned(), value.to_owned());
+                    install
+                        .values
+                        .insert(path.trim_matches('\\').to_owned(), value.to_owned());
                 }
             }
         }
@@ -179,7 +194,9 @@ impl Inf {
 
 /// Splits `Ndi\params\<keyword>[\enum]`.
 fn keyword_path(subkey: &str) -> Option<(&str, bool)> {
-    let prefix = subkey.get(..11).filter(|p| p.eq_ignore_ascii_case("Ndi\\params\\"))?;
+    let prefix = subkey
+        .get(..11)
+        .filter(|p| p.eq_ignore_ascii_case("Ndi\\params\\"))?;
     let rest = &subkey[prefix.len()..];
     match rest.split_once('\\') {
         Some((keyword, tail)) => tail.eq_ignore_ascii_case("enum").then_some((keyword, true)),
@@ -188,11 +205,19 @@ fn keyword_path(subkey: &str) -> Option<(&str, bool)> {
 }
 
 fn set_keyword(keywords: &mut Vec<Keyword>, name: &str, is_enum: bool, value_name: &str, value: &str) {
-    let at = keywords.iter().position(|k| k.name.eq_ignore_ascii_case(name)).unwrap_or_else(|| {
-        let fresh = Keyword { name: name.to_owned(), kind: KeywordType::Edit, default: None, optional: false };
-        keywords.push(fresh);
-        keywords.len() - 1
-    });
+    let at = keywords
+        .iter()
+        .position(|k| k.name.eq_ignore_ascii_case(name))
+        .unwrap_or_else(|| {
+            let fresh = Keyword {
+                name: name.to_owned(),
+                kind: KeywordType::Edit,
+                default: None,
+                optional: false,
+            };
+            keywords.push(fresh);
+            keywords.len() - 1
+        });
     let keyword = &mut keywords[at];
     if is_enum {
         match &mut keyword.kind {
@@ -216,7 +241,11 @@ fn set_keyword(keywords: &mut Vec<Keyword>, name: &str, is_enum: bool, value_nam
 fn kind_named(name: &str) -> KeywordType {
     match name.to_lowercase().as_str() {
         "enum" => KeywordType::Enum(Vec::new()),
-        "int" | "long" | "word" | "dword" => KeywordType::Number { min: 0, max: i64::from(u32::MAX), step: 1 },
+        "int" | "long" | "word" | "dword" => KeywordType::Number {
+            min: 0,
+            max: i64::from(u32::MAX),
+            step: 1,
+        },
         _ => KeywordType::Edit,
     }
 }
@@ -360,19 +389,38 @@ mod tests {
         assert_eq!(install.values["Ndi\\Service"], "cxndk");
         assert_eq!(install.values["Ndi\\Interfaces\\UpperRange"], "ndis5");
         let keyword = |name: &str| install.keywords.iter().find(|k| k.name == name).unwrap();
-        assert_eq!(keyword("*NetworkDirect").kind, KeywordType::Enum(vec!["0".into(), "1".into()]));
+        assert_eq!(
+            keyword("*NetworkDirect").kind,
+            KeywordType::Enum(vec!["0".into(), "1".into()])
+        );
         assert_eq!(keyword("*NetworkDirect").default.as_deref(), Some("1"));
-        assert_eq!(keyword("*ReceiveBuffers").kind, KeywordType::Number { min: 64, max: 4096, step: 8 });
+        assert_eq!(
+            keyword("*ReceiveBuffers").kind,
+            KeywordType::Number {
+                min: 64,
+                max: 4096,
+                step: 8
+            }
+        );
         assert!(keyword("NetworkAddress").optional);
     }
 
     #[test]
     fn an_unknown_device_an_unknown_string_and_a_missing_section_are_told_apart() {
         let inf = Inf::parse(SAMPLE).unwrap();
-        assert!(matches!(inf.install_for("PCI\\VEN_8086"), Err(InfError::UnknownDevice(_))));
-        assert_eq!(Inf::parse("[A]\nb = %c%").unwrap_err(), InfError::NoString("c".into()));
+        assert!(matches!(
+            inf.install_for("PCI\\VEN_8086"),
+            Err(InfError::UnknownDevice(_))
+        ));
+        assert_eq!(
+            Inf::parse("[A]\nb = %c%").unwrap_err(),
+            InfError::NoString("c".into())
+        );
         let dangling = SAMPLE.replace("[Params.reg]", "[Other.reg]");
-        let error = Inf::parse(&dangling).unwrap().install_for("PCI\\VEN_15B3&DEV_1017").unwrap_err();
+        let error = Inf::parse(&dangling)
+            .unwrap()
+            .install_for("PCI\\VEN_15B3&DEV_1017")
+            .unwrap_err();
         assert_eq!(error, InfError::NoSection("Params.reg".into()));
     }
 }

@@ -33,8 +33,14 @@ impl Registry {
                 registry.set(&keyword.name, Value::Text(default.clone()));
             }
         }
-        for (name, value) in install.directives.iter().filter(|(name, _)| name.starts_with('*')) {
-            let value = value.parse().map_or_else(|_| Value::Text(value.clone()), Value::Dword);
+        for (name, value) in install
+            .directives
+            .iter()
+            .filter(|(name, _)| name.starts_with('*'))
+        {
+            let value = value
+                .parse()
+                .map_or_else(|_| Value::Text(value.clone()), Value::Dword);
             registry.set(name, value);
         }
         registry
@@ -80,10 +86,17 @@ fn nonsense(kind: &KeywordType, draw: &mut impl FnMut(u64) -> u64) -> Option<Val
         7 => Some(Value::Binary((0..draw(64)).map(|n| (n * 37) as u8).collect())),
         _ => match kind {
             KeywordType::Number { min, max, .. } => {
-                let beyond = if draw(2) == 0 { min - 1 } else { max.saturating_add(1) };
+                let beyond = if draw(2) == 0 {
+                    min - 1
+                } else {
+                    max.saturating_add(1)
+                };
                 Some(Value::Text(beyond.to_string()))
             }
-            KeywordType::Enum(values) => Some(Value::Text(format!("{}0", values.last().map_or("7", String::as_str)))),
+            KeywordType::Enum(values) => Some(Value::Text(format!(
+                "{}0",
+                values.last().map_or("7", String::as_str)
+            ))),
             KeywordType::Edit => Some(Value::Text("ZZZZZZZZZZZZ".to_owned())),
         },
     }
@@ -94,14 +107,19 @@ fn nonsense(kind: &KeywordType, draw: &mut impl FnMut(u64) -> u64) -> Option<Val
 pub fn parse_integer(text: &str, radix: u32) -> Option<u32> {
     let text = text.trim_start();
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-    let digits = if radix == 16 { digits.trim_start_matches("0x").trim_start_matches("0X") } else { digits };
+    let digits = if radix == 16 {
+        digits.trim_start_matches("0x").trim_start_matches("0X")
+    } else {
+        digits
+    };
     let end = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
     if end == 0 {
         return None;
     }
-    let value = digits[..end].chars().filter_map(|c| c.to_digit(radix)).fold(0_u32, |n, d| {
-        n.wrapping_mul(radix).wrapping_add(d)
-    });
+    let value = digits[..end]
+        .chars()
+        .filter_map(|c| c.to_digit(radix))
+        .fold(0_u32, |n, d| n.wrapping_mul(radix).wrapping_add(d));
     Some(if negative { value.wrapping_neg() } else { value })
 }
 
