@@ -1,0 +1,115 @@
+//! How a run ends badly: the rule that was broken, and the history that led to it.
+
+use super::executor::{self, Sim};
+use super::task::State;
+use std::fmt;
+use std::sync::Once;
+
+/// Rule id of a panic in simulated or testbed code.
+pub(super) const PANIC: &str = "PANIC";
+/// Rule id of a run in which nothing can happen any more.
+pub(super) const DEADLOCK: &str = "SIM-DEADLOCK";
+/// Rule id of a run that never lets time move.
+pub(super) const RUN_AWAY: &str = "SIM-RUN-AWAY";
+
+/// Why a run ended before its main context did.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The broken rule, by its id in the reference, or `PANIC`, `SIM-DEADLOCK`, `SIM-RUN-AWAY`.
+    pub rule: &'static str,
+    /// What happened.
+    pub message: String,
+    /// The seed that does it again.
+    pub seed: u64,
+    /// Virtual time, in nanoseconds.
+    pub time: u64,
+    /// The context that did it; `executor` for an event.
+    pub context: String,
+    /// The last records, oldest first.
+    pub history: Vec<String>,
+    /// All contexts that had not ended, and what they were waiting for.
+    pub contexts: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.rule, self.message)?;
+        writeln!(f, "  in {} at {} ns, seed {}", self.context, self.time, self.seed)?;
+        for line in &self.history {
+            writeln!(f, "  | {line}")?;
+        }
+        for line in &self.contexts {
+            writeln!(f, "  * {line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Ends the run: `rule` was broken. Unwinds nothing; the frames of the caller are simply left, the driver's among them.
+pub fn fail(rule: &'static str, message: impl Into<String>) -> ! {
+    executor::abandon(rule, message.into())
+}
+
+/// Describes the run as it stands.
+pub(super) fn describe(sim: &Sim, rule: &'static str, message: String) -> Failure {
+    Failure {
+        rule,
+        message,
+        seed: sim.seed,
+        time: sim.now.get(),
+        context: sim.with_current(|task| task.name.to_string()).unwrap_or_else(|| "executor".to_owned()),
+        history: history(sim),
+        contexts: contexts(sim),
+    }
+}
+
+fn history(sim: &Sim) -> Vec<String> {
+    let Ok(history) = sim.history.try_borrow() else { return Vec::new() };
+    let line = |record: &super::history::Record| {
+        let values = record.values.map_or_else(String::new, |(a, b)| format!(" {a:#x} {b:#x}"));
+        format!("{:>12} {}: {}{values}", record.time, record.who, record.what)
+    };
+    history.records().map(line).collect()
+}
+
+fn contexts(sim: &Sim) -> Vec<String> {
+    let Ok(tasks) = sim.tasks.try_borrow() else { return Vec::new() };
+    let live = tasks.iter().filter_map(|slot| slot.task.as_ref());
+    live.map(|task| {
+        let state = match task.state.get() {
+            State::Parked => format!("waits for {}", task.waits_for.get()),
+            State::Sleeping => "sleeps".to_owned(),
+            State::Ready => "ready".to_owned(),
+            State::Running => "running".to_owned(),
+            State::Done => "done".to_owned(),
+        };
+        let host = task.host.map_or_else(String::new, |host| format!(" host {} cpu {}", host.0, task.processor.get()));
+        format!("{}{host} irql {}: {state}", task.name, task.irql.get())
+    })
+    .collect()
+}
+
+/// Makes a panic inside a simulation end the run instead of unwinding into the driver's frames.
+///
+/// The hook never returns there: the context is left where it stands. That is why every run has a thread of its own.
+pub(super) fn install_panic_hook() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if executor::is_running() {
+                if std::env::var_os("RUST_BACKTRACE").is_some() {
+                    previous(info);
+                }
+                let payload = info.payload();
+                let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
+                let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+                let place = info.location().map(ToString::to_string).unwrap_or_default();
+                executor::abandon(PANIC, format!("{text} ({place})"));
+            }
+            previous(info);
+        }));
+    });
+}
