@@ -13,7 +13,8 @@ use std::rc::Rc;
 pub(super) fn create(sim: &Sim, spec: TaskSpec, body: Box<dyn FnOnce()>) -> Rc<Task> {
     let id = allocate(sim);
     let stack = sim.stacks.borrow_mut().pop();
-    let stack = stack.unwrap_or_else(|| DefaultStack::new(STACK_SIZE).expect("no memory for a context's stack"));
+    let stack =
+        stack.unwrap_or_else(|| DefaultStack::new(STACK_SIZE).expect("no memory for a context's stack"));
     let context = Coroutine::with_stack(stack, move |yielder, ()| {
         with(|sim| sim.with_current(|task| task.yielder.set(yielder)));
         body();
@@ -41,10 +42,16 @@ pub(super) fn create(sim: &Sim, spec: TaskSpec, body: Box<dyn FnOnce()>) -> Rc<T
 fn allocate(sim: &Sim) -> TaskId {
     let mut tasks = sim.tasks.borrow_mut();
     let slot = sim.free.borrow_mut().pop().unwrap_or_else(|| {
-        tasks.push(Slot { generation: 0, task: None });
+        tasks.push(Slot {
+            generation: 0,
+            task: None,
+        });
         tasks.len() as u32 - 1
     });
-    TaskId { slot, generation: tasks[slot as usize].generation }
+    TaskId {
+        slot,
+        generation: tasks[slot as usize].generation,
+    }
 }
 
 fn first_processor(sim: &Sim, spec: &TaskSpec) -> u32 {
@@ -107,7 +114,11 @@ impl Sim {
     pub(super) fn task(&self, id: TaskId) -> Option<Rc<Task>> {
         let tasks = self.tasks.borrow();
         let slot = tasks.get(id.slot as usize)?;
-        if slot.generation == id.generation { slot.task.clone() } else { None }
+        if slot.generation == id.generation {
+            slot.task.clone()
+        } else {
+            None
+        }
     }
 
     fn make_ready(&self, task: &Rc<Task>) {

@@ -31,7 +31,10 @@ impl Events {
     /// Adds `action`, due at `time`.
     pub(super) fn add(&mut self, time: u64, action: Action) -> EventId {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, action: None });
+            self.slots.push(Slot {
+                generation: 0,
+                action: None,
+            });
             (self.slots.len() - 1) as u32
         });
         let entry = &mut self.slots[slot as usize];

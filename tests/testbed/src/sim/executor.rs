@@ -88,8 +88,12 @@ pub fn run<T: Send>(seed: u64, main: impl FnOnce() -> T + Send) -> Result<T, Fai
     failure::install_panic_hook();
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name(format!("sim-{seed}"));
-        let thread = thread.spawn_scoped(scope, move || run_here(seed, main)).expect("no thread for the run");
-        thread.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+        let thread = thread
+            .spawn_scoped(scope, move || run_here(seed, main))
+            .expect("no thread for the run");
+        thread
+            .join()
+            .unwrap_or_else(|payload| std::panic::resume_unwind(payload))
     })
 }
 
@@ -173,7 +177,10 @@ impl Sim {
             self.steps_alone.set(0);
             self.events_now.set(self.events_now.get() + 1);
             if self.events_now.get() > RUN_AWAY_EVENTS {
-                abandon(failure::RUN_AWAY, "events follow each other and time stands still".to_owned());
+                abandon(
+                    failure::RUN_AWAY,
+                    "events follow each other and time stands still".to_owned(),
+                );
             }
             action();
         } else if let Some(task) = self.pick() {
@@ -206,7 +213,10 @@ impl Sim {
         let next = self.events.borrow_mut().next_time();
         self.move_clock(next.map_or(target, |next| next.clamp(self.now.get(), target)));
         if self.steps_alone.get() > RUN_AWAY_STEPS {
-            abandon(failure::RUN_AWAY, "contexts run on and on, and nothing is due".to_owned());
+            abandon(
+                failure::RUN_AWAY,
+                "contexts run on and on, and nothing is due".to_owned(),
+            );
         }
     }
 
@@ -218,14 +228,18 @@ impl Sim {
             return None;
         }
         let first = self.random.borrow_mut().below(Stream::Schedule, count as u64) as usize;
-        let index = (0..count).map(|step| (first + step) % count).find(|&index| self.claim(&ready[index]))?;
+        let index = (0..count)
+            .map(|step| (first + step) % count)
+            .find(|&index| self.claim(&ready[index]))?;
         Some(ready.swap_remove(index))
     }
 
     fn resume(&self, task: &Rc<Task>) {
         task.state.set(State::Running);
         self.current.set(Rc::as_ptr(task));
-        self.history.borrow_mut().mix(u64::from(task.id.slot) << 8 | u64::from(task.processor.get()));
+        self.history
+            .borrow_mut()
+            .mix(u64::from(task.id.slot) << 8 | u64::from(task.processor.get()));
         let ended = {
             let mut context = task.context.borrow_mut();
             let context = context.as_mut().expect("a task that is ready has a context");
@@ -240,10 +254,19 @@ impl Sim {
     /// Drops everything that may call back into the simulation, while it still stands.
     fn tear_down(&self) {
         self.ready.borrow_mut().clear();
-        let tasks: Vec<_> = self.tasks.borrow_mut().iter_mut().filter_map(|slot| slot.task.take()).collect();
+        let tasks: Vec<_> = self
+            .tasks
+            .borrow_mut()
+            .iter_mut()
+            .filter_map(|slot| slot.task.take())
+            .collect();
         for task in tasks {
-            let Ok(mut context) = task.context.try_borrow_mut() else { continue };
-            let Some(mut context) = context.take() else { continue };
+            let Ok(mut context) = task.context.try_borrow_mut() else {
+                continue;
+            };
+            let Some(mut context) = context.take() else {
+                continue;
+            };
             if context.started() && !context.done() {
                 // SAFETY: the frames on that stack are never returned to; what they own is leaked, not freed.
                 unsafe { context.force_reset() };
@@ -264,7 +287,8 @@ pub(super) fn abandon(rule: &'static str, message: String) -> ! {
             let failure = failure::describe(sim, rule, message);
             *sim.failure.borrow_mut() = Some(failure);
         }
-        sim.with_current(|task| task.yielder.get()).unwrap_or_else(|| sim.escape.get())
+        sim.with_current(|task| task.yielder.get())
+            .unwrap_or_else(|| sim.escape.get())
     });
     // SAFETY: the yielder lives on the coroutine that is running right now.
     let yielder = unsafe { &*yielder };
@@ -310,8 +334,14 @@ pub fn local<T: Default + 'static>() -> Rc<T> {
     });
     let value = found.unwrap_or_else(|| {
         let value: Rc<dyn Any> = Rc::new(T::default());
-        with(|sim| sim.locals.borrow_mut().push((TypeId::of::<T>(), Rc::clone(&value))));
+        with(|sim| {
+            sim.locals
+                .borrow_mut()
+                .push((TypeId::of::<T>(), Rc::clone(&value)))
+        });
         value
     });
-    value.downcast().unwrap_or_else(|_| unreachable!("the entry was found by its type"))
+    value
+        .downcast()
+        .unwrap_or_else(|_| unreachable!("the entry was found by its type"))
 }

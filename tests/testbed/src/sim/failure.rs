@@ -59,23 +59,31 @@ pub(super) fn describe(sim: &Sim, rule: &'static str, message: String) -> Failur
         message,
         seed: sim.seed,
         time: sim.now.get(),
-        context: sim.with_current(|task| task.name.to_string()).unwrap_or_else(|| "executor".to_owned()),
+        context: sim
+            .with_current(|task| task.name.to_string())
+            .unwrap_or_else(|| "executor".to_owned()),
         history: history(sim),
         contexts: contexts(sim),
     }
 }
 
 fn history(sim: &Sim) -> Vec<String> {
-    let Ok(history) = sim.history.try_borrow() else { return Vec::new() };
+    let Ok(history) = sim.history.try_borrow() else {
+        return Vec::new();
+    };
     let line = |record: &super::history::Record| {
-        let values = record.values.map_or_else(String::new, |(a, b)| format!(" {a:#x} {b:#x}"));
+        let values = record
+            .values
+            .map_or_else(String::new, |(a, b)| format!(" {a:#x} {b:#x}"));
         format!("{:>12} {}: {}{values}", record.time, record.who, record.what)
     };
     history.records().map(line).collect()
 }
 
 fn contexts(sim: &Sim) -> Vec<String> {
-    let Ok(tasks) = sim.tasks.try_borrow() else { return Vec::new() };
+    let Ok(tasks) = sim.tasks.try_borrow() else {
+        return Vec::new();
+    };
     let live = tasks.iter().filter_map(|slot| slot.task.as_ref());
     live.map(|task| {
         let state = match task.state.get() {
@@ -85,7 +93,9 @@ fn contexts(sim: &Sim) -> Vec<String> {
             State::Running => "running".to_owned(),
             State::Done => "done".to_owned(),
         };
-        let host = task.host.map_or_else(String::new, |host| format!(" host {} cpu {}", host.0, task.processor.get()));
+        let host = task.host.map_or_else(String::new, |host| {
+            format!(" host {} cpu {}", host.0, task.processor.get())
+        });
         format!("{}{host} irql {}: {state}", task.name, task.irql.get())
     })
     .collect()
@@ -105,7 +115,9 @@ pub(super) fn install_panic_hook() {
                 }
                 let payload = info.payload();
                 let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
-                let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+                let text = text
+                    .or_else(|| payload.downcast_ref::<String>().cloned())
+                    .unwrap_or_default();
                 let place = info.location().map(ToString::to_string).unwrap_or_default();
                 executor::abandon(PANIC, format!("{text} ({place})"));
             }

@@ -47,23 +47,39 @@ pub(super) struct Faults {
 
 /// Puts `plan` in force; counters start at zero. `None` ends all faults.
 pub fn set(plan: Option<Plan>) {
-    with(|sim| *sim.faults.borrow_mut() = Faults { plan, ..Faults::default() });
+    with(|sim| {
+        *sim.faults.borrow_mut() = Faults {
+            plan,
+            ..Faults::default()
+        }
+    });
 }
 
 /// Whether `point` fails now.
 pub fn fire(point: &'static str) -> bool {
     with(|sim| {
         let mut faults = sim.faults.borrow_mut();
-        let Faults { plan: Some(plan), seen, fired } = &mut *faults else { return false };
+        let Faults {
+            plan: Some(plan),
+            seen,
+            fired,
+        } = &mut *faults
+        else {
+            return false;
+        };
         let count = seen.entry(point).or_default();
         *count += 1;
-        let fails = plan.rules.iter().filter(|(name, _)| name == point).any(|(_, when)| match *when {
-            When::Nth(nth) => *count == nth,
-            When::From(nth) => *count >= nth,
-            When::PerMillion(chances) => {
-                sim.random.borrow_mut().below(Stream::Fault, 1_000_000) < u64::from(chances)
-            }
-        });
+        let fails = plan
+            .rules
+            .iter()
+            .filter(|(name, _)| name == point)
+            .any(|(_, when)| match *when {
+                When::Nth(nth) => *count == nth,
+                When::From(nth) => *count >= nth,
+                When::PerMillion(chances) => {
+                    sim.random.borrow_mut().below(Stream::Fault, 1_000_000) < u64::from(chances)
+                }
+            });
         if fails {
             *fired.entry(point).or_default() += 1;
         }

@@ -22,12 +22,18 @@ pub(super) struct History {
 
 impl History {
     pub(super) const fn new() -> Self {
-        Self { ring: Vec::new(), next: 0, fingerprint: 0xcbf2_9ce4_8422_2325 }
+        Self {
+            ring: Vec::new(),
+            next: 0,
+            fingerprint: 0xcbf2_9ce4_8422_2325,
+        }
     }
 
     /// Folds a number into the fingerprint without a record.
     pub(super) const fn mix(&mut self, value: u64) {
-        self.fingerprint = (self.fingerprint ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        self.fingerprint = (self.fingerprint ^ value)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29);
     }
 
     pub(super) fn add(&mut self, record: Record) {
@@ -72,8 +78,15 @@ pub fn note(what: impl Into<String>) {
 
 fn record(what: Cow<'static, str>, values: Option<(u64, u64)>) {
     with(|sim| {
-        let who = sim.with_current(|task| task.name.clone()).unwrap_or(Cow::Borrowed("executor"));
-        sim.history.borrow_mut().add(Record { time: sim.now.get(), who, what, values });
+        let who = sim
+            .with_current(|task| task.name.clone())
+            .unwrap_or(Cow::Borrowed("executor"));
+        sim.history.borrow_mut().add(Record {
+            time: sim.now.get(),
+            who,
+            what,
+            values,
+        });
     });
 }
 

@@ -27,14 +27,12 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub use events::EventId;
-pub use executor::{
-    after, at, cancel, is_running, local, now, run, seed,
-};
 pub use contexts::{
-    current, current_name, is_done, join, park, park_for, park_until, preempt, set_preemption, sleep, spawn, unpark,
-    yield_now,
+    current, current_name, is_done, join, park, park_for, park_until, preempt, set_preemption, sleep, spawn,
+    unpark, yield_now,
 };
+pub use events::EventId;
+pub use executor::{after, at, cancel, is_running, local, now, run, seed};
 pub use failure::{Failure, fail};
 pub use history::{fingerprint, note, trace};
 pub use processors::{HostId, add_processors, irql, processor, set_irql, set_processor};

@@ -22,7 +22,9 @@ pub(super) struct Processors {
 pub fn add_processors(count: u32) -> HostId {
     with(|sim| {
         let mut hosts = sim.hosts.borrow_mut();
-        hosts.push(Processors { holders: vec![Vec::new(); count as usize] });
+        hosts.push(Processors {
+            holders: vec![Vec::new(); count as usize],
+        });
         HostId(hosts.len() as u32 - 1)
     })
 }
@@ -120,7 +122,11 @@ impl Sim {
                     return false;
                 }
                 let pick = self.random.borrow_mut().below(Stream::Schedule, free) as usize;
-                let index = holders.iter().enumerate().filter(|(_, place)| place.is_empty()).nth(pick);
+                let index = holders
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, place)| place.is_empty())
+                    .nth(pick);
                 task.processor.set(index.map_or(0, |(index, _)| index as u32));
                 true
             }

@@ -67,7 +67,11 @@ fn generator(seed: u64, index: usize) -> ChaCha8Rng {
 
 impl Random {
     pub(super) fn new(seed: u64) -> Self {
-        Self { seed, named: (0..Stream::NAMED).map(|index| generator(seed, index)).collect(), custom: BTreeMap::new() }
+        Self {
+            seed,
+            named: (0..Stream::NAMED).map(|index| generator(seed, index)).collect(),
+            custom: BTreeMap::new(),
+        }
     }
 
     fn stream(&mut self, stream: Stream) -> &mut ChaCha8Rng {

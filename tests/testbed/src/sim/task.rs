@@ -32,12 +32,22 @@ pub struct TaskSpec {
 impl TaskSpec {
     /// A context outside all hosts.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
-        Self { name: name.into(), host: None, processor: None, irql: 0 }
+        Self {
+            name: name.into(),
+            host: None,
+            processor: None,
+            irql: 0,
+        }
     }
 
     /// A context of `host` at `irql`, on any processor.
     pub fn on(name: impl Into<Cow<'static, str>>, host: HostId, irql: u8) -> Self {
-        Self { name: name.into(), host: Some(host), processor: None, irql }
+        Self {
+            name: name.into(),
+            host: Some(host),
+            processor: None,
+            irql,
+        }
     }
 
     /// The same, bound to one processor.

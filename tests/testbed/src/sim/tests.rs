@@ -32,8 +32,9 @@ fn small_world() -> u64 {
 fn one_seed_gives_one_history_and_another_seed_another() {
     let first = run(7, small_world).expect("the world runs");
     assert_eq!(first, run(7, small_world).expect("the world runs"));
-    let others: std::collections::BTreeSet<_> =
-        (100..150).map(|seed| run(seed, small_world).expect("the world runs")).collect();
+    let others: std::collections::BTreeSet<_> = (100..150)
+        .map(|seed| run(seed, small_world).expect("the world runs"))
+        .collect();
     assert_eq!(others.len(), 50);
     assert!(!others.contains(&first));
 }
@@ -80,7 +81,10 @@ fn a_deadlock_ends_the_run_and_names_who_waits() {
     .expect_err("nothing can happen");
     assert_eq!(failure.rule, "SIM-DEADLOCK");
     let text = failure.to_string();
-    assert!(text.contains("the one that waits") && text.contains("godot") && text.contains("the other"), "{text}");
+    assert!(
+        text.contains("the one that waits") && text.contains("godot") && text.contains("the other"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -100,8 +104,16 @@ fn a_failure_leaves_foreign_frames_without_unwinding_them() {
         join(task);
     })
     .expect_err("the rule was broken");
-    assert_eq!((failure.rule, failure.seed, failure.context.as_str()), ("XYZ-01", 9, "culprit"));
-    assert!(failure.history.iter().any(|line| line.contains("about to break a rule")));
+    assert_eq!(
+        (failure.rule, failure.seed, failure.context.as_str()),
+        ("XYZ-01", 9, "culprit")
+    );
+    assert!(
+        failure
+            .history
+            .iter()
+            .any(|line| line.contains("about to break a rule"))
+    );
 }
 
 #[test]
@@ -170,12 +182,23 @@ fn a_context_at_dispatch_keeps_its_processor_and_only_a_higher_irql_gets_in() {
 fn the_fault_plan_counts_and_draws() {
     run(5, || {
         assert!(!faults::fire("pool"));
-        faults::set(Some(Plan::new().fail("pool", When::Nth(3)).fail("command", When::PerMillion(500_000))));
+        faults::set(Some(
+            Plan::new()
+                .fail("pool", When::Nth(3))
+                .fail("command", When::PerMillion(500_000)),
+        ));
         let fired: Vec<_> = (0..5).map(|_| faults::fire("pool")).collect();
         assert_eq!(fired, [false, false, true, false, false]);
         let commands = (0..1000).filter(|_| faults::fire("command")).count() as u64;
         assert!((400..600).contains(&commands));
-        assert_eq!((faults::seen("pool"), faults::fired("pool"), faults::fired("command")), (5, 1, commands));
+        assert_eq!(
+            (
+                faults::seen("pool"),
+                faults::fired("pool"),
+                faults::fired("command")
+            ),
+            (5, 1, commands)
+        );
     })
     .expect("the run ends");
 }
