@@ -140,8 +140,8 @@ layout! {
 layout! {
     /// `atomic_caps`, 256 bytes.
     pub struct AtomicCaps: 0x100 {
-        bits atomic_req_8B_endianness_mode, set_atomic_req_8B_endianness_mode: 0x08[31:30];
-        bits supported_atomic_req_8B_endianness_mode_1, set_supported_atomic_req_8B_endianness_mode_1: 0x08[25:25];
+        bits atomic_req_8b_endianness_mode, set_atomic_req_8b_endianness_mode: 0x08[31:30];
+        bits supported_atomic_req_8b_endianness_mode_1, set_supported_atomic_req_8b_endianness_mode_1: 0x08[25:25];
         bits atomic_operations, set_atomic_operations: 0x10[15:0];
         bits atomic_size_qp, set_atomic_size_qp: 0x14[15:0];
         bits atomic_size_dc, set_atomic_size_dc: 0x18[15:0];

@@ -1,0 +1,62 @@
+//! Imports from ntoskrnl.exe.
+
+use crate::{
+    _DEVICE_DESCRIPTION, _DMA_ADAPTER, KIRQL, KPROCESSOR_MODE, LARGE_INTEGER, MEMORY_CACHING_TYPE,
+    PDEVICE_OBJECT, PKSPIN_LOCK, PLARGE_INTEGER, PMDL, POOL_TYPE, PPROCESSOR_NUMBER, PULONG, PULONG64, PVOID,
+    SIZE_T, ULONG, ULONG_PTR, ULONG64,
+};
+
+#[cfg_attr(windows, link(name = "ntoskrnl.exe", kind = "raw-dylib"))]
+unsafe extern "win64" {
+    /// `KeInitializeSpinLock`.
+    pub fn KeInitializeSpinLock(SpinLock: PKSPIN_LOCK);
+    /// `KeAcquireSpinLockRaiseToDpc`.
+    pub fn KeAcquireSpinLockRaiseToDpc(SpinLock: PKSPIN_LOCK) -> KIRQL;
+    /// `KeReleaseSpinLock`.
+    pub fn KeReleaseSpinLock(SpinLock: PKSPIN_LOCK, NewIrql: KIRQL);
+    /// `KeAcquireSpinLockAtDpcLevel`.
+    pub fn KeAcquireSpinLockAtDpcLevel(SpinLock: PKSPIN_LOCK);
+    /// `KeReleaseSpinLockFromDpcLevel`.
+    pub fn KeReleaseSpinLockFromDpcLevel(SpinLock: PKSPIN_LOCK);
+    /// `KfRaiseIrql`.
+    pub fn KfRaiseIrql(NewIrql: KIRQL) -> KIRQL;
+    /// `KeLowerIrql`.
+    pub fn KeLowerIrql(NewIrql: KIRQL);
+    /// `KeStallExecutionProcessor`.
+    pub fn KeStallExecutionProcessor(MicroSeconds: ULONG);
+    /// `KeQueryPerformanceCounter`.
+    pub fn KeQueryPerformanceCounter(PerformanceFrequency: PLARGE_INTEGER) -> LARGE_INTEGER;
+    /// `KeQueryInterruptTimePrecise`.
+    pub fn KeQueryInterruptTimePrecise(QpcTimeStamp: PULONG64) -> ULONG64;
+    /// `KeQuerySystemTimePrecise`.
+    pub fn KeQuerySystemTimePrecise(CurrentTime: PLARGE_INTEGER);
+    /// `KeBugCheckEx`.
+    pub fn KeBugCheckEx(
+        BugCheckCode: ULONG,
+        BugCheckParameter1: ULONG_PTR,
+        BugCheckParameter2: ULONG_PTR,
+        BugCheckParameter3: ULONG_PTR,
+        BugCheckParameter4: ULONG_PTR,
+    ) -> !;
+    /// `ExAllocatePoolWithTag`.
+    pub fn ExAllocatePoolWithTag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID;
+    /// `ExFreePoolWithTag`.
+    pub fn ExFreePoolWithTag(P: PVOID, Tag: ULONG);
+    /// `IoGetDmaAdapter`.
+    pub fn IoGetDmaAdapter(
+        PhysicalDeviceObject: PDEVICE_OBJECT,
+        DeviceDescription: *mut _DEVICE_DESCRIPTION,
+        NumberOfMapRegisters: PULONG,
+    ) -> *mut _DMA_ADAPTER;
+    /// `KeGetCurrentProcessorNumberEx`.
+    pub fn KeGetCurrentProcessorNumberEx(ProcNumber: PPROCESSOR_NUMBER) -> ULONG;
+    /// `MmMapLockedPagesSpecifyCache`.
+    pub fn MmMapLockedPagesSpecifyCache(
+        MemoryDescriptorList: PMDL,
+        AccessMode: KPROCESSOR_MODE,
+        CacheType: MEMORY_CACHING_TYPE,
+        RequestedAddress: PVOID,
+        BugCheckOnFailure: ULONG,
+        Priority: ULONG,
+    ) -> PVOID;
+}
