@@ -1,1 +1,79 @@
-//! Placeholder.
+//! Safe wrappers of the kernel services that the driver uses; with `sys` the only home of `unsafe` besides FFI edges.
+//!
+//! | module | what it wraps |
+//! |---|---|
+//! | [`status`] | `NTSTATUS` / `NDIS_STATUS` as one type |
+//! | [`irql`] | the [`Passive`] token, raising to `DISPATCH_LEVEL`, sleeping |
+//! | [`pool`] | fallible nonpaged pool: `Box`, `Vec` |
+//! | [`rc`] | [`Ref`]: counted pointers that may unsize to trait objects |
+//! | [`lock`] | [`SpinLock`] |
+//! | [`event`] | [`Event`]: signalled from any callback, waited for at `PASSIVE_LEVEL` |
+//! | [`timer`], [`work`] | callbacks later: at `DISPATCH_LEVEL`, at `PASSIVE_LEVEL` |
+//! | [`mmio`] | device registers |
+//! | [`dma`], [`mdl`] | memory shared with the device; mapping of foreign memory for it |
+//! | [`config`], [`log`] | registry keywords; event log |
+//! | [`time`], [`sync`] | clock; atomics and store ordering |
+
+pub mod config;
+pub mod dma;
+pub mod event;
+pub mod irql;
+pub mod lock;
+pub mod log;
+pub mod mdl;
+pub mod mmio;
+pub mod pool;
+pub mod rc;
+pub mod shared;
+pub mod status;
+pub mod sync;
+pub mod time;
+pub mod timer;
+pub mod work;
+
+use core::ffi::c_void;
+
+pub use self::{
+    dma::{BusAddress, Dma, ScatterGather},
+    event::Event,
+    irql::{DispatchGuard, Passive},
+    lock::{SpinGuard, SpinLock},
+    log::EventLog,
+    mdl::Mdl,
+    mmio::Mmio,
+    pool::{Box, NonPaged, Vec},
+    rc::Ref,
+    shared::SharedMemory,
+    status::{NoMemory, Status},
+    timer::Timer,
+    work::WorkItem,
+};
+
+/// The handle by which NDIS knows one adapter of this driver (`MiniportAdapterHandle`).
+///
+/// NDIS hands it to `MiniportInitializeEx`; it stays valid until `MiniportHaltEx` returned. Everything that keeps a copy
+/// lives inside the adapter and is gone by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct NdisHandle(*mut c_void);
+
+// SAFETY: an opaque value; NDIS synchronises what is behind it, and accepts it on every processor.
+unsafe impl Send for NdisHandle {}
+// SAFETY: as above.
+unsafe impl Sync for NdisHandle {}
+
+impl NdisHandle {
+    /// Wraps a handle that NDIS gave us.
+    ///
+    /// # Safety
+    /// `raw` is a live miniport adapter handle (or miniport driver handle, for the functions that take one) and stays so
+    /// while any copy of the result is in use.
+    pub const unsafe fn new(raw: *mut c_void) -> Self {
+        Self(raw)
+    }
+
+    /// The handle, for an NDIS call.
+    pub const fn as_raw(self) -> *mut c_void {
+        self.0
+    }
+}

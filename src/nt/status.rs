@@ -1,0 +1,119 @@
+//! `NTSTATUS` and `NDIS_STATUS` as one type: NDIS shares the kernel's encoding, and NDK uses plain `NTSTATUS`.
+
+use core::fmt;
+
+/// A kernel status: negative is an error, everything else succeeded (MS-ERREF section 2.3).
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Status(pub i32);
+
+macro_rules! statuses {
+    ($($name:ident = $value:literal, $doc:literal;)*) => {
+        impl Status {
+            $(
+                #[doc = $doc]
+                pub const $name: Self = Self(u32::cast_signed($value));
+            )*
+        }
+
+        impl fmt::Debug for Status {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match *self {
+                    $(Self::$name => f.write_str(stringify!($name)),)*
+                    Self(other) => write!(f, "Status({other:#010x})"),
+                }
+            }
+        }
+    };
+}
+
+statuses! {
+    SUCCESS = 0x00000000, "Done.";
+    PENDING = 0x00000103, "Not done yet; a completion follows.";
+    TIMEOUT = 0x00000102, "A wait ended without its event.";
+    BUFFER_OVERFLOW = 0x80000005, "More data than the buffer holds; a part was returned.";
+    UNSUCCESSFUL = 0xc0000001, "Failed, no better word for it (`NDIS_STATUS_FAILURE`).";
+    INVALID_PARAMETER = 0xc000000d, "A parameter is wrong (`NDIS_STATUS_INVALID_PARAMETER`).";
+    INVALID_DEVICE_REQUEST = 0xc0000010, "Not possible in this state.";
+    ACCESS_DENIED = 0xc0000022, "Not allowed.";
+    BUFFER_TOO_SMALL = 0xc0000023, "The buffer cannot hold the result.";
+    INSUFFICIENT_RESOURCES = 0xc000009a, "No memory (`NDIS_STATUS_RESOURCES`).";
+    DEVICE_NOT_READY = 0xc00000a3, "The device is not ready.";
+    IO_TIMEOUT = 0xc00000b5, "The other side did not answer in time.";
+    NOT_SUPPORTED = 0xc00000bb, "Not supported (`NDIS_STATUS_NOT_SUPPORTED`).";
+    INTERNAL_ERROR = 0xc00000e5, "Something that cannot happen did.";
+    CANCELLED = 0xc0000120, "Cancelled.";
+    INVALID_ADDRESS = 0xc0000141, "An address is wrong.";
+    CONNECTION_DISCONNECTED = 0xc000020c, "The peer has disconnected.";
+    CONNECTION_RESET = 0xc000020d, "The connection was reset.";
+    IO_DEVICE_ERROR = 0xc0000185, "The device reported an error.";
+    DEVICE_REMOVED = 0xc00002b6, "The device is gone.";
+    CONNECTION_REFUSED = 0xc0000236, "The peer refused.";
+    CONNECTION_INVALID = 0xc000023a, "No such connection.";
+    CONNECTION_ACTIVE = 0xc000023b, "The connection exists already.";
+    NETWORK_UNREACHABLE = 0xc000023c, "No route.";
+    HOST_UNREACHABLE = 0xc000023d, "No neighbour.";
+    CONNECTION_ABORTED = 0xc0000241, "The connection was given up.";
+    ADDRESS_ALREADY_EXISTS = 0xc000020a, "The address is in use.";
+    NDIS_CLOSING = 0xc0010002, "The object is closing.";
+    NDIS_BAD_VERSION = 0xc0010004, "The version is not supported.";
+    NDIS_ADAPTER_NOT_READY = 0xc0010011, "The adapter cannot be opened now.";
+    NDIS_INVALID_LENGTH = 0xc0010014, "A length is wrong.";
+    NDIS_INVALID_DATA = 0xc0010015, "A value is wrong.";
+    NDIS_BUFFER_TOO_SHORT = 0xc0010016, "The buffer is too short; `BytesNeeded` says how much it takes.";
+    NDIS_INVALID_OID = 0xc0010017, "No such OID.";
+    NDIS_NOT_ACCEPTED = 0x00010003, "Not accepted in this state or with this configuration. (By its value a success: compare, do not test.)";
+    NDIS_REQUEST_ABORTED = 0xc001000c, "The request was cancelled.";
+    NDIS_PAUSED = 0xc023002a, "The adapter is paused.";
+    NDIS_LOW_POWER_STATE = 0xc023002f, "The adapter sleeps.";
+    NDIS_MEDIA_DISCONNECTED = 0xc023001f, "No carrier.";
+}
+
+impl Status {
+    /// `NT_SUCCESS`: success and information are; warnings and errors are not.
+    pub const fn is_success(self) -> bool {
+        self.0 >= 0
+    }
+
+    /// `Ok` for any success.
+    ///
+    /// # Errors
+    /// The status itself.
+    pub const fn ok(self) -> Result<(), Self> {
+        if self.is_success() { Ok(()) } else { Err(self) }
+    }
+
+    /// The bits, as event log and hardware counters show them.
+    pub const fn bits(self) -> u32 {
+        self.0.cast_unsigned()
+    }
+}
+
+/// The status of a `Result`.
+impl<E: Into<Status>> From<Result<(), E>> for Status {
+    fn from(result: Result<(), E>) -> Self {
+        result.map_or_else(Into::into, |()| Self::SUCCESS)
+    }
+}
+
+/// Memory ran out. Becomes [`Status::INSUFFICIENT_RESOURCES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoMemory;
+
+impl From<NoMemory> for Status {
+    fn from(_: NoMemory) -> Self {
+        Self::INSUFFICIENT_RESOURCES
+    }
+}
+
+impl From<allocator_api2::alloc::AllocError> for NoMemory {
+    fn from(_: allocator_api2::alloc::AllocError) -> Self {
+        Self
+    }
+}
+
+impl From<allocator_api2::collections::TryReserveError> for NoMemory {
+    fn from(_: allocator_api2::collections::TryReserveError) -> Self {
+        Self
+    }
+}
