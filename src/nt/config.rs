@@ -3,9 +3,11 @@
 use core::{ffi::c_void, ptr::null_mut};
 
 use super::{NdisHandle, Passive, Status};
+use wdk_sys::UNICODE_STRING;
+
 use crate::sys::ndis::{
     self, NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_OBJECT_REVISION_1, NDIS_OBJECT_HEADER,
-    NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT, NDIS_STRING,
+    NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
 };
 
 /// Longest keyword in UTF-16 units.
@@ -43,7 +45,7 @@ impl<'a> Configuration<'a> {
     /// The integer under `keyword` (ASCII); `None` if there is none. The value can be anything: the caller checks its range.
     pub fn integer(&self, keyword: &str) -> Option<u32> {
         let (units, length) = utf16(keyword)?;
-        let mut name = NDIS_STRING {
+        let mut name = UNICODE_STRING {
             Length: length,
             MaximumLength: length,
             Buffer: (&raw const units).cast_mut().cast(),
@@ -57,7 +59,7 @@ impl<'a> Configuration<'a> {
                 &raw mut parameter,
                 self.handle,
                 &raw mut name,
-                ndis::NDIS_PARAMETER_TYPE::NdisParameterInteger,
+                ndis::NdisParameterInteger,
             );
         }
         if status != 0 || parameter.is_null() {
@@ -67,7 +69,7 @@ impl<'a> Configuration<'a> {
         let parameter = unsafe { &*parameter };
         let integer = matches!(
             parameter.ParameterType,
-            ndis::NDIS_PARAMETER_TYPE::NdisParameterInteger | ndis::NDIS_PARAMETER_TYPE::NdisParameterHexInteger
+            ndis::NdisParameterInteger | ndis::NdisParameterHexInteger
         );
         // SAFETY: an integer, as its type says.
         integer.then(|| unsafe { parameter.ParameterData.IntegerData })

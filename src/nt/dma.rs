@@ -8,8 +8,9 @@ use core::{
 };
 
 use wdk_sys::{
-    _DMA_ADAPTER, _INTERFACE_TYPE, DEVICE_DESCRIPTION, DEVICE_OBJECT, IRP, PDRIVER_LIST_CONTROL, PHYSICAL_ADDRESS,
-    SCATTER_GATHER_LIST, ntddk,
+    _DEVICE_DESCRIPTION as DEVICE_DESCRIPTION, _DEVICE_OBJECT as DEVICE_OBJECT, _DMA_ADAPTER as DMA_ADAPTER,
+    _DMA_OPERATIONS as DMA_OPERATIONS, _INTERFACE_TYPE, _SCATTER_GATHER_ELEMENT as SCATTER_GATHER_ELEMENT,
+    _SCATTER_GATHER_LIST as SCATTER_GATHER_LIST, PDRIVER_LIST_CONTROL, PHYSICAL_ADDRESS, ntddk,
 };
 
 use super::{
@@ -37,7 +38,7 @@ pub struct BusAddress(pub u64);
 pub struct Dma {
     ndis: NdisHandle,
     registration: *mut c_void,
-    adapter: NonNull<_DMA_ADAPTER>,
+    adapter: NonNull<DMA_ADAPTER>,
     device: *mut DEVICE_OBJECT,
     initializing: AtomicBool,
 }
@@ -237,7 +238,7 @@ impl ScatterGather {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (BusAddress, u32)> + '_ {
         let list = self.list.as_ptr();
         // SAFETY: a field of a live list.
-        let first = unsafe { &raw const (*list).Elements }.cast::<wdk_sys::SCATTER_GATHER_ELEMENT>();
+        let first = unsafe { &raw const (*list).Elements }.cast::<SCATTER_GATHER_ELEMENT>();
         (0..self.len()).map(move |index| {
             // SAFETY: the list has `len` elements, which follow each other.
             let element = unsafe { &*first.wrapping_add(index) };
@@ -264,11 +265,11 @@ struct MapRequest<F> {
     done: F,
 }
 
-type ListControl = unsafe extern "win64" fn(*mut DEVICE_OBJECT, *mut IRP, *mut SCATTER_GATHER_LIST, *mut c_void);
+type ListControl = unsafe extern "win64" fn(*mut DEVICE_OBJECT, *mut c_void, *mut SCATTER_GATHER_LIST, *mut c_void);
 
 unsafe extern "win64" fn mapped<F: FnOnce(ScatterGather)>(
     _: *mut DEVICE_OBJECT,
-    _: *mut IRP,
+    _: *mut c_void,
     list: *mut SCATTER_GATHER_LIST,
     context: *mut c_void,
 ) {
@@ -306,7 +307,7 @@ unsafe extern "win64" fn shared_memory_allocated(
 
 /// NDIS wants one; only drivers that map NET_BUFFERs ever see it called.
 unsafe extern "win64" fn process_sg_list(
-    _: *mut c_void,
+    _: *mut DEVICE_OBJECT,
     _: *mut c_void,
     _: *mut SCATTER_GATHER_LIST,
     _: *mut c_void,
@@ -352,7 +353,7 @@ fn device_objects(ndis: NdisHandle) -> (*mut DEVICE_OBJECT, *mut DEVICE_OBJECT) 
     (physical, functional)
 }
 
-fn dma_adapter(physical_device: *mut DEVICE_OBJECT) -> Result<NonNull<_DMA_ADAPTER>, Status> {
+fn dma_adapter(physical_device: *mut DEVICE_OBJECT) -> Result<NonNull<DMA_ADAPTER>, Status> {
     let mut description = DEVICE_DESCRIPTION {
         Version: DEVICE_DESCRIPTION_VERSION2,
         Master: 1,
@@ -370,14 +371,14 @@ fn dma_adapter(physical_device: *mut DEVICE_OBJECT) -> Result<NonNull<_DMA_ADAPT
     NonNull::new(adapter).ok_or(Status::INSUFFICIENT_RESOURCES)
 }
 
-fn operations(adapter: NonNull<_DMA_ADAPTER>) -> &'static wdk_sys::DMA_OPERATIONS {
+fn operations(adapter: NonNull<DMA_ADAPTER>) -> &'static DMA_OPERATIONS {
     // SAFETY: a live adapter object.
     let operations = unsafe { (*adapter.as_ptr()).DmaOperations };
     // SAFETY: the kernel's table of functions stays where it is.
     unsafe { &*operations }
 }
 
-fn put_adapter(adapter: NonNull<_DMA_ADAPTER>) {
+fn put_adapter(adapter: NonNull<DMA_ADAPTER>) {
     if let Some(put) = operations(adapter).PutDmaAdapter {
         // SAFETY: at PASSIVE_LEVEL; the adapter came from IoGetDmaAdapter and is not used any more.
         unsafe { put(adapter.as_ptr()) }

@@ -2,7 +2,7 @@
 
 use core::{marker::PhantomData, ptr::NonNull};
 
-use wdk_sys::MDL;
+use wdk_sys::_MDL as MDL;
 
 /// A chain of MDLs whose pages stay locked during `'a`.
 #[derive(Clone, Copy, Debug)]
