@@ -39,7 +39,10 @@ impl<'a> Configuration<'a> {
         // SAFETY: a complete description of a live handle.
         let status = unsafe { ndis::NdisOpenConfigurationEx(&raw mut object, &raw mut handle) };
         Status(status).ok()?;
-        Ok(Self { handle, _passive: passive })
+        Ok(Self {
+            handle,
+            _passive: passive,
+        })
     }
 
     /// The integer under `keyword` (ASCII); `None` if there is none. The value can be anything: the caller checks its range.

@@ -20,8 +20,8 @@ use super::{
     sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering},
 };
 use crate::sys::ndis::{
-    self, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_SG_DMA_DESCRIPTION, NDIS_SG_DMA_64_BIT_ADDRESS, NDIS_SG_DMA_DESCRIPTION,
-    NDIS_SG_DMA_DESCRIPTION_REVISION_1,
+    self, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_SG_DMA_DESCRIPTION, NDIS_SG_DMA_64_BIT_ADDRESS,
+    NDIS_SG_DMA_DESCRIPTION, NDIS_SG_DMA_DESCRIPTION_REVISION_1,
 };
 
 /// `DEVICE_DESCRIPTION_VERSION2`, the first with 64-bit addresses.
@@ -72,7 +72,13 @@ impl Dma {
             }
         };
         let initializing = AtomicBool::new(true);
-        Ok(Ref::try_new(Self { ndis, registration, adapter, device, initializing })?)
+        Ok(Ref::try_new(Self {
+            ndis,
+            registration,
+            adapter,
+            device,
+            initializing,
+        })?)
     }
 
     /// From now on shared memory is allocated as NDIS wants it outside `MiniportInitializeEx` (rule DMA-07).
@@ -104,13 +110,21 @@ impl Dma {
         if length == 0 || mdl.byte_count() < length {
             return Err(Status::INVALID_PARAMETER);
         }
-        let request = pool::try_box(MapRequest { dma: this.clone(), direction, done })?;
+        let request = pool::try_box(MapRequest {
+            dma: this.clone(),
+            direction,
+            done,
+        })?;
         let (context, _) = super::Box::into_raw_with_allocator(request);
         let status = this.get_scatter_gather_list(mdl, short, mapped::<F>, context.cast(), direction);
         if status != Status::SUCCESS {
             // SAFETY: refused, so that `mapped` will not run and the request is ours again.
             drop(unsafe { super::Box::from_raw_in(context, super::NonPaged) });
-            return Err(if status.is_success() { Status::UNSUCCESSFUL } else { status });
+            return Err(if status.is_success() {
+                Status::UNSUCCESSFUL
+            } else {
+                status
+            });
         }
         Ok(())
     }
@@ -127,7 +141,9 @@ impl Dma {
         let routine = unsafe { transmute::<ListControl, PDRIVER_LIST_CONTROL>(routine) };
         let address = mdl.virtual_address() as *mut c_void;
         let _dispatch = raise_to_dispatch();
-        let Some(get) = operations(self.adapter).GetScatterGatherList else { return Status::NOT_SUPPORTED };
+        let Some(get) = operations(self.adapter).GetScatterGatherList else {
+            return Status::NOT_SUPPORTED;
+        };
         // SAFETY: at DISPATCH_LEVEL, as it wants; our adapter and device objects, a chain of `length` bytes at least.
         Status(unsafe {
             get(
@@ -144,13 +160,19 @@ impl Dma {
     }
 
     /// Takes memory that driver and device share; for [`super::SharedMemory`].
-    pub(super) fn allocate_shared(&self, length: u32, passive: Passive<'_>) -> Result<(NonNull<u8>, BusAddress), Status> {
+    pub(super) fn allocate_shared(
+        &self,
+        length: u32,
+        passive: Passive<'_>,
+    ) -> Result<(NonNull<u8>, BusAddress), Status> {
         let (base, bus) = if self.initializing.load(Ordering::Acquire) {
             self.allocate_in_initialize(length)
         } else {
             self.allocate_at_run_time(length, passive)?
         };
-        NonNull::new(base.cast()).map(|base| (base, bus)).ok_or(Status::INSUFFICIENT_RESOURCES)
+        NonNull::new(base.cast())
+            .map(|base| (base, bus))
+            .ok_or(Status::INSUFFICIENT_RESOURCES)
     }
 
     fn allocate_in_initialize(&self, length: u32) -> (*mut c_void, BusAddress) {
@@ -164,7 +186,11 @@ impl Dma {
         (base, BusAddress(unsafe { bus.QuadPart }.cast_unsigned()))
     }
 
-    fn allocate_at_run_time(&self, length: u32, passive: Passive<'_>) -> Result<(*mut c_void, BusAddress), Status> {
+    fn allocate_at_run_time(
+        &self,
+        length: u32,
+        passive: Passive<'_>,
+    ) -> Result<(*mut c_void, BusAddress), Status> {
         let request = AllocateRequest {
             event: Event::try_new()?,
             base: AtomicPtr::new(null_mut()),
@@ -177,7 +203,10 @@ impl Dma {
             return Err(Status::INSUFFICIENT_RESOURCES);
         }
         request.event.wait(passive);
-        Ok((request.base.load(Ordering::Acquire), BusAddress(request.bus.load(Ordering::Acquire))))
+        Ok((
+            request.base.load(Ordering::Acquire),
+            BusAddress(request.bus.load(Ordering::Acquire)),
+        ))
     }
 }
 
@@ -252,10 +281,18 @@ impl ScatterGather {
 impl Drop for ScatterGather {
     fn drop(&mut self) {
         let adapter = self.dma.adapter;
-        let Some(put) = operations(adapter).PutScatterGatherList else { return };
+        let Some(put) = operations(adapter).PutScatterGatherList else {
+            return;
+        };
         let _dispatch = raise_to_dispatch();
         // SAFETY: at DISPATCH_LEVEL, as it wants; the list came from this adapter's GetScatterGatherList.
-        unsafe { put(adapter.as_ptr(), self.list.as_ptr(), self.direction.writes_to_device()) }
+        unsafe {
+            put(
+                adapter.as_ptr(),
+                self.list.as_ptr(),
+                self.direction.writes_to_device(),
+            )
+        }
     }
 }
 
@@ -265,7 +302,8 @@ struct MapRequest<F> {
     done: F,
 }
 
-type ListControl = unsafe extern "win64" fn(*mut DEVICE_OBJECT, *mut c_void, *mut SCATTER_GATHER_LIST, *mut c_void);
+type ListControl =
+    unsafe extern "win64" fn(*mut DEVICE_OBJECT, *mut c_void, *mut SCATTER_GATHER_LIST, *mut c_void);
 
 unsafe extern "win64" fn mapped<F: FnOnce(ScatterGather)>(
     _: *mut DEVICE_OBJECT,
@@ -299,7 +337,9 @@ unsafe extern "win64" fn shared_memory_allocated(
     // SAFETY: NULL or the place of an address.
     if let Some(bus) = unsafe { bus.as_ref() } {
         // SAFETY: all 64 bits of the union are one number.
-        request.bus.store(unsafe { bus.QuadPart }.cast_unsigned(), Ordering::Release);
+        request
+            .bus
+            .store(unsafe { bus.QuadPart }.cast_unsigned(), Ordering::Release);
     }
     request.base.store(base, Ordering::Release);
     request.event.set();

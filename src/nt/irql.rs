@@ -27,7 +27,10 @@ impl Passive<'_> {
     /// # Safety
     /// The caller was called at `PASSIVE_LEVEL`, and the result does not outlive that call.
     pub const unsafe fn assume() -> Self {
-        Self { scope: PhantomData, not_send: PhantomData }
+        Self {
+            scope: PhantomData,
+            not_send: PhantomData,
+        }
     }
 
     /// Gives up the processor for `milliseconds` at least.
@@ -50,7 +53,10 @@ pub struct DispatchGuard {
 pub fn raise_to_dispatch() -> DispatchGuard {
     // SAFETY: all code of this driver but the interrupt service routine, which calls nothing, runs at <= DISPATCH_LEVEL.
     let before = unsafe { ntddk::KfRaiseIrql(DISPATCH_LEVEL) };
-    DispatchGuard { before, not_send: PhantomData }
+    DispatchGuard {
+        before,
+        not_send: PhantomData,
+    }
 }
 
 impl Drop for DispatchGuard {

@@ -27,7 +27,10 @@ unsafe impl<T: ?Sized + Send> Sync for SpinLock<T> {}
 impl<T> SpinLock<T> {
     /// An unlocked lock around `value`.
     pub const fn new(value: T) -> Self {
-        Self { lock: UnsafeCell::new(0), value: UnsafeCell::new(value) }
+        Self {
+            lock: UnsafeCell::new(0),
+            value: UnsafeCell::new(value),
+        }
     }
 
     /// The value, when nobody shares it any more.
@@ -43,7 +46,11 @@ impl<T: ?Sized> SpinLock<T> {
     pub fn lock(&self) -> SpinGuard<'_, T> {
         // SAFETY: an initialised spin lock in nonpaged memory; called at <= DISPATCH_LEVEL.
         let before = unsafe { ntddk::KeAcquireSpinLockRaiseToDpc(self.lock.get()) };
-        SpinGuard { lock: self, before, not_send: PhantomData }
+        SpinGuard {
+            lock: self,
+            before,
+            not_send: PhantomData,
+        }
     }
 
     /// The value; exclusive access needs no lock.

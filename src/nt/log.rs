@@ -44,7 +44,14 @@ impl EventLog {
     pub fn write(self, code: LogCode, step: u32, status: Status, detail: u32) {
         // SAFETY: a live handle; as many values as announced.
         unsafe {
-            ndis::NdisWriteErrorLogEntry(self.ndis.as_raw(), code as u32, 3, step as usize, status.bits() as usize, detail as usize);
+            ndis::NdisWriteErrorLogEntry(
+                self.ndis.as_raw(),
+                code as u32,
+                3,
+                step as usize,
+                status.bits() as usize,
+                detail as usize,
+            );
         }
     }
 }

@@ -22,7 +22,10 @@ impl Mdl<'_> {
     /// # Safety
     /// `raw` is NULL or leads to a chain of MDLs that describe locked or nonpaged pages and do not change during `'a`.
     pub unsafe fn new(raw: *mut MDL) -> Option<Self> {
-        Some(Self { first: NonNull::new(raw)?, scope: PhantomData })
+        Some(Self {
+            first: NonNull::new(raw)?,
+            scope: PhantomData,
+        })
     }
 
     /// The first MDL, for a kernel call.
@@ -45,6 +48,8 @@ impl Mdl<'_> {
     /// The MDLs of the chain.
     pub fn iter(&self) -> impl Iterator<Item = &MDL> {
         // SAFETY: live during `'a`, and not changed.
-        core::iter::successors(Some(unsafe { self.first.as_ref() }), |mdl| unsafe { mdl.Next.as_ref() })
+        core::iter::successors(Some(unsafe { self.first.as_ref() }), |mdl| unsafe {
+            mdl.Next.as_ref()
+        })
     }
 }

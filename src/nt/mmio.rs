@@ -29,7 +29,9 @@ impl Mmio {
     /// What `NdisMMapIoSpace` returned.
     pub fn map(ndis: NdisHandle, physical: u64, length: u32, _: Passive<'_>) -> Result<Self, Status> {
         let mut base = null_mut();
-        let address = PHYSICAL_ADDRESS { QuadPart: physical.cast_signed() };
+        let address = PHYSICAL_ADDRESS {
+            QuadPart: physical.cast_signed(),
+        };
         // SAFETY: a live handle; the token proves PASSIVE_LEVEL; NDIS checks the range against the adapter's resources.
         let status = unsafe { ndis::NdisMMapIoSpace(&raw mut base, ndis.as_raw(), address, length) };
         Status(status).ok()?;

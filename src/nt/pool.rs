@@ -34,14 +34,14 @@ unsafe impl Allocator for NonPaged {
             let dangling = NonNull::new(core::ptr::without_provenance_mut::<u8>(layout.align()));
             return Ok(NonNull::slice_from_raw_parts(dangling.ok_or(AllocError)?, 0));
         }
-        let aligned = layout.align() <= POOL_ALIGN || (layout.align() <= PAGE_SIZE && layout.size() >= PAGE_SIZE);
+        let aligned =
+            layout.align() <= POOL_ALIGN || (layout.align() <= PAGE_SIZE && layout.size() >= PAGE_SIZE);
         if !aligned {
             return Err(AllocError);
         }
         // SAFETY: called at <= DISPATCH_LEVEL with a size that is not 0 and a tag that is not 0.
-        let block = unsafe {
-            ntddk::ExAllocatePoolWithTag(_POOL_TYPE::NonPagedPoolNx, layout.size() as _, TAG)
-        };
+        let block =
+            unsafe { ntddk::ExAllocatePoolWithTag(_POOL_TYPE::NonPagedPoolNx, layout.size() as _, TAG) };
         NonNull::new(slice_from_raw_parts_mut(block.cast::<u8>(), layout.size())).ok_or(AllocError)
     }
 

@@ -41,7 +41,10 @@ impl<T> Ref<T> {
     /// # Errors
     /// [`NoMemory`]; `value` is dropped.
     pub fn try_new(value: T) -> Result<Self, NoMemory> {
-        let counted = pool::try_box(Counted { count: AtomicUsize::new(1), value })?;
+        let counted = pool::try_box(Counted {
+            count: AtomicUsize::new(1),
+            value,
+        })?;
         let (raw, _) = super::Box::into_raw_with_allocator(counted);
         NonNull::new(raw).map(|counted| Self { counted }).ok_or(NoMemory)
     }
@@ -68,7 +71,9 @@ impl<T> Ref<T> {
         // SAFETY: `value` lies inside a `Counted<T>` at that field's offset.
         let counted = unsafe { value.byte_sub(offset_of!(Counted<T>, value)) };
         // SAFETY: derived from a pointer to a live object, hence not null.
-        Self { counted: unsafe { NonNull::new_unchecked(counted.cast_mut().cast()) } }
+        Self {
+            counted: unsafe { NonNull::new_unchecked(counted.cast_mut().cast()) },
+        }
     }
 
     /// Makes another reference from a pointer that [`Self::into_raw`] gave away and that is not taken back yet.
@@ -103,7 +108,9 @@ impl<T: ?Sized> Ref<T> {
     #[doc(hidden)]
     pub unsafe fn from_counted(counted: *mut Counted<T>) -> Self {
         // SAFETY: it was a `NonNull` before.
-        Self { counted: unsafe { NonNull::new_unchecked(counted) } }
+        Self {
+            counted: unsafe { NonNull::new_unchecked(counted) },
+        }
     }
 
     fn counted(&self) -> &Counted<T> {
@@ -116,7 +123,9 @@ impl<T: ?Sized> Clone for Ref<T> {
     fn clone(&self) -> Self {
         // Relaxed: who makes a reference has one already. The count cannot overflow: each reference takes eight bytes.
         self.counted().count.fetch_add(1, Ordering::Relaxed);
-        Self { counted: self.counted }
+        Self {
+            counted: self.counted,
+        }
     }
 }
 

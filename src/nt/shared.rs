@@ -37,7 +37,12 @@ impl SharedMemory {
     /// `INSUFFICIENT_RESOURCES`.
     pub fn allocate(dma: &Ref<Dma>, length: u32, passive: Passive<'_>) -> Result<Self, Status> {
         let (base, bus) = dma.allocate_shared(length, passive)?;
-        let memory = Self { dma: dma.clone(), base, bus, length };
+        let memory = Self {
+            dma: dma.clone(),
+            base,
+            bus,
+            length,
+        };
         memory.zero(0, length as usize);
         Ok(memory)
     }
@@ -204,21 +209,29 @@ impl SharedMemory {
     #[inline]
     fn at<T>(&self, offset: usize) -> *mut T {
         self.check(offset, size_of::<T>());
-        assert!(offset.is_multiple_of(align_of::<T>()), "misaligned access to shared memory");
+        assert!(
+            offset.is_multiple_of(align_of::<T>()),
+            "misaligned access to shared memory"
+        );
         self.base.as_ptr().wrapping_add(offset).cast()
     }
 
     #[inline]
     fn check(&self, offset: usize, length: usize) {
         let end = offset.checked_add(length);
-        assert!(end.is_some_and(|end| end <= self.length as usize), "access outside shared memory");
+        assert!(
+            end.is_some_and(|end| end <= self.length as usize),
+            "access outside shared memory"
+        );
     }
 }
 
 impl Drop for SharedMemory {
     /// Gives the memory back, `<= DISPATCH_LEVEL`. The owner has made the device forget it.
     fn drop(&mut self) {
-        let address = PHYSICAL_ADDRESS { QuadPart: self.bus.0.cast_signed() };
+        let address = PHYSICAL_ADDRESS {
+            QuadPart: self.bus.0.cast_signed(),
+        };
         let base: *mut c_void = self.base.as_ptr().cast();
         // SAFETY: allocated by `allocate_shared` with these values; `dma` holds the registration.
         unsafe { ndis::NdisMFreeSharedMemory(self.dma.ndis().as_raw(), self.length, 1, base, address) }

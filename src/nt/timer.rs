@@ -62,8 +62,9 @@ impl<T: Send + Sync + 'static> Timer<T> {
         };
         let mut handle = null_mut();
         // SAFETY: a live NDIS handle, a complete description; the context outlives the timer, which `drop` frees first.
-        let status =
-            unsafe { ndis::NdisAllocateTimerObject(ndis.as_raw(), &raw mut characteristics, &raw mut handle) };
+        let status = unsafe {
+            ndis::NdisAllocateTimerObject(ndis.as_raw(), &raw mut characteristics, &raw mut handle)
+        };
         if status != 0 {
             return Err(NoMemory);
         }
@@ -78,10 +79,18 @@ impl<T: Send + Sync + 'static> Timer<T> {
     /// If `target` is not the object that the first call named.
     pub fn arm(&self, after_ms: u32, target: Ref<T>) {
         let raw = Ref::into_raw(target).cast_mut();
-        let first = self.core.target.compare_exchange(null_mut(), raw, Ordering::AcqRel, Ordering::Acquire);
-        assert!(first.is_ok() || first == Err(raw), "a timer belongs to one object");
+        let first = self
+            .core
+            .target
+            .compare_exchange(null_mut(), raw, Ordering::AcqRel, Ordering::Acquire);
+        assert!(
+            first.is_ok() || first == Err(raw),
+            "a timer belongs to one object"
+        );
         self.core.shots.fetch_add(1, Ordering::AcqRel);
-        let due = LARGE_INTEGER { QuadPart: -i64::from(after_ms).saturating_mul(TICKS_PER_MS) };
+        let due = LARGE_INTEGER {
+            QuadPart: -i64::from(after_ms).saturating_mul(TICKS_PER_MS),
+        };
         // SAFETY: the timer lives as long as `self`; NULL keeps the context that it was allocated with.
         let replaced = unsafe { ndis::NdisSetTimerObject(self.handle(), due, 0, null_mut()) };
         if replaced != 0 {

@@ -74,10 +74,16 @@ impl<T: Send + Sync + 'static> WorkItem<T> {
             RUNNING => Some(RUNNING_AGAIN),
             other => Some(other),
         };
-        let before = self.core.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, step).unwrap_or(QUEUED);
+        let before = self
+            .core
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, step)
+            .unwrap_or(QUEUED);
         if before == IDLE {
             self.core.runs.fetch_add(1, Ordering::AcqRel);
-            self.core.target.store(Ref::into_raw(target).cast_mut(), Ordering::Release);
+            self.core
+                .target
+                .store(Ref::into_raw(target).cast_mut(), Ordering::Release);
             let context = Ref::as_ptr(&self.core).cast_mut().cast();
             // SAFETY: idle until now, so it is queued once only; the reference just stored keeps the item's owner alive.
             unsafe { ndis::NdisQueueIoWorkItem(self.handle(), Some(run::<T>), context) }
@@ -121,7 +127,11 @@ unsafe extern "win64" fn run<T: Send + Sync + 'static>(context: *mut c_void, _: 
     loop {
         core.state.swap(RUNNING, Ordering::AcqRel);
         (core.callback)(&target, passive);
-        if core.state.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+        if core
+            .state
+            .compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+        {
             break;
         }
     }
