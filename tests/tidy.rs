@@ -59,7 +59,10 @@ fn files_are_short_and_say_what_they_are_for() {
             complaints.push(format!("{}: {lines} lines", name(&path)));
         }
         if !text.starts_with("//! ") {
-            complaints.push(format!("{}: the first line does not say what it is for", name(&path)));
+            complaints.push(format!(
+                "{}: the first line does not say what it is for",
+                name(&path)
+            ));
         }
     }
     report("files", &complaints);
@@ -96,7 +99,11 @@ fn functions_are_short() {
         let file = syn::parse_file(&fs::read_to_string(&path).unwrap()).unwrap();
         let mut long = LongFunctions(Vec::new());
         long.visit_file(&file);
-        complaints.extend(long.0.iter().map(|(f, lines)| format!("{}: {f}: {lines} lines", name(&path))));
+        complaints.extend(
+            long.0
+                .iter()
+                .map(|(f, lines)| format!("{}: {f}: {lines} lines", name(&path))),
+        );
     }
     report("functions", &complaints);
 }
@@ -115,7 +122,11 @@ fn modules_of_the_driver_import_only_downward() {
     for path in rust_files("src") {
         let Some(floor) = floor_of(&path) else { continue };
         let text = fs::read_to_string(&path).unwrap();
-        for (number, line) in text.lines().enumerate().filter(|(_, l)| !l.trim_start().starts_with("//")) {
+        for (number, line) in text
+            .lines()
+            .enumerate()
+            .filter(|(_, l)| !l.trim_start().starts_with("//"))
+        {
             for (above, module) in FLOORS.iter().enumerate() {
                 let named = line.contains(&format!("crate::{module}::"));
                 seen += usize::from(named);
@@ -140,18 +151,21 @@ fn known_rules() -> BTreeSet<String> {
 
 /// Words that look like rule ids: a known prefix, a dash, two digits.
 fn named_rules<'a>(text: &'a str, prefixes: &'a BTreeSet<String>) -> impl Iterator<Item = &'a str> {
-    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).filter(|word| {
-        word.rsplit_once('-').is_some_and(|(prefix, digits)| {
-            prefixes.contains(prefix) && digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit())
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+        .filter(|word| {
+            word.rsplit_once('-').is_some_and(|(prefix, digits)| {
+                prefixes.contains(prefix) && digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit())
+            })
         })
-    })
 }
 
 #[test]
 fn rule_ids_that_the_source_names_exist() {
     let known = known_rules();
-    let prefixes: BTreeSet<String> =
-        known.iter().map(|id| id.rsplit_once('-').unwrap().0.to_owned()).collect();
+    let prefixes: BTreeSet<String> = known
+        .iter()
+        .map(|id| id.rsplit_once('-').unwrap().0.to_owned())
+        .collect();
     let (mut complaints, mut seen) = (Vec::new(), BTreeSet::new());
     for path in all_files() {
         let text = fs::read_to_string(&path).unwrap();
@@ -169,7 +183,14 @@ fn rule_ids_that_the_source_names_exist() {
 #[test]
 fn nothing_unfinished_is_left() {
     // Spelled in pieces so that this file does not find itself.
-    let leftovers = [["to", "do!("], ["unimple", "mented!("], ["db", "g!("], ["TO", "DO"], ["FIX", "ME"]].map(|p| p.concat());
+    let leftovers = [
+        ["to", "do!("],
+        ["unimple", "mented!("],
+        ["db", "g!("],
+        ["TO", "DO"],
+        ["FIX", "ME"],
+    ]
+    .map(|p| p.concat());
     let mut complaints = Vec::new();
     for path in all_files() {
         for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
@@ -183,7 +204,14 @@ fn nothing_unfinished_is_left() {
 
 #[test]
 fn the_driver_has_no_test_hooks_no_mutable_statics_and_no_unwrap() {
-    let forbidden = ["cfg(test)", "static mut", ".unwrap()", "#[test]", "lazy_static", "OnceLock"];
+    let forbidden = [
+        "cfg(test)",
+        "static mut",
+        ".unwrap()",
+        "#[test]",
+        "lazy_static",
+        "OnceLock",
+    ];
     let mut complaints = Vec::new();
     for path in rust_files("src") {
         for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {

@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Network Direct consumers: what lies above the driver on a simulated host.
+
+pub mod ndk;

@@ -23,7 +23,11 @@ impl Adapter {
     pub fn info(self) -> Result<NDK_ADAPTER_INFO, Status> {
         let mut info = std::mem::MaybeUninit::<NDK_ADAPTER_INFO>::zeroed();
         let mut size = size_of::<NDK_ADAPTER_INFO>() as u32;
-        Status(dispatch!(self, NdkQueryAdapterInfo(info.as_mut_ptr(), &raw mut size))).check()?;
+        Status(dispatch!(
+            self,
+            NdkQueryAdapterInfo(info.as_mut_ptr(), &raw mut size)
+        ))
+        .check()?;
         // SAFETY: the structure is plain data, zeroed first and then filled.
         Ok(unsafe { info.assume_init() })
     }
@@ -43,7 +47,15 @@ impl Adapter {
         let started = Started::run(|request| {
             dispatch!(
                 self,
-                NdkCreateCq(depth, notify, context, ptr::null_mut(), Some(wait::created), request, &raw mut cq)
+                NdkCreateCq(
+                    depth,
+                    notify,
+                    context,
+                    ptr::null_mut(),
+                    Some(wait::created),
+                    request,
+                    &raw mut cq
+                )
             )
         });
         started.wait_object(cq).map(Object::from_raw)
@@ -69,7 +81,10 @@ impl Adapter {
     pub fn create_connector(self) -> Result<Object<NDK_CONNECTOR>, Status> {
         let mut connector = ptr::null_mut::<NDK_CONNECTOR>();
         let started = Started::run(|request| {
-            dispatch!(self, NdkCreateConnector(Some(wait::created), request, &raw mut connector))
+            dispatch!(
+                self,
+                NdkCreateConnector(Some(wait::created), request, &raw mut connector)
+            )
         });
         started.wait_object(connector).map(Object::from_raw)
     }

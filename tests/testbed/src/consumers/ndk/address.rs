@@ -18,7 +18,10 @@ const AF_INET6: u16 = 23;
 impl SockAddr {
     /// Room for an answer.
     pub const fn empty() -> Self {
-        Self { bytes: [0; 28], length: 28 }
+        Self {
+            bytes: [0; 28],
+            length: 28,
+        }
     }
 
     /// Length in bytes: 16 or 28.
@@ -46,8 +49,14 @@ impl SockAddr {
         let b = &self.bytes;
         let port = u16::from_be_bytes([b[2], b[3]]);
         match u16::from_le_bytes([b[0], b[1]]) {
-            AF_INET => Some(SocketAddr::new(IpAddr::from(<[u8; 4]>::try_from(&b[4..8]).ok()?), port)),
-            AF_INET6 => Some(SocketAddr::new(IpAddr::from(<[u8; 16]>::try_from(&b[8..24]).ok()?), port)),
+            AF_INET => Some(SocketAddr::new(
+                IpAddr::from(<[u8; 4]>::try_from(&b[4..8]).ok()?),
+                port,
+            )),
+            AF_INET6 => Some(SocketAddr::new(
+                IpAddr::from(<[u8; 16]>::try_from(&b[8..24]).ok()?),
+                port,
+            )),
             _ => None,
         }
     }

@@ -35,7 +35,14 @@ pub struct ConnectionData {
 
 impl Connector {
     /// Starts a connection.
-    pub fn connect(self, qp: Qp, from: SocketAddr, to: SocketAddr, limits: ReadLimits, data: &[u8]) -> Started {
+    pub fn connect(
+        self,
+        qp: Qp,
+        from: SocketAddr,
+        to: SocketAddr,
+        limits: ReadLimits,
+        data: &[u8],
+    ) -> Started {
         let (from, to) = (SockAddr::from(from), SockAddr::from(to));
         Started::run(|request| {
             dispatch!(
@@ -60,7 +67,10 @@ impl Connector {
     /// Starts the last step of the connecting side; `event` is called when the peer disconnects.
     pub fn complete_connect(self, event: NDK_FN_DISCONNECT_EVENT_CALLBACK, context: *mut c_void) -> Started {
         Started::run(|request| {
-            dispatch!(self, NdkCompleteConnect(event, context, Some(wait::request_completed), request))
+            dispatch!(
+                self,
+                NdkCompleteConnect(event, context, Some(wait::request_completed), request)
+            )
         })
     }
 
@@ -114,7 +124,12 @@ impl Connector {
         let (mut inbound, mut outbound, mut length) = (0, 0, 0);
         Status(dispatch!(
             self,
-            NdkGetConnectionData(&raw mut inbound, &raw mut outbound, ptr::null_mut(), &raw mut length)
+            NdkGetConnectionData(
+                &raw mut inbound,
+                &raw mut outbound,
+                ptr::null_mut(),
+                &raw mut length
+            )
         ))
         .check()?;
         let mut private_data = vec![0_u8; length as usize];
@@ -128,7 +143,10 @@ impl Connector {
             )
         ))
         .check()?;
-        Ok(ConnectionData { limits: ReadLimits { inbound, outbound }, private_data })
+        Ok(ConnectionData {
+            limits: ReadLimits { inbound, outbound },
+            private_data,
+        })
     }
 
     /// The own address.
@@ -155,7 +173,10 @@ impl Listener {
     pub fn listen(self, at: SocketAddr) -> Started {
         let at = SockAddr::from(at);
         Started::run(|request| {
-            dispatch!(self, NdkListen(at.as_ptr(), at.len(), Some(wait::request_completed), request))
+            dispatch!(
+                self,
+                NdkListen(at.as_ptr(), at.len(), Some(wait::request_completed), request)
+            )
         })
     }
 
@@ -175,10 +196,16 @@ impl Listener {
 }
 
 const fn private(data: &[u8]) -> *mut c_void {
-    if data.is_empty() { ptr::null_mut() } else { data.as_ptr().cast_mut().cast() }
+    if data.is_empty() {
+        ptr::null_mut()
+    } else {
+        data.as_ptr().cast_mut().cast()
+    }
 }
 
-fn address(get: impl FnOnce(*mut cxndk::sys::ndkpi::SOCKADDR, *mut u32) -> i32) -> Result<SocketAddr, Status> {
+fn address(
+    get: impl FnOnce(*mut cxndk::sys::ndkpi::SOCKADDR, *mut u32) -> i32,
+) -> Result<SocketAddr, Status> {
     let mut room = SockAddr::empty();
     let (sockaddr, length) = room.as_mut_parts();
     Status(get(sockaddr, length)).check()?;

@@ -36,7 +36,13 @@ impl Pd {
     /// # Errors
     ///
     /// The final status of the create.
-    pub fn create_qp(self, receive_cq: Cq, initiator_cq: Cq, context: usize, limits: QpLimits) -> Result<Qp, Status> {
+    pub fn create_qp(
+        self,
+        receive_cq: Cq,
+        initiator_cq: Cq,
+        context: usize,
+        limits: QpLimits,
+    ) -> Result<Qp, Status> {
         let mut qp = ptr::null_mut::<NDK_QP>();
         let started = Started::run(|request| {
             dispatch!(
@@ -67,7 +73,10 @@ impl Pd {
     pub fn create_mr(self, fast_register: bool) -> Result<Mr, Status> {
         let mut mr = ptr::null_mut::<NDK_MR>();
         let started = Started::run(|request| {
-            dispatch!(self, NdkCreateMr(u8::from(fast_register), Some(wait::created), request, &raw mut mr))
+            dispatch!(
+                self,
+                NdkCreateMr(u8::from(fast_register), Some(wait::created), request, &raw mut mr)
+            )
         });
         started.wait_object(mr).map(Object::from_raw)
     }
@@ -100,7 +109,13 @@ impl Mr {
         Started::run(|request| {
             dispatch!(
                 self,
-                NdkRegisterMr(buffer.mdl(), buffer.len() as u64, flags, Some(wait::request_completed), request)
+                NdkRegisterMr(
+                    buffer.mdl(),
+                    buffer.len() as u64,
+                    flags,
+                    Some(wait::request_completed),
+                    request
+                )
             )
         })
     }
@@ -169,7 +184,11 @@ impl Lam {
             )
         });
         started.wait()?;
-        Ok(Self { adapter, room, first_byte_offset })
+        Ok(Self {
+            adapter,
+            room,
+            first_byte_offset,
+        })
     }
 
     /// The bus addresses of the pages.

@@ -34,7 +34,10 @@ impl<T> Copy for Object<T> {}
 impl<T> Object<T> {
     /// Wraps what a create or a connect event handed out.
     pub const fn from_raw(raw: *mut T) -> Self {
-        Self { raw, _not_send: PhantomData }
+        Self {
+            raw,
+            _not_send: PhantomData,
+        }
     }
 
     /// The pointer, for calls of the interface.

@@ -35,11 +35,19 @@ pub struct Registration<'a> {
 
 /// A scatter/gather entry.
 pub const fn sge(address: *mut u8, length: u32, token: u32) -> NDK_SGE {
-    NDK_SGE { VirtualAddress: address.cast(), Length: length, MemoryRegionToken: token }
+    NDK_SGE {
+        VirtualAddress: address.cast(),
+        Length: length,
+        MemoryRegionToken: token,
+    }
 }
 
 const fn list(sges: &[NDK_SGE]) -> *const NDK_SGE {
-    if sges.is_empty() { ptr::null() } else { sges.as_ptr() }
+    if sges.is_empty() {
+        ptr::null()
+    } else {
+        sges.as_ptr()
+    }
 }
 
 impl Qp {
@@ -49,7 +57,11 @@ impl Qp {
     ///
     /// The status of the post.
     pub fn receive(self, context: u64, sges: &[NDK_SGE]) -> Result<(), Status> {
-        Status(dispatch!(self, NdkReceive(request_context(context), list(sges), sges.len() as u32))).check()
+        Status(dispatch!(
+            self,
+            NdkReceive(request_context(context), list(sges), sges.len() as u32)
+        ))
+        .check()
     }
 
     /// Posts a send.
@@ -58,7 +70,11 @@ impl Qp {
     ///
     /// The status of the post.
     pub fn send(self, context: u64, sges: &[NDK_SGE], flags: u32) -> Result<(), Status> {
-        Status(dispatch!(self, NdkSend(request_context(context), list(sges), sges.len() as u32, flags))).check()
+        Status(dispatch!(
+            self,
+            NdkSend(request_context(context), list(sges), sges.len() as u32, flags)
+        ))
+        .check()
     }
 
     /// Posts a send that invalidates a token of the peer.
@@ -66,9 +82,19 @@ impl Qp {
     /// # Errors
     ///
     /// The status of the post.
-    pub fn send_and_invalidate(self, context: u64, sges: &[NDK_SGE], flags: u32, token: u32) -> Result<(), Status> {
+    pub fn send_and_invalidate(
+        self,
+        context: u64,
+        sges: &[NDK_SGE],
+        flags: u32,
+        token: u32,
+    ) -> Result<(), Status> {
         let (sge, count) = (list(sges), sges.len() as u32);
-        Status(dispatch!(self, NdkSendAndInvalidate(request_context(context), sge, count, flags, token))).check()
+        Status(dispatch!(
+            self,
+            NdkSendAndInvalidate(request_context(context), sge, count, flags, token)
+        ))
+        .check()
     }
 
     /// Posts an RDMA read.
@@ -80,7 +106,14 @@ impl Qp {
         let (sge, count) = (list(sges), sges.len() as u32);
         Status(dispatch!(
             self,
-            NdkRead(request_context(context), sge, count, remote.address, remote.token, flags)
+            NdkRead(
+                request_context(context),
+                sge,
+                count,
+                remote.address,
+                remote.token,
+                flags
+            )
         ))
         .check()
     }
@@ -94,7 +127,14 @@ impl Qp {
         let (sge, count) = (list(sges), sges.len() as u32);
         Status(dispatch!(
             self,
-            NdkWrite(request_context(context), sge, count, remote.address, remote.token, flags)
+            NdkWrite(
+                request_context(context),
+                sge,
+                count,
+                remote.address,
+                remote.token,
+                flags
+            )
         ))
         .check()
     }
@@ -104,7 +144,13 @@ impl Qp {
     /// # Errors
     ///
     /// The status of the post.
-    pub fn fast_register(self, context: u64, mr: Mr, what: &Registration<'_>, flags: u32) -> Result<(), Status> {
+    pub fn fast_register(
+        self,
+        context: u64,
+        mr: Mr,
+        what: &Registration<'_>,
+        flags: u32,
+    ) -> Result<(), Status> {
         Status(dispatch!(
             self,
             NdkFastRegister(
@@ -127,7 +173,11 @@ impl Qp {
     ///
     /// The status of the post.
     pub fn invalidate(self, context: u64, mr: Mr, flags: u32) -> Result<(), Status> {
-        Status(dispatch!(self, NdkInvalidate(request_context(context), mr.header(), flags))).check()
+        Status(dispatch!(
+            self,
+            NdkInvalidate(request_context(context), mr.header(), flags)
+        ))
+        .check()
     }
 
     /// Cancels all that is outstanding.

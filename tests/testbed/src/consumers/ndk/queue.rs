@@ -64,14 +64,21 @@ impl Cq {
         let mut room = [const { MaybeUninit::<NDK_RESULT_EX>::zeroed() }; 64];
         let limit = limit.min(room.len());
         let taken = dispatch!(self, NdkGetCqResultsEx(room.as_mut_ptr().cast(), limit as u32)) as usize;
-        assert!(taken <= limit, "CQ-03: {taken} results where {limit} were asked for");
+        assert!(
+            taken <= limit,
+            "CQ-03: {taken} results where {limit} were asked for"
+        );
         // SAFETY: the provider filled as many as it says; the rest is zero, which is a value of the type.
-        results.extend(room[..taken].iter().map(|result| Completed::from(unsafe { result.assume_init() })));
+        results.extend(
+            room[..taken]
+                .iter()
+                .map(|result| Completed::from(unsafe { result.assume_init() })),
+        );
         taken
     }
 }
 
 /// The context of a request as the interface carries it.
-pub const fn request_context(value: u64) -> *mut c_void {
+pub(super) const fn request_context(value: u64) -> *mut c_void {
     std::ptr::without_provenance_mut(value as usize)
 }

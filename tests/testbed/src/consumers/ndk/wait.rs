@@ -77,7 +77,9 @@ impl Completion {
             if let Some(outcome) = self.outcome.get() {
                 return outcome;
             }
-            self.waiters.borrow_mut().push(sim::current().expect("only a context waits"));
+            self.waiters
+                .borrow_mut()
+                .push(sim::current().expect("only a context waits"));
             sim::park_for("a Network Direct completion");
         }
     }
@@ -90,7 +92,15 @@ impl Completion {
 /// `context` is that of [`Completion::context`].
 pub unsafe extern "win64" fn request_completed(context: *mut c_void, status: i32) {
     // SAFETY: as the caller says.
-    unsafe { Completion::finish(context, Outcome { status: Status(status), object: std::ptr::null_mut() }) };
+    unsafe {
+        Completion::finish(
+            context,
+            Outcome {
+                status: Status(status),
+                object: std::ptr::null_mut(),
+            },
+        )
+    };
 }
 
 /// `NDK_FN_CREATE_COMPLETION` of a [`Completion`].
@@ -100,7 +110,15 @@ pub unsafe extern "win64" fn request_completed(context: *mut c_void, status: i32
 /// `context` is that of [`Completion::context`].
 pub unsafe extern "win64" fn created(context: *mut c_void, status: i32, object: *mut NDK_OBJECT_HEADER) {
     // SAFETY: as the caller says.
-    unsafe { Completion::finish(context, Outcome { status: Status(status), object }) };
+    unsafe {
+        Completion::finish(
+            context,
+            Outcome {
+                status: Status(status),
+                object,
+            },
+        )
+    };
 }
 
 /// `NDK_FN_CLOSE_COMPLETION` of a [`Completion`].
@@ -110,7 +128,15 @@ pub unsafe extern "win64" fn created(context: *mut c_void, status: i32, object: 
 /// `context` is that of [`Completion::context`].
 pub unsafe extern "win64" fn closed(context: *mut c_void) {
     // SAFETY: as the caller says.
-    unsafe { Completion::finish(context, Outcome { status: Status::SUCCESS, object: std::ptr::null_mut() }) };
+    unsafe {
+        Completion::finish(
+            context,
+            Outcome {
+                status: Status::SUCCESS,
+                object: std::ptr::null_mut(),
+            },
+        )
+    };
 }
 
 /// A request that was started: it is over, or its completion is to come.
@@ -141,7 +167,8 @@ impl Started {
 
     /// The final status, if it is known already.
     pub fn status(&self) -> Option<Status> {
-        self.inline.or_else(|| self.completion.outcome().map(|outcome| outcome.status))
+        self.inline
+            .or_else(|| self.completion.outcome().map(|outcome| outcome.status))
     }
 
     /// Waits for the end.
@@ -150,7 +177,9 @@ impl Started {
     ///
     /// The final status, if it is not success.
     pub fn wait(&self) -> Result<(), Status> {
-        self.inline.unwrap_or_else(|| self.completion.wait().status).check()
+        self.inline
+            .unwrap_or_else(|| self.completion.wait().status)
+            .check()
     }
 
     /// Waits for the end of a create and gives the object: `stored` if it came inline.
