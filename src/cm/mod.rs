@@ -1,3 +1,26 @@
 //! RoCE connection management: InfiniBand CM messages on QP1 with the RDMA IP CM service.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`mad`] | the datagrams, pure code |
+//! | `machine` | the state machine of one connection, pure code |
+//! | `params`, `events`, `error` | what goes up and down between this floor and its consumers |
+//! | `agent` | one adapter's agent: QP1, timers, ids, and the tables of connections and listeners |
+//! | `connection`, `listener` | what consumers hold |
+//! | `ports` | local addresses and ports in use, counted |
+//! | `address`, `resolve` | SOCKADDRs; adapter addresses, routes and neighbours from netio |
+//!
+//! # For consumers
+//! `connect`, `listen` and `endpoint` need `PASSIVE_LEVEL`: they ask netio and set GIDs. Everything else may be called at
+//! `<= DISPATCH_LEVEL`, also from inside an event. Events come at `<= DISPATCH_LEVEL` with no lock of this floor held. This floor
+//! does not touch the consumer's queue pair: it says what to put into it (`QpParameters`) and expects it done.
+//!
+//! | active side | passive side |
+//! |---|---|
+//! | `Agent::connect` | `Agent::listen`, then `ListenerEvents::requested` |
+//! | `replied`: QP to RTR and RTS, then `Connection::ready_to_use` | QP to RTR and RTS, then `Connection::reply` |
+//! | | `established` |
+//! | either side: `Connection::disconnect`, then `disconnected` | `disconnect_requested`, then `Connection::disconnect` |
+//! | at close: `Connection::abandon`, after which there are no more events | the same |
 
 pub mod mad;
