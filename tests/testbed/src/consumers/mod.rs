@@ -1,3 +1,4 @@
 //! Network Direct consumers: what lies above the driver on a simulated host.
 
 pub mod ndk;
+pub mod smbd;

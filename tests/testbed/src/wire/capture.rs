@@ -1,0 +1,105 @@
+//! A pcap file of what passes on links, with virtual nanoseconds as time stamps.
+
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
+use pcap_file::{DataLink, Endianness, PcapError, TsResolution};
+
+use crate::sim;
+
+/// Longest frame that a capture holds.
+const SNAP_LENGTH: u32 = 65_535;
+
+/// A capture that is being written. Several links may share one.
+pub struct Capture {
+    inner: RefCell<Inner>,
+}
+
+struct Inner {
+    writer: PcapWriter<Box<dyn Write>>,
+    // Frames that leave in the virtual future; the file is in the order of time.
+    ahead: BinaryHeap<Reverse<(u64, u64, Vec<u8>)>>,
+    recorded: u64,
+    error: Option<io::Error>,
+}
+
+impl Capture {
+    /// A capture into a new file.
+    ///
+    /// # Errors
+    /// The file cannot be made or written.
+    pub fn to_file(path: &Path) -> io::Result<Rc<Self>> {
+        Self::to_writer(Box::new(BufWriter::new(File::create(path)?)))
+    }
+
+    /// A capture into anything.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub fn to_writer(writer: Box<dyn Write>) -> io::Result<Rc<Self>> {
+        let header = PcapHeader {
+            snaplen: SNAP_LENGTH,
+            datalink: DataLink::ETHERNET,
+            ts_resolution: TsResolution::NanoSecond,
+            // Little-endian wherever it is written: one seed, one file.
+            endianness: Endianness::Little,
+            ..PcapHeader::default()
+        };
+        let writer = PcapWriter::with_header(writer, header).map_err(into_io)?;
+        let inner = Inner { writer, ahead: BinaryHeap::new(), recorded: 0, error: None };
+        Ok(Rc::new(Self { inner: RefCell::new(inner) }))
+    }
+
+    /// Notes that `frame` begins to leave at `time`, which is not before now.
+    pub fn record(&self, time: u64, frame: &[u8]) {
+        let inner = &mut *self.inner.borrow_mut();
+        inner.recorded += 1;
+        inner.ahead.push(Reverse((time, inner.recorded, frame.to_vec())));
+        // Nothing that comes later can have left before now.
+        inner.write_until(sim::now());
+    }
+
+    /// Frames recorded so far.
+    pub fn recorded(&self) -> u64 {
+        self.inner.borrow().recorded
+    }
+
+    /// Writes what is left.
+    ///
+    /// # Errors
+    /// Writing failed, now or before.
+    pub fn finish(&self) -> io::Result<()> {
+        let inner = &mut *self.inner.borrow_mut();
+        inner.write_until(u64::MAX);
+        match inner.error.take() {
+            Some(error) => Err(error),
+            None => inner.writer.flush().map_err(into_io),
+        }
+    }
+}
+
+impl Inner {
+    fn write_until(&mut self, end: u64) {
+        while self.ahead.peek().is_some_and(|Reverse((time, ..))| *time <= end) {
+            let Some(Reverse((time, _, frame))) = self.ahead.pop() else { return };
+            let packet = PcapPacket::new(Duration::from_nanos(time), frame.len() as u32, &frame);
+            if let Err(error) = self.writer.write_packet(&packet) {
+                self.error.get_or_insert(into_io(error));
+            }
+        }
+    }
+}
+
+fn into_io(error: PcapError) -> io::Error {
+    match error {
+        PcapError::IoError(error) => error,
+        other => io::Error::other(other),
+    }
+}
