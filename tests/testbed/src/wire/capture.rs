@@ -23,7 +23,8 @@ pub struct Capture {
 }
 
 struct Inner {
-    writer: PcapWriter<Box<dyn Write>>,
+    // Gone once the capture is finished.
+    writer: Option<PcapWriter<Box<dyn Write>>>,
     // Frames that leave in the virtual future; the file is in the order of time.
     ahead: BinaryHeap<Reverse<(u64, u64, Vec<u8>)>>,
     recorded: u64,
@@ -53,7 +54,7 @@ impl Capture {
             ..PcapHeader::default()
         };
         let writer = PcapWriter::with_header(writer, header).map_err(into_io)?;
-        let inner = Inner { writer, ahead: BinaryHeap::new(), recorded: 0, error: None };
+        let inner = Inner { writer: Some(writer), ahead: BinaryHeap::new(), recorded: 0, error: None };
         Ok(Rc::new(Self { inner: RefCell::new(inner) }))
     }
 
@@ -71,17 +72,17 @@ impl Capture {
         self.inner.borrow().recorded
     }
 
-    /// Writes what is left.
+    /// Writes what is left and ends the file; what is recorded afterwards is dropped.
     ///
     /// # Errors
     /// Writing failed, now or before.
     pub fn finish(&self) -> io::Result<()> {
         let inner = &mut *self.inner.borrow_mut();
         inner.write_until(u64::MAX);
-        match inner.error.take() {
-            Some(error) => Err(error),
-            None => inner.writer.flush().map_err(into_io),
+        if let Some(error) = inner.error.take() {
+            return Err(error);
         }
+        inner.writer.take().map_or(Ok(()), |writer| writer.into_writer().flush())
     }
 }
 
@@ -89,8 +90,9 @@ impl Inner {
     fn write_until(&mut self, end: u64) {
         while self.ahead.peek().is_some_and(|Reverse((time, ..))| *time <= end) {
             let Some(Reverse((time, _, frame))) = self.ahead.pop() else { return };
+            let Some(writer) = &mut self.writer else { continue };
             let packet = PcapPacket::new(Duration::from_nanos(time), frame.len() as u32, &frame);
-            if let Err(error) = self.writer.write_packet(&packet) {
+            if let Err(error) = writer.write_packet(&packet) {
                 self.error.get_or_insert(into_io(error));
             }
         }

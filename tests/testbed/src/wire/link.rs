@@ -266,11 +266,13 @@ impl Port {
     }
 }
 
-/// Inverts one to three bits behind the headers that a switch reads.
+/// Inverts one to three neighbouring bits behind the headers that a switch reads: the ICRC finds each such burst.
 fn corrupt(frame: &mut [u8]) {
     let Some(space) = frame.get_mut(BEFORE_PAYLOAD..).filter(|space| !space.is_empty()) else { return };
-    for _ in 0..=sim::choose(Stream::Wire, 3) {
-        let bit = sim::choose(Stream::Wire, space.len() as u64 * 8) as usize;
+    let bits = space.len() * 8;
+    let first = sim::choose(Stream::Wire, bits as u64) as usize;
+    let width = 1 + sim::choose(Stream::Wire, 3) as usize;
+    for bit in first..(first + width).min(bits) {
         space[bit / 8] ^= 1 << (bit % 8);
     }
 }
