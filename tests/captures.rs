@@ -9,17 +9,24 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use cxndk::cm::mad::{CommId, GSI_Q_KEY, IpCmHeader, MAD_SIZE, Mad, Message, RejectReason};
-use cxndk_testbed::consumers::smbd::message::{BufferDescriptor, DataTransfer, NegotiateRequest, NegotiateResponse};
+use cxndk_testbed::consumers::smbd::message::{
+    BufferDescriptor, DataTransfer, NegotiateRequest, NegotiateResponse,
+};
 use cxndk_testbed::wire::{Extended, Opcode, Packet, PacketError};
 use pcap_file::pcap::PcapReader;
 
 /// The frames of a capture with their numbers from 1.
 fn frames(name: &str) -> Vec<(usize, Vec<u8>)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/captures")
+        .join(name);
     let mut reader = PcapReader::new(File::open(path).expect("the capture is there")).expect("a pcap file");
     let mut frames = Vec::new();
     while let Some(packet) = reader.next_packet() {
-        frames.push((frames.len() + 1, packet.expect("a whole record").data.into_owned()));
+        frames.push((
+            frames.len() + 1,
+            packet.expect("a whole record").data.into_owned(),
+        ));
     }
     frames
 }
@@ -88,8 +95,13 @@ fn mads(name: &str) -> Vec<(usize, IpAddr, Mad)> {
     let mut mads = Vec::new();
     for (number, frame) in roce(name) {
         let packet = Packet::parse(&frame).expect("parsed before");
-        let Extended::Deth(deth) = packet.headers.extended else { continue };
-        assert_eq!((deth.q_key, deth.source_qpn, packet.headers.bth.dest_qpn), (GSI_Q_KEY, 1, 1));
+        let Extended::Deth(deth) = packet.headers.extended else {
+            continue;
+        };
+        assert_eq!(
+            (deth.q_key, deth.source_qpn, packet.headers.bth.dest_qpn),
+            (GSI_Q_KEY, 1, 1)
+        );
         let bytes: &[u8; MAD_SIZE] = packet.payload.try_into().expect("a whole datagram");
         let mad = Mad::parse(bytes).unwrap_or_else(|error| panic!("frame {number}: {error:?}"));
         assert_eq!(mad.encode(), *bytes, "frame {number} of {name}");
@@ -100,9 +112,25 @@ fn mads(name: &str) -> Vec<(usize, IpAddr, Mad)> {
 
 #[test]
 fn every_captured_cm_message_is_encoded_to_the_same_bytes() {
-    let kinds = |name| mads(name).iter().map(|(number, _, mad)| (*number, mad.message.attribute())).collect::<Vec<_>>();
+    let kinds = |name| {
+        mads(name)
+            .iter()
+            .map(|(number, _, mad)| (*number, mad.message.attribute()))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(kinds(RPING), [(27, 0x10), (28, 0x13), (29, 0x14)]);
-    assert_eq!(kinds(SMB), [(17, 0x10), (18, 0x12), (19, 0x10), (20, 0x13), (21, 0x14), (238, 0x15), (239, 0x16)]);
+    assert_eq!(
+        kinds(SMB),
+        [
+            (17, 0x10),
+            (18, 0x12),
+            (19, 0x10),
+            (20, 0x13),
+            (21, 0x14),
+            (238, 0x15),
+            (239, 0x16)
+        ]
+    );
 }
 
 #[test]
@@ -115,14 +143,18 @@ fn captured_requests_name_ports_and_addresses_in_their_ip_headers() {
         assert_eq!(header.encode(&req.private_data[36..]), req.private_data);
         ports.push((header.source_port, req.service_id.tcp_port()));
     }
-    assert_eq!(ports.iter().map(|(_, to)| *to).collect::<Vec<_>>(), [Some(7174), Some(5445), Some(445)]);
+    assert_eq!(
+        ports.iter().map(|(_, to)| *to).collect::<Vec<_>>(),
+        [Some(7174), Some(5445), Some(445)]
+    );
     assert_eq!((ports[0].0, ports[2].0), (0xe688, 0x8671));
 }
 
 #[test]
 fn captured_messages_of_one_connection_name_it_alike() {
     let smb = mads(SMB);
-    let [_, rej, req, rep, rtu, dreq, drep] = smb.iter().map(|(_, _, mad)| *mad).collect::<Vec<_>>()[..] else {
+    let [_, rej, req, rep, rtu, dreq, drep] = smb.iter().map(|(_, _, mad)| *mad).collect::<Vec<_>>()[..]
+    else {
         panic!("seven messages")
     };
     let ids = |mad: &Mad| (mad.message.local_comm_id(), mad.message.remote_comm_id());
@@ -134,21 +166,42 @@ fn captured_messages_of_one_connection_name_it_alike() {
     assert_eq!(ids(&drep), (passive, active));
     assert_eq!(req.header.transaction_id, rep.header.transaction_id);
     assert_eq!(dreq.header.transaction_id, drep.header.transaction_id);
-    let (Message::Rej(rej), Message::Req(req), Message::Rep(rep)) = (rej.message, req.message, rep.message) else {
+    let (Message::Rej(rej), Message::Req(req), Message::Rep(rep)) = (rej.message, req.message, rep.message)
+    else {
         panic!("a reject, a request and a reply")
     };
-    assert_eq!((rej.reason, rej.local_comm_id), (RejectReason::INVALID_SERVICE_ID, CommId::NONE));
-    assert_eq!((req.starting_psn.get(), rep.starting_psn.get()), (0x9813b1, 0x1c_a995));
-    assert_eq!((req.path_mtu, req.retry_count, req.primary.ack_timeout), (5, 6, 17));
-    assert_eq!((req.responder_resources, rep.initiator_depth, rep.target_ack_delay), (32, 8, 15));
+    assert_eq!(
+        (rej.reason, rej.local_comm_id),
+        (RejectReason::INVALID_SERVICE_ID, CommId::NONE)
+    );
+    assert_eq!(
+        (req.starting_psn.get(), rep.starting_psn.get()),
+        (0x9813b1, 0x1c_a995)
+    );
+    assert_eq!(
+        (req.path_mtu, req.retry_count, req.primary.ack_timeout),
+        (5, 6, 17)
+    );
+    assert_eq!(
+        (req.responder_resources, rep.initiator_depth, rep.target_ack_delay),
+        (32, 8, 15)
+    );
 }
 
 /// Reads an SMB Direct message by where it stands in its connection, and writes it again.
 fn round_trip(nth: usize, message: &[u8]) -> Vec<u8> {
     match nth {
-        0 => NegotiateRequest::parse(message).expect("a negotiate request").encode().to_vec(),
-        1 => NegotiateResponse::parse(message).expect("a negotiate response").encode().to_vec(),
-        _ => DataTransfer::parse(message).expect("a data transfer message").encode(),
+        0 => NegotiateRequest::parse(message)
+            .expect("a negotiate request")
+            .encode()
+            .to_vec(),
+        1 => NegotiateResponse::parse(message)
+            .expect("a negotiate response")
+            .encode()
+            .to_vec(),
+        _ => DataTransfer::parse(message)
+            .expect("a data transfer message")
+            .encode(),
     }
 }
 
@@ -158,12 +211,19 @@ fn every_captured_smb_direct_message_is_encoded_to_the_same_bytes() {
     let mut credits = BTreeSet::new();
     for (number, frame) in roce(SMB) {
         let packet = Packet::parse(&frame).expect("parsed before");
-        if !matches!(packet.headers.bth.opcode, Opcode::SendOnly | Opcode::SendOnlyInvalidate) {
+        if !matches!(
+            packet.headers.bth.opcode,
+            Opcode::SendOnly | Opcode::SendOnlyInvalidate
+        ) {
             continue;
         }
         assert_eq!(round_trip(sent, packet.payload), packet.payload, "frame {number}");
         if sent > 1 {
-            credits.insert(DataTransfer::parse(packet.payload).expect("parsed before").credits_requested);
+            credits.insert(
+                DataTransfer::parse(packet.payload)
+                    .expect("parsed before")
+                    .credits_requested,
+            );
         }
         sent += 1;
     }
@@ -176,19 +236,38 @@ fn the_captured_negotiation_has_the_known_values() {
     let frames = frames(SMB);
     let payload = |number: usize| Packet::parse(&frames[number - 1].1).expect("a packet").payload;
     let request = NegotiateRequest::parse(payload(22)).expect("a request");
-    assert_eq!((request.credits_requested, request.max_receive_size, request.max_fragmented_size), (255, 1364, 173_910));
+    assert_eq!(
+        (
+            request.credits_requested,
+            request.max_receive_size,
+            request.max_fragmented_size
+        ),
+        (255, 1364, 173_910)
+    );
     let response = NegotiateResponse::parse(payload(24)).expect("a response");
-    assert_eq!((response.credits_granted, response.status, response.max_read_write_size), (254, 0, 8_388_608));
+    assert_eq!(
+        (
+            response.credits_granted,
+            response.status,
+            response.max_read_write_size
+        ),
+        (254, 0, 8_388_608)
+    );
 }
 
 #[test]
 fn the_captured_descriptor_names_the_memory_that_is_written() {
     let frames = frames(SMB);
     let packet = |number: usize| Packet::parse(&frames[number - 1].1).expect("a packet");
-    let request = DataTransfer::parse(packet(146).payload).expect("an SMB READ").data;
+    let request = DataTransfer::parse(packet(146).payload)
+        .expect("an SMB READ")
+        .data;
     let descriptor = BufferDescriptor::parse(&request[112..128]).expect("a descriptor");
     assert_eq!(descriptor.encode(), request[112..128]);
     let write = packet(148).headers.extended.reth().expect("an RDMA write");
-    assert_eq!((write.address, write.r_key), (descriptor.offset, descriptor.token));
+    assert_eq!(
+        (write.address, write.r_key),
+        (descriptor.offset, descriptor.token)
+    );
     assert_eq!((descriptor.length, write.length), (1 << 20, 131_072));
 }

@@ -4,9 +4,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use cxndk::cm::mad::{IpCmHeader, MAD_SIZE, Mad, MadError, Message};
-use cxndk_testbed::consumers::smbd::message::{BufferDescriptor, DataTransfer, NegotiateRequest, NegotiateResponse};
+use cxndk_testbed::consumers::smbd::message::{
+    BufferDescriptor, DataTransfer, NegotiateRequest, NegotiateResponse,
+};
 use cxndk_testbed::wire::{
-    Aeth, AtomicEth, Bth, Deth, Ethernet, Extended, Headers, Layout, Mac, Network, Opcode, Packet, PacketError, Reth,
+    Aeth, AtomicEth, Bth, Deth, Ethernet, Extended, Headers, Layout, Mac, Network, Opcode, Packet,
+    PacketError, Reth,
 };
 use proptest::prelude::*;
 
@@ -25,16 +28,31 @@ fn mad_like() -> impl Strategy<Value = [u8; MAD_SIZE]> {
 
 fn extended(layout: Layout, a: u64, b: u64, c: u32) -> Extended {
     let low = b as u32;
-    let reth = Reth { address: a, r_key: low, length: c };
-    let aeth = Aeth { syndrome: b as u8, msn: c & 0xff_ffff };
-    let deth = Deth { q_key: low, source_qpn: c & 0xff_ffff };
+    let reth = Reth {
+        address: a,
+        r_key: low,
+        length: c,
+    };
+    let aeth = Aeth {
+        syndrome: b as u8,
+        msn: c & 0xff_ffff,
+    };
+    let deth = Deth {
+        q_key: low,
+        source_qpn: c & 0xff_ffff,
+    };
     match layout {
         Layout::Plain => Extended::Plain,
         Layout::Reth => Extended::Reth(reth),
         Layout::RethImm => Extended::RethImm(reth, !c),
         Layout::Aeth => Extended::Aeth(aeth),
         Layout::AethAtomic => Extended::AethAtomic(aeth, a),
-        Layout::Atomic => Extended::Atomic(AtomicEth { address: a, r_key: c, swap_or_add: b, compare: !a }),
+        Layout::Atomic => Extended::Atomic(AtomicEth {
+            address: a,
+            r_key: c,
+            swap_or_add: b,
+            compare: !a,
+        }),
         Layout::Imm => Extended::Imm(c),
         Layout::Ieth => Extended::Ieth(c),
         Layout::Deth => Extended::Deth(deth),
@@ -43,13 +61,28 @@ fn extended(layout: Layout, a: u64, b: u64, c: u32) -> Extended {
 }
 
 fn network() -> impl Strategy<Value = Network> {
-    let v4 = any::<(u8, u16, bool, u8, u32, u32)>().prop_map(|(tos, identification, dont_fragment, ttl, from, to)| {
-        let (source, destination) = (Ipv4Addr::from(from), Ipv4Addr::from(to));
-        Network::V4 { traffic_class: tos, identification, dont_fragment, hop_limit: ttl, source, destination }
-    });
+    let v4 = any::<(u8, u16, bool, u8, u32, u32)>().prop_map(
+        |(tos, identification, dont_fragment, ttl, from, to)| {
+            let (source, destination) = (Ipv4Addr::from(from), Ipv4Addr::from(to));
+            Network::V4 {
+                traffic_class: tos,
+                identification,
+                dont_fragment,
+                hop_limit: ttl,
+                source,
+                destination,
+            }
+        },
+    );
     let v6 = any::<(u8, u32, u8, u128, u128)>().prop_map(|(traffic_class, label, hop_limit, from, to)| {
         let (source, destination) = (Ipv6Addr::from(from), Ipv6Addr::from(to));
-        Network::V6 { traffic_class, flow_label: label & 0xf_ffff, hop_limit, source, destination }
+        Network::V6 {
+            traffic_class,
+            flow_label: label & 0xf_ffff,
+            hop_limit,
+            source,
+            destination,
+        }
     });
     prop_oneof![v4, v6]
 }
@@ -59,25 +92,44 @@ fn headers() -> impl Strategy<Value = Headers> {
     let flags = any::<(bool, bool, bool, bool, bool)>();
     let numbers = any::<(u16, u16, u32, u32)>();
     let extensions = any::<(u64, u64, u32)>();
-    (link, network(), flags, numbers, extensions, proptest::sample::select(Opcode::ALL)).prop_map(
-        |((to, from, vlan), network, (solicited, migrated, fecn, becn, ack_request), (port, sum, qpn, psn), (a, b, c), opcode)| {
-            Headers {
-                ethernet: Ethernet { destination: Mac(to), source: Mac(from), vlan },
-                network,
-                source_port: port,
-                udp_checksum: sum,
-                bth: Bth {
-                    solicited,
-                    migrated,
-                    fecn,
-                    becn,
-                    ack_request,
-                    ..Bth::new(opcode, qpn & 0xff_ffff, psn & 0xff_ffff)
-                },
-                extended: extended(opcode.layout(), a, b, c),
-            }
-        },
+    (
+        link,
+        network(),
+        flags,
+        numbers,
+        extensions,
+        proptest::sample::select(Opcode::ALL),
     )
+        .prop_map(
+            |(
+                (to, from, vlan),
+                network,
+                (solicited, migrated, fecn, becn, ack_request),
+                (port, sum, qpn, psn),
+                (a, b, c),
+                opcode,
+            )| {
+                Headers {
+                    ethernet: Ethernet {
+                        destination: Mac(to),
+                        source: Mac(from),
+                        vlan,
+                    },
+                    network,
+                    source_port: port,
+                    udp_checksum: sum,
+                    bth: Bth {
+                        solicited,
+                        migrated,
+                        fecn,
+                        becn,
+                        ack_request,
+                        ..Bth::new(opcode, qpn & 0xff_ffff, psn & 0xff_ffff)
+                    },
+                    extended: extended(opcode.layout(), a, b, c),
+                }
+            },
+        )
 }
 
 proptest! {

@@ -54,8 +54,15 @@ impl Capture {
             ..PcapHeader::default()
         };
         let writer = PcapWriter::with_header(writer, header).map_err(into_io)?;
-        let inner = Inner { writer: Some(writer), ahead: BinaryHeap::new(), recorded: 0, error: None };
-        Ok(Rc::new(Self { inner: RefCell::new(inner) }))
+        let inner = Inner {
+            writer: Some(writer),
+            ahead: BinaryHeap::new(),
+            recorded: 0,
+            error: None,
+        };
+        Ok(Rc::new(Self {
+            inner: RefCell::new(inner),
+        }))
     }
 
     /// Notes that `frame` begins to leave at `time`, which is not before now.
@@ -82,14 +89,19 @@ impl Capture {
         if let Some(error) = inner.error.take() {
             return Err(error);
         }
-        inner.writer.take().map_or(Ok(()), |writer| writer.into_writer().flush())
+        inner
+            .writer
+            .take()
+            .map_or(Ok(()), |writer| writer.into_writer().flush())
     }
 }
 
 impl Inner {
     fn write_until(&mut self, end: u64) {
         while self.ahead.peek().is_some_and(|Reverse((time, ..))| *time <= end) {
-            let Some(Reverse((time, _, frame))) = self.ahead.pop() else { return };
+            let Some(Reverse((time, _, frame))) = self.ahead.pop() else {
+                return;
+            };
             let Some(writer) = &mut self.writer else { continue };
             let packet = PcapPacket::new(Duration::from_nanos(time), frame.len() as u32, &frame);
             if let Err(error) = writer.write_packet(&packet) {

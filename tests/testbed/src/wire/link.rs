@@ -40,7 +40,12 @@ pub struct LinkConfig {
 impl Default for LinkConfig {
     /// 100 Gb/s over a few metres, without faults.
     fn default() -> Self {
-        Self { gigabits: 100, latency: 600, faults: Faults::default(), reordering_window: 5_000 }
+        Self {
+            gigabits: 100,
+            latency: 600,
+            faults: Faults::default(),
+            reordering_window: 5_000,
+        }
     }
 }
 
@@ -105,7 +110,11 @@ impl Link {
     /// If the bandwidth is zero.
     pub fn new(config: LinkConfig) -> Self {
         assert!(config.gigabits > 0, "a link needs bandwidth");
-        let shared = Rc::new(Shared { config: Cell::new(config), up: Cell::new(true), capture: RefCell::default() });
+        let shared = Rc::new(Shared {
+            config: Cell::new(config),
+            up: Cell::new(true),
+            capture: RefCell::default(),
+        });
         let end = || {
             Rc::new(End {
                 shared: shared.clone(),
@@ -119,7 +128,15 @@ impl Link {
         let (a, b) = (end(), end());
         *a.peer.borrow_mut() = Rc::downgrade(&b);
         *b.peer.borrow_mut() = Rc::downgrade(&a);
-        Self { ports: [Port { end: a.clone(), _peer: b.clone() }, Port { end: b, _peer: a }] }
+        Self {
+            ports: [
+                Port {
+                    end: a.clone(),
+                    _peer: b.clone(),
+                },
+                Port { end: b, _peer: a },
+            ],
+        }
     }
 
     /// One end, 0 or 1.
@@ -138,7 +155,10 @@ impl Link {
     /// Changes what goes wrong from now on.
     pub fn set_faults(&self, faults: Faults) {
         let config = &self.shared().config;
-        config.set(LinkConfig { faults, ..config.get() });
+        config.set(LinkConfig {
+            faults,
+            ..config.get()
+        });
     }
 
     /// Brings the link down or up; both ends see it at once. Frames under way are lost when it goes down.
@@ -268,7 +288,9 @@ impl Port {
 
 /// Inverts one to three neighbouring bits behind the headers that a switch reads: the ICRC finds each such burst.
 fn corrupt(frame: &mut [u8]) {
-    let Some(space) = frame.get_mut(BEFORE_PAYLOAD..).filter(|space| !space.is_empty()) else { return };
+    let Some(space) = frame.get_mut(BEFORE_PAYLOAD..).filter(|space| !space.is_empty()) else {
+        return;
+    };
     let bits = space.len() * 8;
     let first = sim::choose(Stream::Wire, bits as u64) as usize;
     let width = 1 + sim::choose(Stream::Wire, 3) as usize;
@@ -283,8 +305,17 @@ mod tests {
     use crate::wire::{Aeth, Bth, Ethernet, Extended, Headers, Network, Opcode, Packet, PacketError};
     use std::net::IpAddr;
 
-    const HUNDRED: LinkConfig =
-        LinkConfig { gigabits: 100, latency: 1_000, faults: Faults { loss: 0, duplication: 0, reordering: 0, corruption: 0 }, reordering_window: 5_000 };
+    const HUNDRED: LinkConfig = LinkConfig {
+        gigabits: 100,
+        latency: 1_000,
+        faults: Faults {
+            loss: 0,
+            duplication: 0,
+            reordering: 0,
+            corruption: 0,
+        },
+        reordering_window: 5_000,
+    };
 
     fn ack(psn: u32) -> Vec<u8> {
         let address = |last| IpAddr::from([10, 9, 0, last]);
@@ -294,7 +325,10 @@ mod tests {
             source_port: 0xc000,
             udp_checksum: 0,
             bth: Bth::new(Opcode::Acknowledge, 17, psn),
-            extended: Extended::Aeth(Aeth { syndrome: 0x1f, msn: psn }),
+            extended: Extended::Aeth(Aeth {
+                syndrome: 0x1f,
+                msn: psn,
+            }),
         };
         headers.encode_with(0, |_| {})
     }
@@ -324,20 +358,40 @@ mod tests {
         let (seen, counters) = sent(1, HUNDRED, 3);
         // 62 bytes and 24 of overhead are 688 bits: 6.88 ns at 100 Gb/s, rounded up.
         assert_eq!(seen, [(1_007, Ok(0)), (1_014, Ok(1)), (1_021, Ok(2))]);
-        assert_eq!((counters.sent_frames, counters.sent_bytes, counters.lost), (3, 186, 0));
+        assert_eq!(
+            (counters.sent_frames, counters.sent_bytes, counters.lost),
+            (3, 186, 0)
+        );
     }
 
     #[test]
     fn faults_come_from_the_seed_and_are_counted() {
-        let faults = Faults { loss: 100_000, duplication: 50_000, reordering: 100_000, corruption: 50_000 };
+        let faults = Faults {
+            loss: 100_000,
+            duplication: 50_000,
+            reordering: 100_000,
+            corruption: 50_000,
+        };
         let config = LinkConfig { faults, ..HUNDRED };
         let (seen, counters) = sent(7, config, 1_000);
         assert_eq!(seen, sent(7, config, 1_000).0);
         assert_ne!(seen, sent(8, config, 1_000).0);
         assert_eq!(seen.len() as u64, 1_000 - counters.lost + counters.duplicated);
-        let damaged = seen.iter().filter(|(_, psn)| *psn == Err(PacketError::Icrc)).count() as u64;
+        let damaged = seen
+            .iter()
+            .filter(|(_, psn)| *psn == Err(PacketError::Icrc))
+            .count() as u64;
         assert_eq!(damaged, counters.corrupted);
-        assert!([counters.lost, counters.duplicated, counters.reordered, counters.corrupted].iter().all(|n| *n > 20));
+        assert!(
+            [
+                counters.lost,
+                counters.duplicated,
+                counters.reordered,
+                counters.corrupted
+            ]
+            .iter()
+            .all(|n| *n > 20)
+        );
         let in_order = seen.iter().filter_map(|(_, psn)| psn.ok()).is_sorted();
         assert!(!in_order);
     }
@@ -349,7 +403,8 @@ mod tests {
             let changes = Rc::new(RefCell::new(Vec::new()));
             for end in 0..2 {
                 let log = changes.clone();
-                link.port(end).on_change(move |up| log.borrow_mut().push((end, up)));
+                link.port(end)
+                    .on_change(move |up| log.borrow_mut().push((end, up)));
             }
             link.port(1).on_receive(|_| {});
             link.port(0).transmit(ack(0));
@@ -359,7 +414,10 @@ mod tests {
             link.set_up(true);
             link.port(0).transmit(ack(2));
             sim::sleep(10_000);
-            let counters = (link.port(0).counters().lost, link.port(1).counters().received_frames);
+            let counters = (
+                link.port(0).counters().lost,
+                link.port(1).counters().received_frames,
+            );
             (changes.take(), counters.0, counters.1)
         })
         .expect("no rule is broken");

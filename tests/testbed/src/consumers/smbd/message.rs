@@ -238,7 +238,11 @@ impl BufferDescriptor {
     pub fn parse(bytes: &[u8]) -> Result<Self, MessageError> {
         let bytes: &[u8; BUFFER_DESCRIPTOR] = fixed(bytes)?;
         let offset = u64::from(le32(bytes, 4)) << 32 | u64::from(le32(bytes, 0));
-        Ok(Self { offset, token: le32(bytes, 8), length: le32(bytes, 12) })
+        Ok(Self {
+            offset,
+            token: le32(bytes, 8),
+            length: le32(bytes, 12),
+        })
     }
 
     /// The bytes of the descriptor.
