@@ -60,7 +60,7 @@ impl Cq {
     }
 
     /// Takes up to `limit` results, at most 64, oldest first, and adds them to `results`; how many there were.
-    pub fn poll(self, results: &mut Vec<Completed>, limit: usize) -> usize {
+    pub fn poll(self, results: &mut impl Extend<Completed>, limit: usize) -> usize {
         let mut room = [const { MaybeUninit::<NDK_RESULT_EX>::zeroed() }; 64];
         let limit = limit.min(room.len());
         let taken = dispatch!(self, NdkGetCqResultsEx(room.as_mut_ptr().cast(), limit as u32)) as usize;
