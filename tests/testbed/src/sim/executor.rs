@@ -54,6 +54,7 @@ pub(super) struct Sim {
     failure: RefCell<Option<Failure>>,
     escape: Cell<*const Yielder<(), ()>>,
     ending: Cell<bool>,
+    switch_hook: Cell<Option<fn()>>,
     locals: RefCell<Vec<(TypeId, Rc<dyn Any>)>>,
 }
 
@@ -138,6 +139,7 @@ impl Sim {
             failure: RefCell::new(None),
             escape: Cell::new(std::ptr::null()),
             ending: Cell::new(false),
+            switch_hook: Cell::new(None),
             locals: RefCell::default(),
         }
     }
@@ -246,6 +248,9 @@ impl Sim {
             matches!(context.resume(()), CoroutineResult::Return(()))
         };
         self.current.set(std::ptr::null());
+        if let Some(hook) = self.switch_hook.get().filter(|_| self.failure.borrow().is_none()) {
+            hook();
+        }
         if ended {
             contexts::finish(self, task);
         }
@@ -294,6 +299,11 @@ pub(super) fn abandon(rule: &'static str, message: String) -> ! {
     let yielder = unsafe { &*yielder };
     yielder.suspend(());
     std::process::abort()
+}
+
+/// Has `hook` called whenever a context stops running: what it left on its way to others must reach them first.
+pub fn on_switch(hook: fn()) {
+    with(|sim| sim.switch_hook.set(Some(hook)));
 }
 
 /// The seed of the run.

@@ -32,7 +32,7 @@ pub use contexts::{
     unpark, yield_now,
 };
 pub use events::EventId;
-pub use executor::{after, at, cancel, is_running, local, now, run, seed};
+pub use executor::{after, at, cancel, is_running, local, now, on_switch, run, seed};
 pub use failure::{Failure, fail};
 pub use history::{fingerprint, note, trace};
 pub use processors::{HostId, add_processors, irql, processor, set_irql, set_processor};

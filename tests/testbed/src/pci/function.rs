@@ -1,0 +1,219 @@
+//! One PCI function: where its model and its host meet.
+
+use super::trap;
+use super::{Bar, ConfigSpace, Dma, Domain, Identity};
+use crate::sim;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::{Rc, Weak};
+
+/// The model of a device, as the bus calls it. No method may wait or call a driver: what it wants done, it puts into an
+/// event ([`sim::after`]) or says through its [`Function`].
+pub trait PciFunction {
+    /// A write of the driver to a BAR: 1, 2, 4 or 8 bytes as they lie in memory. What the driver is to read back, the model
+    /// puts there with [`Bar::store`].
+    fn bar_write(&self, bar: usize, offset: u64, bytes: &[u8]);
+
+    /// A write to configuration space, already done.
+    fn config_written(&self, _offset: usize, _length: usize) {}
+
+    /// Function level reset, or power off: everything forgotten, BARs as at power on.
+    fn reset(&self) {}
+}
+
+/// What a message does on the host's side: called in an event or on a driver's stack, so it may only start a context.
+type Handler = Rc<dyn Fn()>;
+
+#[derive(Default)]
+struct Vector {
+    handler: Option<Handler>,
+    masked: bool,
+    pending: bool,
+}
+
+struct Inner {
+    name: String,
+    config: RefCell<ConfigSpace>,
+    bars: Vec<Bar>,
+    vectors: RefCell<Vec<Vector>>,
+    domain: Rc<Domain>,
+    model: OnceCell<Rc<dyn PciFunction>>,
+    removed: Cell<bool>,
+}
+
+/// A counted reference to one function.
+#[derive(Clone)]
+pub struct Function(Rc<Inner>);
+
+/// All functions of the run, for the writes that the trap handler queued.
+#[derive(Default)]
+struct Functions(RefCell<Vec<Weak<Inner>>>);
+
+impl Function {
+    /// A function with the given BARs (sizes in bytes, multiples of 4096, in BAR order) and number of MSI-X vectors.
+    pub fn new(name: impl Into<String>, identity: Identity, bars: &[usize], vectors: usize) -> Self {
+        let bars: Vec<_> = bars.iter().map(|&size| Bar::new(size)).collect();
+        let inner = Rc::new(Inner {
+            name: name.into(),
+            config: RefCell::new(ConfigSpace::new(&identity, &bars, vectors)),
+            bars,
+            vectors: RefCell::new((0..vectors).map(|_| Vector::default()).collect()),
+            domain: Domain::new(),
+            model: OnceCell::new(),
+            removed: Cell::new(false),
+        });
+        sim::local::<Functions>().0.borrow_mut().push(Rc::downgrade(&inner));
+        Self(inner)
+    }
+
+    /// Plugs the model in.
+    ///
+    /// # Panics
+    ///
+    /// If there is one already.
+    pub fn plug(&self, model: Rc<dyn PciFunction>) {
+        assert!(self.0.model.set(model).is_ok(), "{} has a model already", self.0.name);
+    }
+
+    /// The name it was made with.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Whether both name the same function.
+    pub fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// A BAR, by its index in the list given to [`Self::new`].
+    pub fn bar(&self, index: usize) -> &Bar {
+        &self.0.bars[index]
+    }
+
+    /// How many BARs there are.
+    pub fn bar_count(&self) -> usize {
+        self.0.bars.len()
+    }
+
+    /// The physical address of a BAR: what its resource descriptor says, and what is mapped.
+    pub fn bar_address(&self, index: usize) -> u64 {
+        self.0.config.borrow().bar_address(index)
+    }
+
+    /// Where a driver that maps `address..address + length` of physical memory sees it; `None` outside of the BARs.
+    pub fn map_io(&self, address: u64, length: usize) -> Option<*mut u8> {
+        (0..self.0.bars.len()).find_map(|index| {
+            let offset = usize::try_from(address.checked_sub(self.bar_address(index))?).ok()?;
+            let inside = offset.checked_add(length)? <= self.bar(index).size();
+            inside.then(|| self.bar(index).driver_pointer().wrapping_add(offset))
+        })
+    }
+
+    /// Reads configuration space; ones after removal and past its end.
+    pub fn config_read(&self, offset: usize, into: &mut [u8]) {
+        if self.0.removed.get() {
+            return into.fill(0xff);
+        }
+        self.0.config.borrow().read(offset, into);
+    }
+
+    /// Writes configuration space, as far as its bits are writable.
+    pub fn config_write(&self, offset: usize, bytes: &[u8]) {
+        if self.0.removed.get() {
+            return;
+        }
+        self.0.config.borrow_mut().write(offset, bytes);
+        if let Some(model) = self.0.model.get() {
+            model.config_written(offset, bytes.len());
+        }
+    }
+
+    /// How many MSI-X vectors there are.
+    pub fn vector_count(&self) -> usize {
+        self.0.vectors.borrow().len()
+    }
+
+    /// Says what a message of `vector` does; a message that came meanwhile is delivered. `None` disconnects.
+    pub fn connect(&self, vector: usize, handler: Option<Handler>) {
+        self.0.vectors.borrow_mut()[vector].handler = handler;
+        self.deliver_pending(vector);
+    }
+
+    /// Masks or unmasks a vector. A message that came while it was masked is delivered at the unmasking.
+    pub fn mask(&self, vector: usize, masked: bool) {
+        self.0.vectors.borrow_mut()[vector].masked = masked;
+        self.deliver_pending(vector);
+    }
+
+    /// The device sends the message of `vector`. Everything it wrote by DMA before is there.
+    pub fn raise(&self, vector: usize) {
+        if self.0.removed.get() {
+            return;
+        }
+        {
+            let mut vectors = self.0.vectors.borrow_mut();
+            let Some(vector) = vectors.get_mut(vector) else { return };
+            vector.pending = true;
+        }
+        self.deliver_pending(vector);
+    }
+
+    fn deliver_pending(&self, vector: usize) {
+        let handler = {
+            let mut vectors = self.0.vectors.borrow_mut();
+            let vector = &mut vectors[vector];
+            let ready = vector.pending && !vector.masked && vector.handler.is_some();
+            vector.pending &= !ready;
+            if ready { vector.handler.clone() } else { None }
+        };
+        if let Some(handler) = handler {
+            sim::trace("message signalled interrupt", vector as u64, 0);
+            handler();
+        }
+    }
+
+    /// The function's IOMMU domain, for the host that maps memory.
+    pub fn domain(&self) -> &Rc<Domain> {
+        &self.0.domain
+    }
+
+    /// The device's way to host memory.
+    pub fn dma(&self) -> Dma {
+        Dma::new(Rc::clone(&self.0.domain))
+    }
+
+    /// Function level reset.
+    pub fn reset(&self) {
+        trap::drain();
+        if let Some(model) = self.0.model.get() {
+            model.reset();
+        }
+    }
+
+    /// Pulls the function out: reads give ones, writes go nowhere, no message and no DMA comes from it any more.
+    pub fn remove(&self) {
+        trap::drain();
+        self.0.removed.set(true);
+        self.0.domain.detach();
+        self.0.bars.iter().for_each(|bar| bar.fill(0xff));
+    }
+
+    /// Whether [`Self::remove`] was called.
+    pub fn is_removed(&self) -> bool {
+        self.0.removed.get()
+    }
+}
+
+/// Hands one posted write to the model that owns the BAR.
+pub(super) fn deliver(trap: u32, offset: u64, bytes: &[u8]) {
+    let functions = sim::local::<Functions>();
+    let found = functions.0.borrow().iter().filter_map(Weak::upgrade).find_map(|function| {
+        let bar = function.bars.iter().position(|bar| bar.trap() == trap)?;
+        Some((function, bar))
+    });
+    let Some((function, bar)) = found else { return };
+    if let Some(model) = function.model.get()
+        && !function.removed.get()
+    {
+        model.bar_write(bar, offset, bytes);
+    }
+}
