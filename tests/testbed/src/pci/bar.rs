@@ -28,7 +28,12 @@ impl Bar {
         // SAFETY: the mappings keep the memory; the descriptor is used no more.
         unsafe { libc::close(file) };
         let trap = trap::add(driver.as_ptr() as usize, size);
-        Self { driver, model, size, trap }
+        Self {
+            driver,
+            model,
+            size,
+            trap,
+        }
     }
 
     /// Length in bytes.
@@ -98,8 +103,15 @@ impl Bar {
     /// If the part is not made of whole pages of this BAR.
     pub fn set_plain(&self, offset: u64, length: usize, plain: bool) {
         let offset = self.check(offset, length);
-        assert!(offset.is_multiple_of(4096) && length.is_multiple_of(4096), "protection is by page");
-        let protection = if plain { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_READ };
+        assert!(
+            offset.is_multiple_of(4096) && length.is_multiple_of(4096),
+            "protection is by page"
+        );
+        let protection = if plain {
+            libc::PROT_READ | libc::PROT_WRITE
+        } else {
+            libc::PROT_READ
+        };
         // SAFETY: checked to be inside the mapping.
         let start = unsafe { self.driver.as_ptr().add(offset) };
         // SAFETY: these are whole pages of our own mapping.
@@ -109,7 +121,10 @@ impl Bar {
 
     fn check(&self, offset: u64, length: usize) -> usize {
         let offset = usize::try_from(offset).expect("an offset fits");
-        assert!(offset.checked_add(length).is_some_and(|end| end <= self.size), "offset {offset:#x} leaves the BAR");
+        assert!(
+            offset.checked_add(length).is_some_and(|end| end <= self.size),
+            "offset {offset:#x} leaves the BAR"
+        );
         offset
     }
 }

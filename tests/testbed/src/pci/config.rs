@@ -35,13 +35,21 @@ pub struct ConfigSpace {
 
 impl ConfigSpace {
     pub(super) fn new(identity: &Identity, bars: &[Bar], vectors: usize) -> Self {
-        let mut space = Self { bytes: vec![0; SIZE], writable: vec![0; SIZE], bars: Vec::new() };
+        let mut space = Self {
+            bytes: vec![0; SIZE],
+            writable: vec![0; SIZE],
+            bars: Vec::new(),
+        };
         space.set(0x00, &identity.vendor.to_le_bytes(), 0);
         space.set(0x02, &identity.device.to_le_bytes(), 0);
         // Memory space and bus master can be switched; so can interrupts.
         space.set(0x04, &0x0006_u16.to_le_bytes(), 0xff);
         space.set(0x06, &0x0010_u16.to_le_bytes(), 0);
-        space.set(0x08, &(identity.class << 8 | u32::from(identity.revision)).to_le_bytes(), 0);
+        space.set(
+            0x08,
+            &(identity.class << 8 | u32::from(identity.revision)).to_le_bytes(),
+            0,
+        );
         space.set(0x0c, &[16], 0xff);
         space.set(0x2c, &identity.subsystem_vendor.to_le_bytes(), 0);
         space.set(0x2e, &identity.subsystem.to_le_bytes(), 0);
@@ -96,7 +104,9 @@ impl ConfigSpace {
     /// Copies in what is writable.
     pub fn write(&mut self, offset: usize, bytes: &[u8]) {
         for (index, byte) in bytes.iter().enumerate() {
-            let Some(old) = self.bytes.get_mut(offset + index) else { return };
+            let Some(old) = self.bytes.get_mut(offset + index) else {
+                return;
+            };
             let mask = self.writable[offset + index];
             *old = (*old & !mask) | (byte & mask);
         }

@@ -61,7 +61,10 @@ impl Function {
             model: OnceCell::new(),
             removed: Cell::new(false),
         });
-        sim::local::<Functions>().0.borrow_mut().push(Rc::downgrade(&inner));
+        sim::local::<Functions>()
+            .0
+            .borrow_mut()
+            .push(Rc::downgrade(&inner));
         Self(inner)
     }
 
@@ -71,7 +74,11 @@ impl Function {
     ///
     /// If there is one already.
     pub fn plug(&self, model: Rc<dyn PciFunction>) {
-        assert!(self.0.model.set(model).is_ok(), "{} has a model already", self.0.name);
+        assert!(
+            self.0.model.set(model).is_ok(),
+            "{} has a model already",
+            self.0.name
+        );
     }
 
     /// The name it was made with.
@@ -151,7 +158,9 @@ impl Function {
         }
         {
             let mut vectors = self.0.vectors.borrow_mut();
-            let Some(vector) = vectors.get_mut(vector) else { return };
+            let Some(vector) = vectors.get_mut(vector) else {
+                return;
+            };
             vector.pending = true;
         }
         self.deliver_pending(vector);
@@ -206,10 +215,15 @@ impl Function {
 /// Hands one posted write to the model that owns the BAR.
 pub(super) fn deliver(trap: u32, offset: u64, bytes: &[u8]) {
     let functions = sim::local::<Functions>();
-    let found = functions.0.borrow().iter().filter_map(Weak::upgrade).find_map(|function| {
-        let bar = function.bars.iter().position(|bar| bar.trap() == trap)?;
-        Some((function, bar))
-    });
+    let found = functions
+        .0
+        .borrow()
+        .iter()
+        .filter_map(Weak::upgrade)
+        .find_map(|function| {
+            let bar = function.bars.iter().position(|bar| bar.trap() == trap)?;
+            Some((function, bar))
+        });
     let Some((function, bar)) = found else { return };
     if let Some(model) = function.model.get()
         && !function.removed.get()

@@ -39,7 +39,11 @@ pub struct DmaFault {
 
 impl DmaFault {
     const fn why(&self) -> &'static str {
-        if self.stale { "no longer mapped, or not so far" } else { "never mapped" }
+        if self.stale {
+            "no longer mapped, or not so far"
+        } else {
+            "never mapped"
+        }
     }
 }
 
@@ -52,7 +56,12 @@ struct Entry {
     writable: bool,
 }
 
-const EMPTY: Entry = Entry { host: 0, from: 0, to: 0, writable: false };
+const EMPTY: Entry = Entry {
+    host: 0,
+    from: 0,
+    to: 0,
+    writable: false,
+};
 
 /// The mappings of one function.
 pub struct Domain {
@@ -114,17 +123,23 @@ impl Domain {
 
     /// Ends the mapping of `length` bytes at `bus`, as [`Self::map`] returned it. False if it was not mapped so.
     pub fn unmap(&self, bus: u64, length: usize) -> bool {
-        let Some(start) = bus.checked_sub(self.base) else { return false };
+        let Some(start) = bus.checked_sub(self.base) else {
+            return false;
+        };
         let offset = (start & PAGE_MASK) as usize;
         let first = start as usize / PAGE;
         let count = (offset + length).div_ceil(PAGE);
         let mut pages = self.pages.borrow_mut();
-        let Some(entries) = pages.get_mut(first..first + count) else { return false };
+        let Some(entries) = pages.get_mut(first..first + count) else {
+            return false;
+        };
         if entries.iter().any(|entry| entry.from == entry.to) || usize::from(entries[0].from) != offset {
             return false;
         }
         entries.fill(EMPTY);
-        self.freed.borrow_mut().extend((first..first + count).map(|page| page as u32));
+        self.freed
+            .borrow_mut()
+            .extend((first..first + count).map(|page| page as u32));
         self.mapped.set(self.mapped.get() - count);
         true
     }
@@ -141,7 +156,12 @@ impl Domain {
 
     /// The host address behind `bus` and how many bytes follow in the same page, at most `length`.
     fn piece(&self, bus: u64, length: usize, write: bool) -> Result<(*mut u8, usize), DmaFault> {
-        let fault = |stale| DmaFault { address: bus, length, write, stale };
+        let fault = |stale| DmaFault {
+            address: bus,
+            length,
+            write,
+            stale,
+        };
         let start = bus.checked_sub(self.base).ok_or_else(|| fault(false))?;
         let offset = (start & PAGE_MASK) as usize;
         let pages = self.pages.borrow();
@@ -166,12 +186,18 @@ pub struct Dma {
 
 impl Dma {
     pub(super) const fn new(domain: Rc<Domain>) -> Self {
-        Self { domain, tolerant: false }
+        Self {
+            domain,
+            tolerant: false,
+        }
     }
 
     /// The same way, on which a fault is only an error.
     pub fn tolerant(&self) -> Self {
-        Self { domain: Rc::clone(&self.domain), tolerant: true }
+        Self {
+            domain: Rc::clone(&self.domain),
+            tolerant: true,
+        }
     }
 
     /// Reads host memory.
@@ -224,7 +250,13 @@ impl Dma {
         })
     }
 
-    fn each(&self, bus: u64, length: usize, write: bool, mut f: impl FnMut(*mut u8, usize)) -> Result<(), DmaFault> {
+    fn each(
+        &self,
+        bus: u64,
+        length: usize,
+        write: bool,
+        mut f: impl FnMut(*mut u8, usize),
+    ) -> Result<(), DmaFault> {
         let (mut bus, mut left) = (bus, length);
         while left > 0 {
             let (start, mut run) = self.piece(bus, left, write)?;
@@ -243,7 +275,12 @@ impl Dma {
 
     fn piece(&self, bus: u64, length: usize, write: bool) -> Result<(*mut u8, usize), DmaFault> {
         if !self.domain.attached.get() {
-            return Err(DmaFault { address: bus, length, write, stale: true });
+            return Err(DmaFault {
+                address: bus,
+                length,
+                write,
+                stale: true,
+            });
         }
         self.domain.piece(bus, length, write).inspect_err(|fault| {
             if !self.tolerant {

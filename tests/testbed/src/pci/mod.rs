@@ -17,6 +17,6 @@ mod trap;
 
 pub use bar::Bar;
 pub use config::{ConfigSpace, Identity};
-pub use iommu::{Access, Dma, DmaFault, Domain, PAGE};
 pub use function::{Function, PciFunction};
+pub use iommu::{Access, Dma, DmaFault, Domain, PAGE};
 pub use trap::{drain, watch_faults};

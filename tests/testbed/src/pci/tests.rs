@@ -5,8 +5,14 @@ use crate::sim::{self, TaskSpec};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-const IDENTITY: Identity =
-    Identity { vendor: 0x15b3, device: 0x1017, revision: 0, class: 0x02_0000, subsystem_vendor: 0x15b3, subsystem: 0x20 };
+const IDENTITY: Identity = Identity {
+    vendor: 0x15b3,
+    device: 0x1017,
+    revision: 0,
+    class: 0x02_0000,
+    subsystem_vendor: 0x15b3,
+    subsystem: 0x20,
+};
 
 /// A device that remembers what was written to it.
 #[derive(Default)]
@@ -27,7 +33,9 @@ fn recorder() -> (Function, Rc<Recorder>) {
 }
 
 fn poke<T>(function: &Function, offset: u64, value: T) {
-    let pointer = function.map_io(function.bar_address(0) + offset, size_of::<T>()).expect("inside the BAR");
+    let pointer = function
+        .map_io(function.bar_address(0) + offset, size_of::<T>())
+        .expect("inside the BAR");
     // SAFETY: the pointer is into the BAR, and aligned.
     unsafe { pointer.cast::<T>().write_volatile(value) };
 }
@@ -67,7 +75,9 @@ fn a_switch_of_context_pushes_posted_writes_out() {
             }
         }));
         let seen = model.0.borrow();
-        let rounds = seen.iter().map(|(_, bytes)| u32::from_le_bytes(bytes[..].try_into().expect("4 bytes")));
+        let rounds = seen
+            .iter()
+            .map(|(_, bytes)| u32::from_le_bytes(bytes[..].try_into().expect("4 bytes")));
         assert!(rounds.eq(0..1000));
     })
     .expect("the run ends");
@@ -78,13 +88,19 @@ fn reads_see_what_the_model_stored_and_ones_after_removal() {
     sim::run(1, || {
         let (function, _) = recorder();
         function.bar(0).store_be32(0x10, 0xcafe_f00d);
-        let pointer = function.map_io(function.bar_address(0) + 0x10, 4).expect("inside").cast::<u32>();
+        let pointer = function
+            .map_io(function.bar_address(0) + 0x10, 4)
+            .expect("inside")
+            .cast::<u32>();
         // SAFETY: inside the BAR, aligned.
         assert_eq!(u32::from_be(unsafe { pointer.read_volatile() }), 0xcafe_f00d);
         function.remove();
         // SAFETY: as above.
         assert_eq!(unsafe { pointer.read_volatile() }, u32::MAX);
-        assert!(function.dma().read(0x1234, &mut [0; 4]).is_err(), "and no violation: the device is gone");
+        assert!(
+            function.dma().read(0x1234, &mut [0; 4]).is_err(),
+            "and no violation: the device is gone"
+        );
     })
     .expect("the run ends");
 }
@@ -117,7 +133,11 @@ fn a_wild_access_and_an_exhausted_stack_are_failures_with_a_history() {
     .expect_err("nothing is mapped there");
     assert_eq!(wild.rule, "FAULT");
     assert!(wild.message.contains("0xdead0000"), "{}", wild.message);
-    assert!(wild.history.iter().any(|line| line.contains("before the wild access")));
+    assert!(
+        wild.history
+            .iter()
+            .any(|line| line.contains("before the wild access"))
+    );
 
     #[expect(unconditional_recursion, reason = "to exhaust the stack")]
     fn deeper(bytes: &[u8; 512]) -> u8 {
@@ -162,7 +182,9 @@ fn the_device_reaches_mapped_bytes_only() {
         let (function, _) = recorder();
         let dma = function.dma();
         let mut memory = vec![0_u8; 3 * PAGE + 100];
-        let bus = function.domain().map(memory.as_mut_ptr(), memory.len(), Access::ReadWrite);
+        let bus = function
+            .domain()
+            .map(memory.as_mut_ptr(), memory.len(), Access::ReadWrite);
         assert_ne!(bus, memory.as_ptr() as u64);
         assert_eq!(bus % PAGE as u64, memory.as_ptr() as u64 % PAGE as u64);
         let pattern: Vec<u8> = (0..memory.len()).map(|index| index as u8).collect();
@@ -176,7 +198,9 @@ fn the_device_reaches_mapped_bytes_only() {
         .expect("mapped");
         assert_eq!(pieces, 1, "what lies together comes as one");
         let tolerant = dma.tolerant();
-        let over = tolerant.write(bus + memory.len() as u64 - 4, &[1; 8]).expect_err("four bytes too many");
+        let over = tolerant
+            .write(bus + memory.len() as u64 - 4, &[1; 8])
+            .expect_err("four bytes too many");
         assert!(over.stale && over.length == 4);
         let fixed = function.domain().map(memory.as_mut_ptr(), 64, Access::Read);
         assert!(tolerant.write(fixed, &[0]).is_err() && tolerant.read(fixed, &mut [0; 64]).is_ok());

@@ -42,7 +42,11 @@ thread_local! {
 impl Default for Traps {
     fn default() -> Self {
         let alternate = vec![0_u8; ALTERNATE_STACK];
-        let stack = libc::stack_t { ss_sp: alternate.as_ptr().cast_mut().cast(), ss_flags: 0, ss_size: ALTERNATE_STACK };
+        let stack = libc::stack_t {
+            ss_sp: alternate.as_ptr().cast_mut().cast(),
+            ss_flags: 0,
+            ss_size: ALTERNATE_STACK,
+        };
         // SAFETY: the stack stays allocated for as long as it is installed: `drop` takes it out.
         let installed = unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) };
         assert_eq!(installed, 0, "no alternate signal stack");
@@ -61,7 +65,11 @@ impl Default for Traps {
 impl Drop for Traps {
     fn drop(&mut self) {
         TRAPS.set(std::ptr::null());
-        let none = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+        let none = libc::stack_t {
+            ss_sp: std::ptr::null_mut(),
+            ss_flags: libc::SS_DISABLE,
+            ss_size: 0,
+        };
         // SAFETY: no signal handler runs on this thread now.
         unsafe { libc::sigaltstack(&raw const none, std::ptr::null_mut()) };
     }
@@ -88,7 +96,11 @@ pub fn watch_faults() {
 pub(super) fn add(start: usize, size: usize) -> u32 {
     watch_faults();
     let traps = traps().expect("the table was just made");
-    let free = traps.ranges.iter().position(|range| range.get().1 == 0).expect("too many BARs");
+    let free = traps
+        .ranges
+        .iter()
+        .position(|range| range.get().1 == 0)
+        .expect("too many BARs");
     traps.ranges[free].set((start, size));
     free as u32
 }
@@ -134,7 +146,9 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, context:
     let address = unsafe { (*info).si_addr() } as usize;
     // SAFETY: with SA_SIGINFO the third argument is the interrupted context, ours to change.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
-    let Some(traps) = traps() else { return give_up(signal, address, context) };
+    let Some(traps) = traps() else {
+        return give_up(signal, address, context);
+    };
     let hit = traps.ranges.iter().position(|range| {
         let (start, size) = range.get();
         address.wrapping_sub(start) < size
@@ -215,7 +229,9 @@ fn leave(traps: &Traps, address: usize, context: &mut libc::ucontext_t) {
     if traps.fault.get() != (0, 0) {
         return give_up(libc::SIGSEGV, address, context);
     }
-    traps.fault.set((address, registers[libc::REG_RIP as usize] as usize));
+    traps
+        .fault
+        .set((address, registers[libc::REG_RIP as usize] as usize));
     say(b"a fault that is no write to a BAR: the run fails\n");
     let top = (traps.rescue.as_ptr() as usize + RESCUE_STACK) & !15;
     // As after a call: the return address lies below a 16-byte boundary.
@@ -226,16 +242,29 @@ fn leave(traps: &Traps, address: usize, context: &mut libc::ucontext_t) {
 extern "C" fn report() -> ! {
     let traps = traps().expect("only a watched thread comes here");
     let (address, pointer) = traps.fault.get();
-    let bar = traps.ranges.iter().any(|range| address.wrapping_sub(range.get().0) < range.get().1);
-    let what = if bar { "a BAR, by an instruction that is no plain store," } else { "memory that is not there" };
-    sim::fail(FAULT, format!("access to {what} at {address:#x}, by the instruction at {pointer:#x}"));
+    let bar = traps
+        .ranges
+        .iter()
+        .any(|range| address.wrapping_sub(range.get().0) < range.get().1);
+    let what = if bar {
+        "a BAR, by an instruction that is no plain store,"
+    } else {
+        "memory that is not there"
+    };
+    sim::fail(
+        FAULT,
+        format!("access to {what} at {address:#x}, by the instruction at {pointer:#x}"),
+    );
 }
 
 /// Restores the default action, which then meets the same fault.
 fn give_up(signal: libc::c_int, address: usize, context: &libc::ucontext_t) {
     let mut text = *b"fault at 0x0000000000000000, instruction at 0x0000000000000000, outside every BAR\n";
     hex(&mut text[11..27], address);
-    hex(&mut text[46..62], context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize);
+    hex(
+        &mut text[46..62],
+        context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize,
+    );
     say(&text);
     // SAFETY: the default action needs no handler.
     unsafe { libc::signal(signal, libc::SIG_DFL) };
