@@ -1,1 +1,342 @@
-//! Placeholder.
+//! A model of a ConnectX-5 (15b3:1017): PCI function, command interface, queues, memory keys, port.
+//!
+//! It implements what `connectx.md` says of the device. The transport engine, which executes work queue elements and
+//! speaks RoCEv2, lives in [`transport`]; [`Device`] is the seam between the two.
+//!
+//! What the engine may use:
+//!
+//! | need | call |
+//! |---|---|
+//! | a queue pair | [`Device::qp`], fields and methods of [`qp::Qp`] |
+//! | memory behind a key | [`Device::mkeys`] `.access(..)`, then [`memory::gather`] or [`memory::scatter`] |
+//! | a key update | [`Device::umr`], [`mkey::MkeyTable::invalidate_remotely`] |
+//! | a completion | [`Device::post_cqe`] |
+//! | an asynchronous event | [`Device::raise_qp_event`] |
+//! | a queue pair that must fail | [`Device::qp_error`] |
+//! | own addresses | [`Device::gids`] |
+//! | a frame out | [`Device::send_frame`] |
+//! | event counts | [`Device::count`] |
+//! | time | `sim::now`, `sim::after` with [`Device::me`] or a `Weak` of it in the closure |
+//!
+//! None of these calls back into the engine before it returns, so the engine may hold borrows of its own state.
+
+mod capabilities;
+mod command;
+mod completion_queue;
+mod counters;
+mod cqe;
+mod event_queue;
+mod faults;
+mod function;
+mod gid;
+mod ids;
+mod init_segment;
+mod memory;
+mod mkey;
+mod pages;
+mod port;
+mod qp;
+#[cfg(test)]
+mod tests;
+pub mod transport;
+mod uar;
+mod umr;
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::{Rc, Weak};
+
+pub use capabilities::Capabilities;
+pub use completion_queue::{Cq, CqOverflow};
+pub use counters::{Counter, Statistics};
+pub use cqe::{CqeKind, CqeSpec, Datagram, Received, Syndrome};
+pub use event_queue::Eq;
+pub use faults::{CommandFault, FaultPlan, Matching};
+pub use gid::{GidEntry, GidTable};
+pub use ids::{Cqn, Eqn, Key, MkeyIndex, Pdn, Qpn, Uarn};
+pub use memory::{PagedBuffer, Segment, SegmentList, gather, scatter};
+pub use mkey::{ANY_QP, AccessFault, Mkey, MkeyTable, Right, Rights, Translation};
+pub use qp::{Accessor, Attributes, Path, Qp, QpEvent, Service, State, TERMINATE_LKEY};
+pub use umr::{UmrFault, UmrRequest};
+
+use crate::pci::{Dma, Function};
+
+/// What a device is made with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Shown in histories.
+    pub name: String,
+    /// Permanent MAC address of the port.
+    pub mac: [u8; 6],
+    /// What the device says it can do, before the driver changes it.
+    pub capabilities: Capabilities,
+    /// Command queue: log2 of the number of entries, and of their distance in bytes.
+    pub log_entries: u32,
+    /// See `log_entries`.
+    pub log_stride: u32,
+    /// Pages asked for at boot and at initialization.
+    pub boot_pages: u32,
+    /// See `boot_pages`.
+    pub init_pages: u32,
+    /// How long after power-on the firmware needs before it is ready, in nanoseconds.
+    pub boot_ns: u64,
+    /// MSI-X vectors.
+    pub vectors: usize,
+    /// Command timeout that the initialization segment tells; then the DTOR register exists.
+    pub command_timeout_ms: Option<u32>,
+    /// Speed of the port in Gbit/s: 10, 25, 40, 50 or 100.
+    pub gigabits: u32,
+}
+
+impl Config {
+    /// A healthy ConnectX-5 with one 100 Gbit/s port.
+    pub fn new(name: impl Into<String>, mac: [u8; 6]) -> Self {
+        Self {
+            name: name.into(),
+            mac,
+            capabilities: Capabilities::default(),
+            log_entries: 5,
+            log_stride: 6,
+            boot_pages: 16,
+            init_pages: 300,
+            boot_ns: 5 * crate::sim::MILLISECOND,
+            vectors: 64,
+            command_timeout_ms: None,
+            gigabits: 100,
+        }
+    }
+}
+
+/// How far the driver has brought the function up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Firmware is starting; the command queue is not served.
+    Booting,
+    /// Waits for the command queue's address.
+    Ready,
+    /// Serves ENABLE_HCA and queries that need no function.
+    Commands,
+    /// ENABLE_HCA was accepted.
+    Enabled,
+    /// INIT_HCA was accepted: objects may be made.
+    Initialized,
+    /// Dead; only a reset helps.
+    Failed,
+}
+
+/// Objects that are but a number.
+#[derive(Default)]
+struct Numbers {
+    uars: RefCell<BTreeSet<Uarn>>,
+    pds: RefCell<BTreeSet<Pdn>>,
+    transport_domains: RefCell<BTreeSet<u32>>,
+    xrcds: RefCell<BTreeSet<u32>>,
+    /// The last number given out, per kind, so that numbers come back late.
+    last: Cell<u32>,
+    /// The last number given to a queue or queue pair, and to a memory key.
+    last_object: Cell<u32>,
+    last_key: Cell<u32>,
+}
+
+fn node_description(name: &str) -> [u8; 64] {
+    let mut text = [0; 64];
+    let length = name.len().min(63);
+    text[..length].copy_from_slice(&name.as_bytes()[..length]);
+    text
+}
+
+/// One ConnectX function. Always behind an [`Rc`]; made by [`Device::new`].
+pub struct Device {
+    me: Weak<Self>,
+    config: Config,
+    phase: Cell<Phase>,
+    function: Function,
+    dma: RefCell<Dma>,
+    halves: uar::HalfDoorbells,
+    driver_version: RefCell<String>,
+    leftovers: RefCell<Vec<String>>,
+    node_description: RefCell<[u8; 64]>,
+    big_endian_host: Cell<bool>,
+    /// PTYS admin modes; 0 for all that the port can do.
+    link_modes: Cell<u32>,
+    registers: init_segment::Registers,
+    commands: command::Queue,
+    pages: pages::Pages,
+    caps: RefCell<Capabilities>,
+    issi: Cell<u32>,
+    numbers: Numbers,
+    eqs: RefCell<BTreeMap<Eqn, Rc<Eq>>>,
+    cqs: RefCell<BTreeMap<Cqn, Rc<Cq>>>,
+    qps: RefCell<BTreeMap<Qpn, Rc<Qp>>>,
+    /// Memory keys.
+    pub mkeys: MkeyTable,
+    /// RoCE addresses of the port.
+    pub gids: GidTable,
+    /// State of the transport engine that belongs to no queue pair.
+    pub engine: RefCell<transport::EngineState>,
+    counters: counters::Counters,
+    port: port::Port,
+    /// What goes wrong, and when.
+    pub faults: RefCell<FaultPlan>,
+}
+
+impl Device {
+    /// A powered device, booting. Put it on a bus with [`crate::pci`], and a cable into it with [`Self::plug`].
+    pub fn new(config: Config) -> Rc<Self> {
+        let gid_slots = config.capabilities.roce.roce_address_table_size() as usize;
+        let device = Rc::new_cyclic(|me| {
+            let function = function::make(&config.name, config.vectors, me);
+            Self {
+            me: Weak::clone(me),
+            phase: Cell::new(Phase::Booting),
+            dma: RefCell::new(function.dma()),
+            function,
+            halves: uar::HalfDoorbells::default(),
+            driver_version: RefCell::default(),
+            leftovers: RefCell::default(),
+            node_description: RefCell::new(node_description(&config.name)),
+            big_endian_host: Cell::new(false),
+            link_modes: Cell::new(0),
+            registers: init_segment::Registers::default(),
+            commands: command::Queue::default(),
+            pages: pages::Pages::default(),
+            caps: RefCell::new(config.capabilities.clone()),
+            issi: Cell::new(0),
+            numbers: Numbers::default(),
+            eqs: RefCell::default(),
+            cqs: RefCell::default(),
+            qps: RefCell::default(),
+            mkeys: MkeyTable::default(),
+            gids: GidTable::new(gid_slots),
+            engine: RefCell::default(),
+            counters: counters::Counters::default(),
+            port: port::Port::new(&config),
+            faults: RefCell::default(),
+            config,
+        }});
+        device.boot();
+        device
+    }
+
+    /// A counted reference to this device, for events.
+    pub fn me(&self) -> Rc<Self> {
+        // PANIC: `self` is borrowed from an Rc, so the count is not zero.
+        self.me.upgrade().expect("a device lives in an Rc")
+    }
+
+    /// The name given in [`Config`].
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// How far bring-up has come.
+    pub const fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// The queue pair with that number, in any state.
+    pub fn qp(&self, number: Qpn) -> Option<Rc<Qp>> {
+        self.qps.borrow().get(&number).cloned()
+    }
+
+    /// All queue pairs, by number.
+    pub fn all_qps(&self) -> Vec<Rc<Qp>> {
+        self.qps.borrow().values().cloned().collect()
+    }
+
+    /// The completion queue with that number.
+    pub fn cq(&self, number: Cqn) -> Option<Rc<Cq>> {
+        self.cqs.borrow().get(&number).cloned()
+    }
+
+    /// RoCE is on in the NIC vport context: packets are sent and taken.
+    pub fn roce_enabled(&self) -> bool {
+        self.phase.get() == Phase::Initialized && self.port.roce_enabled()
+    }
+
+    /// `qp` met an error: it goes to [`State::Error`] (send queue errors of datagram services to
+    /// [`State::SendQueueError`] if `send_queue_only`), and a moment later the engine is told by
+    /// [`transport::qp_transition`], which flushes.
+    pub fn qp_error(&self, qp: &Rc<Qp>, send_queue_only: bool) {
+        let old = qp.state.get();
+        let new = if send_queue_only { State::SendQueueError } else { State::Error };
+        if old == new || matches!(old, State::Reset | State::Error) {
+            return;
+        }
+        qp.enter(new);
+        let (device, qp) = (self.me(), Rc::clone(qp));
+        crate::sim::after(0, move || {
+            if device.is_current(&qp) && qp.state.get() == new {
+                transport::qp_transition(&device, &qp, old);
+            }
+        });
+    }
+
+    /// `qp` is the object that its number names now.
+    pub fn is_current(&self, qp: &Rc<Qp>) -> bool {
+        self.qps.borrow().get(&qp.number).is_some_and(|now| Rc::ptr_eq(now, qp))
+    }
+
+    /// Adds one to a counter of the set that `qp` uses (and to the device's total).
+    pub fn count(&self, qp: &Qp, counter: Counter) {
+        self.counters.count(qp.attributes.borrow().counter_set, counter);
+    }
+}
+
+impl Device {
+    /// The driver did what the interface forbids and hardware would not forgive: ends the run.
+    pub(crate) fn driver_error(&self, rule: &'static str, what: &str) {
+        crate::sim::fail(rule, format!("{}: {what}", self.config.name));
+    }
+
+    /// A queue or queue pair number that `free` accepts; the numbers of the past come back late.
+    fn fresh_number(&self, free: impl Fn(u32) -> bool) -> u32 {
+        // 0 and 1 are special, and the first ones look too much like indices.
+        fresh(&self.numbers.last_object, 0x40..0x0002_0000, free)
+    }
+
+    /// A memory key index that is not in use; below 0x100 lie the reserved keys.
+    fn fresh_key(&self) -> MkeyIndex {
+        let free = |number| self.mkeys.get(MkeyIndex(number)).is_none();
+        MkeyIndex(fresh(&self.numbers.last_key, 0x100..0x0010_0000, free))
+    }
+
+    fn forget_objects(&self) {
+        for cq in self.cqs.borrow().values() {
+            Self::quiesce_cq(cq);
+        }
+        self.qps.borrow_mut().clear();
+        self.cqs.borrow_mut().clear();
+        self.eqs.borrow_mut().clear();
+        self.mkeys.clear();
+        self.gids.clear();
+        self.counters.reset();
+        self.numbers.forget();
+        self.pages.forget_objects();
+    }
+
+    /// What was done over the life of the device.
+    pub fn statistics(&self) -> Statistics {
+        self.counters.statistics()
+    }
+
+    /// How often `counter` was counted, over all counter sets.
+    pub fn counted(&self, counter: Counter) -> u32 {
+        self.counters.total(counter)
+    }
+}
+
+/// The next number of `range` after `last` that `free` accepts. There always is one: the limits are below the range.
+fn fresh(last: &Cell<u32>, range: std::ops::Range<u32>, free: impl Fn(u32) -> bool) -> u32 {
+    let mut number = last.get().max(range.start);
+    loop {
+        number += 1;
+        if number >= range.end {
+            number = range.start;
+        }
+        if free(number) {
+            last.set(number);
+            return number;
+        }
+    }
+}

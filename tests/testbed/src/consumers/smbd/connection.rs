@@ -101,14 +101,7 @@ impl Connection {
     /// The registration or post that failed. The endpoint is closed again.
     pub fn prepare(endpoint: Endpoint, settings: Settings) -> Result<Self, SmbdError> {
         endpoint.wake.own();
-        let (receives, sends) = match Self::slots(&endpoint, &settings) {
-            Ok(slots) => slots,
-            Err(error) => {
-                endpoint.close_queue_pair()?;
-                endpoint.close_rest()?;
-                return Err(error);
-            }
-        };
+        let (receives, sends) = Self::slots(&endpoint, &settings)?;
         let agreed = Agreed {
             max_send_size: settings.max_send_size,
             max_receive_size: settings.max_receive_size,
@@ -132,13 +125,8 @@ impl Connection {
             heard: sim::now(),
             answer_due: None,
         };
-        match this.post_receive() {
-            Ok(_) => Ok(this),
-            Err(error) => {
-                this.close()?;
-                Err(error)
-            }
-        }
+        this.post_receive()?;
+        Ok(this)
     }
 
     fn slots(endpoint: &Endpoint, settings: &Settings) -> Result<(Slots, Slots), SmbdError> {

@@ -1,0 +1,1 @@
+//! The device, driven by commands written as a driver writes them.

@@ -1,0 +1,91 @@
+//! UAR pages: doorbells of queue pairs, completion queues and event queues (connectx.md section 1).
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use cxndk::hw::layout::{HwCqDoorbell, HwEqDoorbell};
+
+use super::ids::{Qpn, Uarn};
+use super::{Device, Phase, transport};
+
+/// Bytes of a UAR page.
+pub(super) const UAR_PAGE: u64 = 4096;
+/// The first page that ALLOC_UAR may give: those below hold the initialization segment.
+pub(super) const FIRST_UAR: u32 = 4;
+
+const CQ_ARM: u64 = 0x20;
+const EQ_ARM: u64 = 0x40;
+const EQ_NO_ARM: u64 = 0x48;
+const BLUE_FLAME: u64 = 0x800;
+/// Bytes of one buffer of a BlueFlame register; each register has two.
+const BLUE_FLAME_BUFFER: u64 = 0x100;
+
+/// First halves of 64-bit doorbells that are written as two dwords.
+#[derive(Default)]
+pub(super) struct HalfDoorbells(RefCell<BTreeMap<u64, [u8; 4]>>);
+
+impl Device {
+    /// A write into the doorbell part of BAR0.
+    pub(super) fn uar_write(&self, offset: u64, bytes: &[u8]) {
+        let uar = Uarn((offset / UAR_PAGE) as u32);
+        if self.phase.get() != Phase::Initialized || !self.numbers.uars.borrow().contains(&uar) {
+            return;
+        }
+        let at = offset % UAR_PAGE;
+        match at {
+            EQ_ARM | EQ_NO_ARM => {
+                if let Some(doorbell) = HwEqDoorbell::from_bytes(bytes) {
+                    self.eq_doorbell(uar, doorbell, at == EQ_ARM);
+                }
+            }
+            _ => {
+                if let Some(doorbell) = self.halves.join(offset, bytes) {
+                    self.wide_doorbell(uar, at, &doorbell);
+                }
+            }
+        }
+    }
+
+    fn wide_doorbell(&self, uar: Uarn, at: u64, doorbell: &[u8; 8]) {
+        if at == CQ_ARM {
+            self.counters.tally(|sums| sums.arms += 1);
+            if let Some(doorbell) = HwCqDoorbell::from_bytes(doorbell) {
+                self.arm_cq(uar, doorbell);
+            }
+        } else if at >= BLUE_FLAME && at % BLUE_FLAME_BUFFER == 0 {
+            // What follows the first quadword of a BlueFlame burst repeats the ring: the device reads it from there.
+            self.counters.tally(|sums| sums.doorbells += 1);
+            let qpn = Qpn(u32::from_be_bytes([doorbell[4], doorbell[5], doorbell[6], doorbell[7]]) >> 8);
+            self.send_doorbell(uar, qpn);
+        }
+    }
+
+    fn send_doorbell(&self, uar: Uarn, qpn: Qpn) {
+        let Some(qp) = self.qp(qpn) else { return };
+        if qp.attributes.borrow().uar == uar {
+            transport::doorbell(&self.me(), qpn);
+        } else {
+            let text = format!("{qpn:?} rung through {uar:?}, which is not its own");
+            self.driver_error("connectx.md 9: qpc.uar_page", &text);
+        }
+    }
+}
+
+impl HalfDoorbells {
+    /// The whole doorbell, if `bytes` is it, starts with it, or is the second half of it.
+    fn join(&self, offset: u64, bytes: &[u8]) -> Option<[u8; 8]> {
+        if let Some(whole) = bytes.first_chunk::<8>() {
+            return (offset % 8 == 0).then_some(*whole);
+        }
+        let half: [u8; 4] = *bytes.first_chunk()?;
+        if offset % 8 == 0 {
+            self.0.borrow_mut().insert(offset, half);
+            return None;
+        }
+        let first = self.0.borrow_mut().remove(&(offset - 4))?;
+        let mut whole = [0; 8];
+        whole[..4].copy_from_slice(&first);
+        whole[4..].copy_from_slice(&half);
+        Some(whole)
+    }
+}
