@@ -21,38 +21,69 @@ pub struct Capabilities {
 
 impl Default for Capabilities {
     fn default() -> Self {
-        Self { general: general(), atomic: atomic(), roce: roce() }
+        Self {
+            general: general(),
+            atomic: atomic(),
+            roce: roce(),
+        }
     }
 }
 
 fn general() -> CmdHcaCap {
     let mut cap = CmdHcaCap::new();
     cap.set_port_type(1).set_num_ports(1).set_native_port_num(1);
-    cap.set_roce(1).set_xrc(1).set_rc(1).set_uc(1).set_ud(1).set_atomic(1);
-    cap.set_cqe_version(1).set_bf(1).set_log_bf_reg_size(9).set_log_pg_sz(12);
-    cap.set_log_max_qp(17).set_log_max_qp_sz(15).set_log_max_cq_sz(22).set_log_max_eq_sz(22).set_log_max_srq_sz(15);
+    cap.set_roce(1)
+        .set_xrc(1)
+        .set_rc(1)
+        .set_uc(1)
+        .set_ud(1)
+        .set_atomic(1);
+    cap.set_cqe_version(1)
+        .set_bf(1)
+        .set_log_bf_reg_size(9)
+        .set_log_pg_sz(12);
+    cap.set_log_max_qp(17)
+        .set_log_max_qp_sz(15)
+        .set_log_max_cq_sz(22)
+        .set_log_max_eq_sz(22)
+        .set_log_max_srq_sz(15);
     cap.set_log_max_eq(6).set_max_num_eqs(64);
     cap.set_max_wqe_sz_sq(1024).set_max_wqe_sz_rq(512);
-    cap.set_log_max_ra_req_qp(4).set_log_max_ra_res_qp(4).set_log_max_msg(30);
-    cap.set_log_max_klm_list_size(10).set_umr_extended_translation_offset(1).set_umr_fence(2).set_imaicl(1);
+    cap.set_log_max_ra_req_qp(4)
+        .set_log_max_ra_res_qp(4)
+        .set_log_max_msg(30);
+    cap.set_log_max_klm_list_size(10)
+        .set_umr_extended_translation_offset(1)
+        .set_umr_fence(2)
+        .set_imaicl(1);
     cap.set_max_qp_cnt(64).set_vport_counters(1);
-    cap.set_cq_moderation(1).set_cq_period_start_from_cqe(1).set_cq_resize(1).set_cq_oi(1);
+    cap.set_cq_moderation(1)
+        .set_cq_period_start_from_cqe(1)
+        .set_cq_resize(1)
+        .set_cq_oi(1);
     cap.set_local_ca_ack_delay(16).set_device_frequency_khz(156_250);
-    cap.set_driver_version(1).set_fast_teardown(1).set_force_teardown(1);
+    cap.set_driver_version(1)
+        .set_fast_teardown(1)
+        .set_force_teardown(1);
     cap.set_null_mkey(1).set_dump_fill_mkey(1);
     cap
 }
 
 fn atomic() -> AtomicCaps {
     let mut cap = AtomicCaps::new();
-    cap.set_atomic_operations(0x3).set_atomic_size_qp(0x8).set_supported_atomic_req_8b_endianness_mode_1(1);
+    cap.set_atomic_operations(0x3)
+        .set_atomic_size_qp(0x8)
+        .set_supported_atomic_req_8b_endianness_mode_1(1);
     cap
 }
 
 fn roce() -> RoceCap {
     let mut cap = RoceCap::new();
-    cap.set_l3_type(0x6).set_roce_version(0x5).set_r_roce_dest_udp_port(4791);
-    cap.set_r_roce_min_src_udp_port(0xc000).set_r_roce_max_src_udp_port(0xffff);
+    cap.set_l3_type(0x6)
+        .set_roce_version(0x5)
+        .set_r_roce_dest_udp_port(4791);
+    cap.set_r_roce_min_src_udp_port(0xc000)
+        .set_r_roce_max_src_udp_port(0xffff);
     cap.set_roce_address_table_size(255).set_sw_r_roce_src_udp_port(1);
     cap
 }
@@ -110,7 +141,10 @@ impl Capabilities {
         new.set_num_vhca_ports(at_most(wanted.num_vhca_ports(), maximum.num_vhca_ports())?);
         new.set_release_all_pages(at_most(wanted.release_all_pages(), maximum.release_all_pages())?);
         new.set_mkey_by_name(at_most(wanted.mkey_by_name(), maximum.mkey_by_name())?);
-        new.set_abs_native_port_num(at_most(wanted.abs_native_port_num(), maximum.abs_native_port_num())?);
+        new.set_abs_native_port_num(at_most(
+            wanted.abs_native_port_num(),
+            maximum.abs_native_port_num(),
+        )?);
         if maximum.roce_rw_supported() != 0 {
             new.set_roce(at_most(wanted.roce(), maximum.roce())?);
         }
@@ -129,7 +163,10 @@ impl Capabilities {
     fn set_roce(&mut self, area: &[u8], maximum: &RoceCap) -> Option<()> {
         let wanted = RoceCap::from_bytes(area)?;
         let mut new = self.roce;
-        new.set_sw_r_roce_src_udp_port(at_most(wanted.sw_r_roce_src_udp_port(), maximum.sw_r_roce_src_udp_port())?);
+        new.set_sw_r_roce_src_udp_port(at_most(
+            wanted.sw_r_roce_src_udp_port(),
+            maximum.sw_r_roce_src_udp_port(),
+        )?);
         (new == *wanted).then(|| self.roce = new)
     }
 }

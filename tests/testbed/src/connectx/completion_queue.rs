@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use cxndk::hw::layout;
 
-use super::{Device, Phase};
 use super::cqe::CqeSpec;
 use super::event_queue::Event;
 use super::ids::{Cqn, Eqn, Uarn};
 use super::memory::PagedBuffer;
+use super::{Device, Phase};
 use crate::pci::DmaFault;
 use crate::sim;
 
@@ -86,7 +86,10 @@ impl Cq {
             number,
             eq: Cell::new(Eqn(context.c_eqn_or_apu_element() as u8)),
             uar: Uarn(context.uar_page()),
-            ring: RefCell::new(Ring { buffer, log_size: context.log_cq_size() }),
+            ring: RefCell::new(Ring {
+                buffer,
+                log_size: context.log_cq_size(),
+            }),
             cqe_bytes: if context.cqe_sz() == 0 { 64 } else { 128 },
             doorbell_record: context.dbr_addr(),
             ignore_overrun: Cell::new(context.oi() != 0),
@@ -135,7 +138,8 @@ impl Cq {
         let ring = self.ring.borrow();
         let slot = u64::from(self.producer.get() & ((1 << ring.log_size) - 1));
         // The last 64 bytes of a slot are the CQE proper.
-        ring.buffer.write(device, (slot + 1) * self.cqe_bytes - 64, bytes)?;
+        ring.buffer
+            .write(device, (slot + 1) * self.cqe_bytes - 64, bytes)?;
         self.producer.set((self.producer.get() + 1) & 0x00ff_ffff);
         Ok(())
     }
@@ -190,7 +194,9 @@ impl Device {
 
     /// The arm doorbell: be64 of `{sn, cmd, ci}` and CQ number, through UAR `uar` (UAR + 0x20).
     pub(super) fn arm_cq(&self, uar: Uarn, doorbell: &layout::HwCqDoorbell) {
-        let Some(cq) = self.cq(Cqn(doorbell.cqn())) else { return };
+        let Some(cq) = self.cq(Cqn(doorbell.cqn())) else {
+            return;
+        };
         if cq.uar != uar || cq.failed.get() {
             return;
         }
@@ -217,7 +223,10 @@ impl Device {
         if self.dma_read(cq.doorbell_record + 4, &mut record).is_err() {
             self.fail_cq(cq, 2);
         } else if record != doorbell.as_bytes()[..4] {
-            let text = format!("{:?} armed with a value that is not in its doorbell record", cq.number);
+            let text = format!(
+                "{:?} armed with a value that is not in its doorbell record",
+                cq.number
+            );
             self.driver_error("connectx.md 8: CQ arm", &text);
         }
     }
@@ -263,7 +272,10 @@ impl Device {
             return;
         }
         cq.context.borrow_mut().set_status(9);
-        self.raise_event(&Event::CqError { cqn: cq.number, syndrome });
+        self.raise_event(&Event::CqError {
+            cqn: cq.number,
+            syndrome,
+        });
         for qp in self.all_qps() {
             let uses = {
                 let attributes = qp.attributes.borrow();

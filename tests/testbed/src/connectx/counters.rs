@@ -98,7 +98,12 @@ impl Counters {
     /// Counters of one set as `(offset, value)`.
     pub(super) fn read(&self, id: u8) -> Option<Vec<(usize, u32)>> {
         let sets = self.sets.borrow();
-        Some(sets.get(&id)?.iter().map(|(counter, value)| (*counter as usize, *value)).collect())
+        Some(
+            sets.get(&id)?
+                .iter()
+                .map(|(counter, value)| (*counter as usize, *value))
+                .collect(),
+        )
     }
 
     pub(super) fn zero(&self, id: u8) {

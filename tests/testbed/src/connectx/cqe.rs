@@ -102,36 +102,57 @@ pub struct CqeSpec {
 impl CqeSpec {
     /// Errors count as solicited when the queue is armed for solicited completions only.
     pub const fn wakes_solicited(&self) -> bool {
-        self.solicited || matches!(self.kind, CqeKind::RequesterError { .. } | CqeKind::ResponderError { .. })
+        self.solicited
+            || matches!(
+                self.kind,
+                CqeKind::RequesterError { .. } | CqeKind::ResponderError { .. }
+            )
     }
 
     /// The 64 bytes, with the owner bit as given.
     pub fn encode(&self, owner: bool, timestamp: u64) -> [u8; 64] {
         let mut bytes = [0; 64];
         match self.kind {
-            CqeKind::Requester { .. } | CqeKind::Responder { .. } => self.encode_success(&mut bytes, timestamp),
-            CqeKind::RequesterError { wqe_opcode, syndrome, vendor } => {
+            CqeKind::Requester { .. } | CqeKind::Responder { .. } => {
+                self.encode_success(&mut bytes, timestamp)
+            }
+            CqeKind::RequesterError {
+                wqe_opcode,
+                syndrome,
+                vendor,
+            } => {
                 self.encode_error(&mut bytes, 13, wqe_opcode, syndrome, vendor);
             }
-            CqeKind::ResponderError { syndrome, vendor } => self.encode_error(&mut bytes, 14, 0, syndrome, vendor),
+            CqeKind::ResponderError { syndrome, vendor } => {
+                self.encode_error(&mut bytes, 14, 0, syndrome, vendor)
+            }
         }
         bytes[63] |= u8::from(owner);
         bytes
     }
 
     fn encode_success(&self, bytes: &mut [u8; 64], timestamp: u64) {
-        let Some(cqe) = layout::HwCqe64::from_bytes_mut(bytes) else { return };
+        let Some(cqe) = layout::HwCqe64::from_bytes_mut(bytes) else {
+            return;
+        };
         cqe.set_srqn_user_index(self.user_index);
         cqe.set_qpn(self.qpn.0);
         cqe.set_wqe_counter(u32::from(self.wqe_counter));
         cqe.set_timestamp(timestamp);
         cqe.set_se(u32::from(self.solicited));
         match self.kind {
-            CqeKind::Requester { wqe_opcode, byte_count } => {
+            CqeKind::Requester {
+                wqe_opcode,
+                byte_count,
+            } => {
                 cqe.set_send_wqe_opcode(u32::from(wqe_opcode));
                 cqe.set_byte_cnt(byte_count);
             }
-            CqeKind::Responder { received, byte_count, datagram } => {
+            CqeKind::Responder {
+                received,
+                byte_count,
+                datagram,
+            } => {
                 let (opcode, immediate) = match received {
                     Received::WriteImmediate(immediate) => (1, immediate),
                     Received::Send => (2, 0),
@@ -154,8 +175,17 @@ impl CqeSpec {
         }
     }
 
-    fn encode_error(&self, bytes: &mut [u8; 64], opcode: u32, wqe_opcode: u8, syndrome: Syndrome, vendor: u8) {
-        let Some(cqe) = layout::HwErrCqe::from_bytes_mut(bytes) else { return };
+    fn encode_error(
+        &self,
+        bytes: &mut [u8; 64],
+        opcode: u32,
+        wqe_opcode: u8,
+        syndrome: Syndrome,
+        vendor: u8,
+    ) {
+        let Some(cqe) = layout::HwErrCqe::from_bytes_mut(bytes) else {
+            return;
+        };
         cqe.set_srqn_user_index(self.user_index);
         cqe.set_qpn(self.qpn.0);
         cqe.set_s_wqe_opcode(u32::from(wqe_opcode));

@@ -4,11 +4,11 @@ use std::cell::Cell;
 
 use cxndk::hw::layout;
 
-use super::{Device, Phase};
 use super::ids::{Cqn, Eqn, Qpn, Uarn};
 use super::init_segment::Health;
 use super::memory::PagedBuffer;
 use super::qp::QpEvent;
+use super::{Device, Phase};
 use crate::sim;
 
 /// Longest time between an EQE and its interrupt, in nanoseconds.
@@ -53,18 +53,19 @@ impl Event {
         let data = match *self {
             Self::Completion(cqn) => *layout::HwEqeDataComp::new().set_cqn(cqn.0).as_bytes(),
             Self::Qp(qpn, _) => *layout::HwEqeDataQpSrq::new().set_qp_srq_number(qpn.0).as_bytes(),
-            Self::CqError { cqn, syndrome } => {
-                *layout::HwEqeDataCqError::new().set_cqn(cqn.0).set_syndrome(u32::from(syndrome)).as_bytes()
-            }
+            Self::CqError { cqn, syndrome } => *layout::HwEqeDataCqError::new()
+                .set_cqn(cqn.0)
+                .set_syndrome(u32::from(syndrome))
+                .as_bytes(),
             Self::Internal => [0; 28],
             Self::Port { subtype } => {
                 eqe.set_event_sub_type(u32::from(subtype));
                 *layout::HwEqeDataPort::new().set_port_num(1).as_bytes()
             }
             Self::Commands(vector) => *layout::HwEqeDataCmd::new().set_vector(vector).as_bytes(),
-            Self::PageRequest(count) => {
-                *layout::HwEqeDataPageRequest::new().set_num_pages(count as u32).as_bytes()
-            }
+            Self::PageRequest(count) => *layout::HwEqeDataPageRequest::new()
+                .set_num_pages(count as u32)
+                .as_bytes(),
         };
         eqe.set_event_data(&data);
         *eqe.as_bytes()
@@ -137,8 +138,12 @@ impl Eq {
             (false, Some(_)) => 9,
             (false, None) => 0xa,
         };
-        context.set_st(state).set_status(if self.failed.get() { 0xa } else { 0 });
-        context.set_consumer_counter(self.consumer.get()).set_producer_counter(self.producer.get());
+        context
+            .set_st(state)
+            .set_status(if self.failed.get() { 0xa } else { 0 });
+        context
+            .set_consumer_counter(self.consumer.get())
+            .set_producer_counter(self.producer.get());
         context
     }
 }
@@ -157,7 +162,11 @@ impl Device {
     }
 
     fn event_target(&self, kind: u8) -> Option<Eqn> {
-        self.eqs.borrow().values().find(|eq| eq.takes(kind)).map(|eq| eq.number)
+        self.eqs
+            .borrow()
+            .values()
+            .find(|eq| eq.takes(kind))
+            .map(|eq| eq.number)
     }
 
     /// Some queue takes events of this type.
@@ -166,13 +175,19 @@ impl Device {
     }
 
     pub(super) fn post_eqe(&self, eqn: Eqn, event: &Event) {
-        let Some(eq) = self.eqs.borrow().get(&eqn).cloned() else { return };
+        let Some(eq) = self.eqs.borrow().get(&eqn).cloned() else {
+            return;
+        };
         if eq.failed.get() || self.phase.get() != Phase::Initialized {
             return;
         }
         if eq.fill() >= 1 << eq.log_size && !eq.ignore_overrun {
             eq.failed.set(true);
-            self.die(if matches!(event, Event::Completion(_)) { Health::EqError } else { Health::EqOverrun });
+            self.die(if matches!(event, Event::Completion(_)) {
+                Health::EqError
+            } else {
+                Health::EqOverrun
+            });
             return;
         }
         let index = eq.producer.get();
@@ -192,13 +207,18 @@ impl Device {
     /// The consumer index doorbells: UAR + 0x40 arms, UAR + 0x48 does not.
     pub(super) fn eq_doorbell(&self, uar: Uarn, doorbell: &layout::HwEqDoorbell, arm: bool) {
         let eqn = Eqn(doorbell.eqn() as u8);
-        let Some(eq) = self.eqs.borrow().get(&eqn).cloned() else { return };
+        let Some(eq) = self.eqs.borrow().get(&eqn).cloned() else {
+            return;
+        };
         if eq.uar != uar {
             return;
         }
         let index = doorbell.consumer_index();
         if Eq::distance(eq.consumer.get(), index) > eq.fill() {
-            self.driver_error("connectx.md 7: EQ consumer index", &format!("{eqn:?} set to {index:#x}, never produced"));
+            self.driver_error(
+                "connectx.md 7: EQ consumer index",
+                &format!("{eqn:?} set to {index:#x}, never produced"),
+            );
             return;
         }
         eq.consumer.set(index);

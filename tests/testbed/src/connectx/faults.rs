@@ -16,22 +16,34 @@ pub struct Matching {
 impl Matching {
     /// Every command.
     pub const fn any() -> Self {
-        Self { opcode: None, index: None }
+        Self {
+            opcode: None,
+            index: None,
+        }
     }
 
     /// The n-th command of all, from 0.
     pub const fn nth(index: u64) -> Self {
-        Self { opcode: None, index: Some(index) }
+        Self {
+            opcode: None,
+            index: Some(index),
+        }
     }
 
     /// Every command with that opcode.
     pub const fn opcode(opcode: u16) -> Self {
-        Self { opcode: Some(opcode), index: None }
+        Self {
+            opcode: Some(opcode),
+            index: None,
+        }
     }
 
     /// The n-th command with that opcode, from 0.
     pub const fn nth_of(opcode: u16, index: u64) -> Self {
-        Self { opcode: Some(opcode), index: Some(index) }
+        Self {
+            opcode: Some(opcode),
+            index: Some(index),
+        }
     }
 }
 
@@ -86,7 +98,11 @@ pub struct FaultPlan {
 impl FaultPlan {
     /// Adds a rule.
     pub fn add(&mut self, matching: Matching, fault: CommandFault) {
-        self.rules.get_mut().push(Rule { matching, fault, seen: 0 });
+        self.rules.get_mut().push(Rule {
+            matching,
+            fault,
+            seen: 0,
+        });
     }
 
     /// Forgets all rules.

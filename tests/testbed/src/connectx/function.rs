@@ -28,7 +28,13 @@ struct BusSide(Weak<Device>);
 
 impl PciFunction for BusSide {
     fn bar_write(&self, bar: usize, offset: u64, bytes: &[u8]) {
-        let Some(device) = self.0.upgrade().filter(|device| bar == 0 && device.phase() != Phase::Failed) else { return };
+        let Some(device) = self
+            .0
+            .upgrade()
+            .filter(|device| bar == 0 && device.phase() != Phase::Failed)
+        else {
+            return;
+        };
         if offset < SEGMENT_END {
             device.segment_write(offset, bytes);
         } else {

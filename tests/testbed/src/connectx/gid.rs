@@ -26,7 +26,9 @@ pub struct GidTable {
 impl GidTable {
     /// A table of `size` free slots.
     pub fn new(size: usize) -> Self {
-        Self { entries: RefCell::new(vec![None; size]) }
+        Self {
+            entries: RefCell::new(vec![None; size]),
+        }
     }
 
     /// The entry at `index`, if there is one.
@@ -47,7 +49,9 @@ impl GidTable {
     /// The first slot that holds `gid` for RoCE version 2.
     pub fn find(&self, gid: &[u8; 16]) -> Option<(u8, GidEntry)> {
         let entries = self.entries.borrow();
-        let found = entries.iter().position(|entry| entry.is_some_and(|entry| entry.version_2 && entry.gid == *gid))?;
+        let found = entries
+            .iter()
+            .position(|entry| entry.is_some_and(|entry| entry.version_2 && entry.gid == *gid))?;
         Some((found as u8, entries[found]?))
     }
 

@@ -101,11 +101,18 @@ impl Device {
 
     fn fresh_segment(&self) -> Vec<u8> {
         let mut segment = InitialSeg::new();
-        segment.set_fw_rev_major(FW_MAJOR).set_fw_rev_minor(FW_MINOR).set_fw_rev_subminor(FW_SUBMINOR);
+        segment
+            .set_fw_rev_major(FW_MAJOR)
+            .set_fw_rev_minor(FW_MINOR)
+            .set_fw_rev_subminor(FW_SUBMINOR);
         segment.set_cmd_interface_rev(CMDIF_REVISION);
-        segment.set_log_cmdq_size(self.config.log_entries).set_log_cmdq_stride(self.config.log_stride);
+        segment
+            .set_log_cmdq_size(self.config.log_entries)
+            .set_log_cmdq_stride(self.config.log_stride);
         let mut health = HwHealthBuffer::new();
-        health.set_fw_ver(FW_MAJOR << 24 | FW_MINOR << 16 | FW_SUBMINOR).set_hw_id(0x20d);
+        health
+            .set_fw_ver(FW_MAJOR << 24 | FW_MINOR << 16 | FW_SUBMINOR)
+            .set_hw_id(0x20d);
         segment.set_health_buffer(health.as_bytes());
         let mut image = segment.as_bytes()[..SEGMENT_END].to_vec();
         let flags = INITIALIZING_BIT | FW_RESET_SUPPORTED | INTERFACES;
@@ -131,7 +138,9 @@ impl Device {
     pub(super) fn publish(&self, from: usize, length: usize) {
         let image = self.registers.image.borrow();
         if !self.function.is_removed() {
-            self.function.bar(0).store(from as u64, &image[from..from + length]);
+            self.function
+                .bar(0)
+                .store(from as u64, &image[from..from + length]);
         }
     }
 
@@ -200,7 +209,11 @@ impl Device {
         let mut health = HwHealthBuffer::new();
         let image = self.registers.image.borrow()[HEALTH_BUFFER as usize..][..HwHealthBuffer::SIZE].to_vec();
         health.as_bytes_mut().copy_from_slice(&image);
-        health.set_rfr(1).set_valid(1).set_severity(0).set_synd(why as u32);
+        health
+            .set_rfr(1)
+            .set_valid(1)
+            .set_severity(0)
+            .set_synd(why as u32);
         health.set_time((sim::now() / sim::SECOND) as u32);
         self.registers.image.borrow_mut()[HEALTH_BUFFER as usize..][..HwHealthBuffer::SIZE]
             .copy_from_slice(health.as_bytes());
@@ -238,9 +251,11 @@ impl Device {
         let interface = value >> 8 & 7;
         match interface {
             INTERFACE_FULL if self.phase.get() == Phase::Ready => self.take_over(value),
-            INTERFACE_DISABLED => self.in_this_life(sim::choose(sim::Stream::Device, INTERFACE_NS), |device| {
-                device.disable_interface();
-            }),
+            INTERFACE_DISABLED => {
+                self.in_this_life(sim::choose(sim::Stream::Device, INTERFACE_NS), |device| {
+                    device.disable_interface();
+                })
+            }
             INTERFACE_RESET => self.in_this_life(sim::choose(sim::Stream::Device, INTERFACE_NS), |device| {
                 device.boot();
                 device.show_interface(INTERFACE_DISABLED);

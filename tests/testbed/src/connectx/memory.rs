@@ -26,7 +26,11 @@ pub struct PagedBuffer {
 impl PagedBuffer {
     /// `pages` are bus addresses of pages of `1 << page_shift` bytes; the structure starts `offset` bytes into the first.
     pub const fn new(pages: Vec<u64>, page_shift: u32, offset: u64) -> Self {
-        Self { pages, page_shift, offset }
+        Self {
+            pages,
+            page_shift,
+            offset,
+        }
     }
 
     /// Bus addresses of the pages.
@@ -51,7 +55,10 @@ impl PagedBuffer {
             let in_page = at & ((1 << self.page_shift) - 1);
             let length = ((1 << self.page_shift) - in_page).min(end - at);
             at += length;
-            Some(Segment { bus: page + in_page, length })
+            Some(Segment {
+                bus: page + in_page,
+                length,
+            })
         })
     }
 

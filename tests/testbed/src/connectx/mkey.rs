@@ -142,7 +142,11 @@ fn qword(bytes: &[u8]) -> u64 {
 }
 
 fn klm(bytes: &[u8]) -> (u64, Key, u64) {
-    (qword(&bytes[..4]), Key(qword(&bytes[4..8]) as u32), qword(&bytes[8..]))
+    (
+        qword(&bytes[..4]),
+        Key(qword(&bytes[4..8]) as u32),
+        qword(&bytes[8..]),
+    )
 }
 
 /// A memory key.
@@ -182,20 +186,35 @@ impl Mkey {
     /// The context with what updates have changed since creation, for QUERY_MKEY.
     pub fn current_context(&self) -> layout::Mkc {
         let mut context = self.context;
-        context.set_free(u32::from(self.free)).set_mkey_7_0(u32::from(self.variant)).set_qpn(self.qpn.0);
-        context.set_pd(self.pd.0).set_en_rinval(u32::from(self.remote_invalidate));
-        context.set_start_addr(self.start).set_len(self.length.unwrap_or_default());
-        context.set_length64(u32::from(self.length.is_none())).set_log_page_size(self.log_page_size);
+        context
+            .set_free(u32::from(self.free))
+            .set_mkey_7_0(u32::from(self.variant))
+            .set_qpn(self.qpn.0);
+        context
+            .set_pd(self.pd.0)
+            .set_en_rinval(u32::from(self.remote_invalidate));
+        context
+            .set_start_addr(self.start)
+            .set_len(self.length.unwrap_or_default());
+        context
+            .set_length64(u32::from(self.length.is_none()))
+            .set_log_page_size(self.log_page_size);
         let rights = self.rights;
-        context.set_lr(u32::from(rights.local_read)).set_lw(u32::from(rights.local_write));
-        context.set_rr(u32::from(rights.remote_read)).set_rw(u32::from(rights.remote_write));
+        context
+            .set_lr(u32::from(rights.local_read))
+            .set_lw(u32::from(rights.local_write));
+        context
+            .set_rr(u32::from(rights.remote_read))
+            .set_rw(u32::from(rights.remote_write));
         context.set_a(u32::from(rights.atomic));
         context
     }
 
     fn covers(&self, address: u64, length: u64) -> bool {
         let Some(own) = self.length else { return true };
-        address.checked_sub(self.start).is_some_and(|offset| length <= own && offset <= own - length)
+        address
+            .checked_sub(self.start)
+            .is_some_and(|offset| length <= own && offset <= own - length)
     }
 
     fn check(&self, key: Key, right: Right, by: Accessor) -> Result<(), AccessFault> {
@@ -211,7 +230,11 @@ impl Mkey {
         if self.qpn != ANY_QP && self.qpn != by.qpn {
             return Err(AccessFault::QueuePair);
         }
-        if self.rights.grant(right) { Ok(()) } else { Err(AccessFault::Right(right)) }
+        if self.rights.grant(right) {
+            Ok(())
+        } else {
+            Err(AccessFault::Right(right))
+        }
     }
 
     fn pages(&self, entries: &[u64], range: (u64, u64), right: Right) -> Result<SegmentList, AccessFault> {
@@ -221,13 +244,21 @@ impl Mkey {
         let end = at + length;
         let mut segments = SegmentList::new();
         while at < end {
-            let entry = entries.get((at >> self.log_page_size) as usize).ok_or(AccessFault::Translation)?;
+            let entry = entries
+                .get((at >> self.log_page_size) as usize)
+                .ok_or(AccessFault::Translation)?;
             if self.check_pages && entry & page_right(right) == 0 {
                 return Err(AccessFault::Right(right));
             }
             let in_page = at & (page - 1);
             let length = (page - in_page).min(end - at);
-            push(&mut segments, Segment { bus: (entry & !0xfff) + in_page, length });
+            push(
+                &mut segments,
+                Segment {
+                    bus: (entry & !0xfff) + in_page,
+                    length,
+                },
+            );
             at += length;
         }
         Ok(segments)
@@ -296,7 +327,9 @@ impl MkeyTable {
     /// Some key that is not free leads to the key at `index`.
     pub fn is_bound(&self, index: MkeyIndex) -> bool {
         self.any(|mkey| match &mkey.translation {
-            Translation::Indirect(pieces) => !mkey.free && pieces.iter().any(|(_, key, _)| key.index() == index),
+            Translation::Indirect(pieces) => {
+                !mkey.free && pieces.iter().any(|(_, key, _)| key.index() == index)
+            }
             _ => false,
         })
     }
@@ -314,7 +347,14 @@ impl MkeyTable {
     /// Where the bytes `[address, address + length)` of `key` are, if `by` may do this to all of them.
     ///
     /// A length of 0 needs a good key and right but covers nothing.
-    pub fn access(&self, key: Key, address: u64, length: u64, right: Right, by: Accessor) -> Result<SegmentList, AccessFault> {
+    pub fn access(
+        &self,
+        key: Key,
+        address: u64,
+        length: u64,
+        right: Right,
+        by: Accessor,
+    ) -> Result<SegmentList, AccessFault> {
         self.resolve(key, (address, length), right, by, MAX_INDIRECTION)
     }
 
@@ -329,7 +369,11 @@ impl MkeyTable {
         let (address, length) = range;
         if *self.reserved_lkey.borrow() == Some(key) {
             let local = matches!(right, Right::LocalRead | Right::LocalWrite);
-            return if local && by.reserved_lkey { Ok(whole(address, length)) } else { Err(AccessFault::QueuePair) };
+            return if local && by.reserved_lkey {
+                Ok(whole(address, length))
+            } else {
+                Err(AccessFault::QueuePair)
+            };
         }
         let mkey = self.get(key.index()).ok_or(AccessFault::NoKey(key))?;
         let mkey = mkey.borrow();
@@ -376,7 +420,11 @@ impl MkeyTable {
             }
             (skip, left) = (0, left - take);
         }
-        if left == 0 { Ok(segments) } else { Err(AccessFault::Translation) }
+        if left == 0 {
+            Ok(segments)
+        } else {
+            Err(AccessFault::Translation)
+        }
     }
 
     /// A SEND_INVALIDATE from the peer of `by` names `key`: frees it, if it may be freed so.
@@ -401,5 +449,9 @@ impl MkeyTable {
 }
 
 fn whole(bus: u64, length: u64) -> SegmentList {
-    if length == 0 { Vec::new() } else { vec![Segment { bus, length }] }
+    if length == 0 {
+        Vec::new()
+    } else {
+        vec![Segment { bus, length }]
+    }
 }

@@ -187,33 +187,34 @@ impl Device {
         let device = Rc::new_cyclic(|me| {
             let function = function::make(&config.name, config.vectors, me);
             Self {
-            me: Weak::clone(me),
-            phase: Cell::new(Phase::Booting),
-            dma: RefCell::new(function.dma()),
-            function,
-            halves: uar::HalfDoorbells::default(),
-            driver_version: RefCell::default(),
-            leftovers: RefCell::default(),
-            node_description: RefCell::new(node_description(&config.name)),
-            big_endian_host: Cell::new(false),
-            link_modes: Cell::new(0),
-            registers: init_segment::Registers::default(),
-            commands: command::Queue::default(),
-            pages: pages::Pages::default(),
-            caps: RefCell::new(config.capabilities.clone()),
-            issi: Cell::new(0),
-            numbers: Numbers::default(),
-            eqs: RefCell::default(),
-            cqs: RefCell::default(),
-            qps: RefCell::default(),
-            mkeys: MkeyTable::default(),
-            gids: GidTable::new(gid_slots),
-            engine: RefCell::default(),
-            counters: counters::Counters::default(),
-            port: port::Port::new(&config),
-            faults: RefCell::default(),
-            config,
-        }});
+                me: Weak::clone(me),
+                phase: Cell::new(Phase::Booting),
+                dma: RefCell::new(function.dma()),
+                function,
+                halves: uar::HalfDoorbells::default(),
+                driver_version: RefCell::default(),
+                leftovers: RefCell::default(),
+                node_description: RefCell::new(node_description(&config.name)),
+                big_endian_host: Cell::new(false),
+                link_modes: Cell::new(0),
+                registers: init_segment::Registers::default(),
+                commands: command::Queue::default(),
+                pages: pages::Pages::default(),
+                caps: RefCell::new(config.capabilities.clone()),
+                issi: Cell::new(0),
+                numbers: Numbers::default(),
+                eqs: RefCell::default(),
+                cqs: RefCell::default(),
+                qps: RefCell::default(),
+                mkeys: MkeyTable::default(),
+                gids: GidTable::new(gid_slots),
+                engine: RefCell::default(),
+                counters: counters::Counters::default(),
+                port: port::Port::new(&config),
+                faults: RefCell::default(),
+                config,
+            }
+        });
         device.boot();
         device
     }
@@ -259,7 +260,11 @@ impl Device {
     /// [`transport::qp_transition`], which flushes.
     pub fn qp_error(&self, qp: &Rc<Qp>, send_queue_only: bool) {
         let old = qp.state.get();
-        let new = if send_queue_only { State::SendQueueError } else { State::Error };
+        let new = if send_queue_only {
+            State::SendQueueError
+        } else {
+            State::Error
+        };
         if old == new || matches!(old, State::Reset | State::Error) {
             return;
         }
@@ -274,7 +279,10 @@ impl Device {
 
     /// `qp` is the object that its number names now.
     pub fn is_current(&self, qp: &Rc<Qp>) -> bool {
-        self.qps.borrow().get(&qp.number).is_some_and(|now| Rc::ptr_eq(now, qp))
+        self.qps
+            .borrow()
+            .get(&qp.number)
+            .is_some_and(|now| Rc::ptr_eq(now, qp))
     }
 
     /// Adds one to a counter of the set that `qp` uses (and to the device's total).

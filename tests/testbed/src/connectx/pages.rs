@@ -105,7 +105,10 @@ impl Device {
     /// Takes pages from the host.
     pub(super) fn give_pages(&self, pages: &[u64]) -> Result<(), Status> {
         let known = |page: u64| self.pages.owned.borrow().contains(&page);
-        if pages.iter().any(|&page| page == 0 || page % PAGE != 0 || known(page)) {
+        if pages
+            .iter()
+            .any(|&page| page == 0 || page % PAGE != 0 || known(page))
+        {
             return Err(Status::BadParameter);
         }
         for &page in pages {
@@ -115,7 +118,9 @@ impl Device {
             }
         }
         self.pages.owned.borrow_mut().extend(pages);
-        self.pages.requested.set(self.pages.requested.get().saturating_sub(pages.len() as u32));
+        self.pages
+            .requested
+            .set(self.pages.requested.get().saturating_sub(pages.len() as u32));
         Ok(())
     }
 
@@ -137,7 +142,10 @@ impl Device {
             return Ok(());
         }
         if read.is_ok() {
-            self.driver_error("connectx.md 6: page ownership", &format!("page {page:#x} was written while the device owned it"));
+            self.driver_error(
+                "connectx.md 6: page ownership",
+                &format!("page {page:#x} was written while the device owned it"),
+            );
         }
         self.die(Health::IcmPage);
         Err(Status::InternalError)

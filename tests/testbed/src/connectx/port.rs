@@ -72,7 +72,11 @@ impl Port {
         let mut vport = NicVportContext::new();
         let [a, b, c, d, e, f] = self.permanent_mac;
         let guid = u64::from_be_bytes([a, b, c, 0xff, 0xfe, d, e, f]) ^ (2 << 56);
-        vport.set_mtu(DEFAULT_MTU).set_node_guid(guid).set_port_guid(guid).set_system_image_guid(guid);
+        vport
+            .set_mtu(DEFAULT_MTU)
+            .set_node_guid(guid)
+            .set_port_guid(guid)
+            .set_system_image_guid(guid);
         vport
             .permanent_address_mut()
             .set_mac_addr_47_32(u32::from_be_bytes([0, 0, a, b]))
@@ -97,7 +101,8 @@ impl Port {
     pub(super) fn pmtu(&self) -> PmtuReg {
         let mut pmtu = PmtuReg::new();
         pmtu.set_local_port(1).set_max_mtu(MAX_MTU);
-        pmtu.set_admin_mtu(self.admin_mtu.get()).set_oper_mtu(self.admin_mtu.get());
+        pmtu.set_admin_mtu(self.admin_mtu.get())
+            .set_oper_mtu(self.admin_mtu.get());
         pmtu
     }
 

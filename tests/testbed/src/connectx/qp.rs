@@ -273,7 +273,11 @@ impl Attributes {
             doorbell_record: context.dbr_addr(),
             receive_entries: if receives { 1 << context.log_rq_size() } else { 0 },
             receive_stride: 16 << context.log_rq_stride(),
-            send_blocks: if context.no_sq() == 0 { 1 << context.log_sq_size() } else { 0 },
+            send_blocks: if context.no_sq() == 0 {
+                1 << context.log_sq_size()
+            } else {
+                0
+            },
             reserved_lkey: context.rlky() != 0,
             fast_register: context.fre() != 0,
             user_index: context.user_index(),

@@ -121,7 +121,10 @@ impl Device {
         if !allowed {
             return Err(UmrFault::NotAllowed);
         }
-        let mkey = self.mkeys.get(request.key.index()).ok_or(UmrFault::NoKey(request.key))?;
+        let mkey = self
+            .mkeys
+            .get(request.key.index())
+            .ok_or(UmrFault::NoKey(request.key))?;
         let mut mkey = mkey.borrow_mut();
         check(&mkey, control, request.key, (pd, qp.number))?;
         let mut changed = mkey.clone();
@@ -150,7 +153,11 @@ fn check(mkey: &Mkey, control: &HwWqeUmrCtrlSeg, key: Key, by: (Pdn, Qpn)) -> Re
     if flags & FLAG_CHECK_QPN != 0 && mkey.qpn != by.1 {
         return Err(UmrFault::QueuePair);
     }
-    if control.mkey_mask() & !mask::ALL != 0 { Err(UmrFault::Malformed) } else { Ok(()) }
+    if control.mkey_mask() & !mask::ALL != 0 {
+        Err(UmrFault::Malformed)
+    } else {
+        Ok(())
+    }
 }
 
 fn take_fields(mkey: &mut Mkey, mask: u64, segment: &HwWqeMkeySeg) -> Result<(), UmrFault> {
@@ -213,5 +220,7 @@ fn take_list(mkey: &mut Mkey, control: &HwWqeUmrCtrlSeg, list: &[u8]) -> Result<
     if offset + u64::from(octwords) > u64::from(mkey.octwords) {
         return Err(UmrFault::ListSize);
     }
-    mkey.translation.replace(offset as usize, bytes).ok_or(UmrFault::ListSize)
+    mkey.translation
+        .replace(offset as usize, bytes)
+        .ok_or(UmrFault::ListSize)
 }

@@ -23,7 +23,11 @@ const TERMINATE_MKEY: u32 = 0x0000_0100;
 
 /// This device has one function: number 0, on no embedded processor.
 fn own_function(request: &Request<'_>) -> Result<(), Status> {
-    if request.dword(8) == 0 { Ok(()) } else { Err(Status::BadParameter) }
+    if request.dword(8) == 0 {
+        Ok(())
+    } else {
+        Err(Status::BadParameter)
+    }
 }
 
 pub(super) fn enable_hca(device: &Device, request: &Request<'_>) -> Outcome {
@@ -45,7 +49,8 @@ pub(super) fn disable_hca(device: &Device, request: &Request<'_>) -> Outcome {
 
 pub(super) fn query_issi(device: &Device, _request: &Request<'_>) -> Outcome {
     let mut out = QueryIssiOut::new();
-    out.set_current_issi(device.issi.get()).set_supported_issi_dw0(SUPPORTED_ISSI);
+    out.set_current_issi(device.issi.get())
+        .set_supported_issi_dw0(SUPPORTED_ISSI);
     Ok(out.as_bytes().to_vec())
 }
 
@@ -104,7 +109,11 @@ fn take_pages(device: &Device, request: &Request<'_>, count: usize) -> Outcome {
 pub(super) fn query_hca_cap(device: &Device, request: &Request<'_>) -> Outcome {
     let current = request.op_mod & 1 != 0;
     let caps = device.caps.borrow();
-    let caps = if current { &*caps } else { &device.config.capabilities };
+    let caps = if current {
+        &*caps
+    } else {
+        &device.config.capabilities
+    };
     let area = caps.area(request.op_mod >> 1).ok_or(Status::BadParameter)?;
     let mut out = success(0x1010);
     out[16..16 + area.len()].copy_from_slice(area);
@@ -116,7 +125,10 @@ pub(super) fn set_hca_cap(device: &Device, request: &Request<'_>) -> Outcome {
         return Err(Status::BadParameter.into());
     }
     let area = request.input.get(16..0x1010).ok_or(Status::BadInputLength)?;
-    let set = device.caps.borrow_mut().set_area(request.op_mod >> 1, area, &device.config.capabilities);
+    let set = device
+        .caps
+        .borrow_mut()
+        .set_area(request.op_mod >> 1, area, &device.config.capabilities);
     match set {
         Ok(()) => done(),
         Err(CapRefusal::NoArea | CapRefusal::Field) => Err(Status::BadParameter.into()),
@@ -133,7 +145,9 @@ pub(super) fn init_hca(device: &Device, _request: &Request<'_>) -> Outcome {
 }
 
 pub(super) fn teardown_hca(device: &Device, request: &Request<'_>) -> Outcome {
-    let profile = TeardownHcaIn::from_bytes(request.input).ok_or(Status::BadInputLength)?.profile();
+    let profile = TeardownHcaIn::from_bytes(request.input)
+        .ok_or(Status::BadInputLength)?
+        .profile();
     match profile {
         // Graceful: the function goes back to what it was before INIT_HCA, with all pages to be taken.
         0 => device.leave_initialized(),
@@ -151,7 +165,10 @@ pub(super) fn teardown_hca(device: &Device, request: &Request<'_>) -> Outcome {
 
 pub(super) fn set_driver_version(device: &Device, request: &Request<'_>) -> Outcome {
     let text = request.input.get(16..0x50).ok_or(Status::BadInputLength)?;
-    let end = text.iter().position(|byte| *byte == 0).ok_or(Status::BadParameter)?;
+    let end = text
+        .iter()
+        .position(|byte| *byte == 0)
+        .ok_or(Status::BadParameter)?;
     let text = std::str::from_utf8(&text[..end]).map_err(|_| Status::BadParameter)?;
     device.driver_version.replace(text.to_owned());
     done()
@@ -160,14 +177,19 @@ pub(super) fn set_driver_version(device: &Device, request: &Request<'_>) -> Outc
 pub(super) fn query_adapter(_device: &Device, _request: &Request<'_>) -> Outcome {
     let mut out = QueryAdapterOut::new();
     let block = out.query_adapter_struct_mut();
-    block.set_ieee_vendor_id(VENDOR_ID).set_vsd_vendor_id(0x15b3).set_vsd_contd_psid(PSID);
+    block
+        .set_ieee_vendor_id(VENDOR_ID)
+        .set_vsd_vendor_id(0x15b3)
+        .set_vsd_contd_psid(PSID);
     Ok(out.as_bytes().to_vec())
 }
 
 pub(super) fn query_special_contexts(_device: &Device, _request: &Request<'_>) -> Outcome {
     let mut out = QuerySpecialContextsOut::new();
-    out.set_resd_lkey(RESERVED_LKEY.0).set_dump_fill_mkey(DUMP_FILL_MKEY);
-    out.set_null_mkey(NULL_MKEY).set_terminate_scatter_list_mkey(TERMINATE_MKEY);
+    out.set_resd_lkey(RESERVED_LKEY.0)
+        .set_dump_fill_mkey(DUMP_FILL_MKEY);
+    out.set_null_mkey(NULL_MKEY)
+        .set_terminate_scatter_list_mkey(TERMINATE_MKEY);
     Ok(out.as_bytes().to_vec())
 }
 

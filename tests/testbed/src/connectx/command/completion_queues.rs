@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use cxndk::hw::layout::{CreateCqIn, Cqc, ModifyCqIn, QueryCqOut};
+use cxndk::hw::layout::{Cqc, CreateCqIn, ModifyCqIn, QueryCqOut};
 
 use super::event_queues::queue_buffer;
 use super::reserved;
@@ -33,10 +33,18 @@ pub(super) fn create(device: &Device, request: &Request<'_>) -> Outcome {
     let input = CreateCqIn::from_bytes(request.input).ok_or(Status::BadInputLength)?;
     let context = input.cq_context();
     check(device, context)?;
-    let buffer = queue_buffer(request, ring_bytes(context), context.log_page_size(), context.page_offset())?;
+    let buffer = queue_buffer(
+        request,
+        ring_bytes(context),
+        context.log_page_size(),
+        context.page_offset(),
+    )?;
     let cqn = device.fresh_number(|number| !device.cqs.borrow().contains_key(&Cqn(number)));
     device.claim(Holder::Cq(cqn), 0)?;
-    device.cqs.borrow_mut().insert(Cqn(cqn), Rc::new(Cq::new(Cqn(cqn), context, buffer)));
+    device
+        .cqs
+        .borrow_mut()
+        .insert(Cqn(cqn), Rc::new(Cq::new(Cqn(cqn), context, buffer)));
     number(cqn)
 }
 
@@ -50,7 +58,12 @@ fn check(device: &Device, context: &Cqc) -> Result<(), Status> {
         return Err(Status::BadParameter);
     }
     // What is not offered: compression, collapsed queues, other owners of the doorbell record.
-    let extras = [context.cqe_comp_en(), context.cc(), context.apu_cq(), context.dbr_umem_valid()];
+    let extras = [
+        context.cqe_comp_en(),
+        context.cc(),
+        context.apu_cq(),
+        context.dbr_umem_valid(),
+    ];
     if extras.iter().any(|extra| *extra != 0) || context.cqe_sz() > 2 {
         return Err(Status::BadParameter);
     }
@@ -71,7 +84,11 @@ fn check_eqn(device: &Device, eqn: u32) -> Result<(), Status> {
 
 fn check_size(device: &Device, context: &Cqc) -> Result<(), Status> {
     let limit = device.caps.borrow().general.log_max_cq_sz();
-    if context.log_cq_size() <= limit { Ok(()) } else { Err(Status::LimitsExceeded) }
+    if context.log_cq_size() <= limit {
+        Ok(())
+    } else {
+        Err(Status::LimitsExceeded)
+    }
 }
 
 fn find(device: &Device, request: &Request<'_>) -> Result<Rc<Cq>, Status> {
@@ -118,7 +135,9 @@ fn moderate(device: &Device, cq: &Cq, fields: u32, new: &Cqc) -> Outcome {
     if fields & moderation::EQN != 0 {
         check_eqn(device, new.c_eqn_or_apu_element())?;
         cq.eq.set(Eqn(new.c_eqn_or_apu_element() as u8));
-        cq.context.borrow_mut().set_c_eqn_or_apu_element(new.c_eqn_or_apu_element());
+        cq.context
+            .borrow_mut()
+            .set_c_eqn_or_apu_element(new.c_eqn_or_apu_element());
     }
     if fields & moderation::PERIOD != 0 {
         cq.period_us.set(new.cq_period());
@@ -143,9 +162,18 @@ fn resize(device: &Device, cq: &Cq, fields: u32, request: &Request<'_>, new: &Cq
     check_size(device, new)?;
     let bytes = cq.cqe_bytes << new.log_cq_size();
     let buffer = queue_buffer(request, bytes, new.log_page_size(), new.page_offset())?;
-    match device.resize_cq(cq, Ring { buffer, log_size: new.log_cq_size() }) {
+    match device.resize_cq(
+        cq,
+        Ring {
+            buffer,
+            log_size: new.log_cq_size(),
+        },
+    ) {
         Ok(true) => {
-            cq.context.borrow_mut().set_log_cq_size(new.log_cq_size()).set_log_page_size(new.log_page_size());
+            cq.context
+                .borrow_mut()
+                .set_log_cq_size(new.log_cq_size())
+                .set_log_page_size(new.log_page_size());
             done()
         }
         Ok(false) => Err(Status::BadSizeOutstandingCqes.into()),

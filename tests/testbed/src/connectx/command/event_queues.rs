@@ -45,12 +45,22 @@ pub(super) fn create(device: &Device, request: &Request<'_>) -> Outcome {
     if mask[0] & !KNOWN_EVENTS != 0 || mask[1..].iter().any(|word| *word != 0) || mask[0] & 1 != 0 {
         return Err(Status::BadParameter.into());
     }
-    let buffer = queue_buffer(request, EQE << context.log_eq_size(), context.log_page_size(), context.page_offset())?;
+    let buffer = queue_buffer(
+        request,
+        EQE << context.log_eq_size(),
+        context.log_page_size(),
+        context.page_offset(),
+    )?;
     let limit = device.caps.borrow().general.max_num_eqs().min(255) as u8;
-    let free = (1..=limit).map(Eqn).find(|eqn| !device.eqs.borrow().contains_key(eqn));
+    let free = (1..=limit)
+        .map(Eqn)
+        .find(|eqn| !device.eqs.borrow().contains_key(eqn));
     let eqn = free.ok_or(Status::LimitsExceeded)?;
     device.claim(Holder::Eq(u32::from(eqn.0)), 0)?;
-    device.eqs.borrow_mut().insert(eqn, Rc::new(Eq::new(eqn, context, mask, buffer)));
+    device
+        .eqs
+        .borrow_mut()
+        .insert(eqn, Rc::new(Eq::new(eqn, context, mask, buffer)));
     number(u32::from(eqn.0))
 }
 

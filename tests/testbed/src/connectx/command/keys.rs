@@ -25,10 +25,18 @@ pub(super) fn create(device: &Device, request: &Request<'_>) -> Outcome {
     check(device, context, mode)?;
     let given = input.translations_octword_actual_size();
     check_list(context, mode, given)?;
-    let bytes = request.input.get(0x110..0x110 + given as usize * 16).ok_or(Status::BadInputLength)?;
+    let bytes = request
+        .input
+        .get(0x110..0x110 + given as usize * 16)
+        .ok_or(Status::BadInputLength)?;
     let index = device.fresh_key();
-    device.claim(Holder::Mkey(index.0), u64::from(context.translations_octword_size()) * 16)?;
-    device.mkeys.insert(index, mkey(context, mode, input.pg_access() != 0, bytes));
+    device.claim(
+        Holder::Mkey(index.0),
+        u64::from(context.translations_octword_size()) * 16,
+    )?;
+    device
+        .mkeys
+        .insert(index, mkey(context, mode, input.pg_access() != 0, bytes));
     number(index.0)
 }
 
@@ -54,7 +62,11 @@ fn check(device: &Device, context: &Mkc, mode: AccessMode) -> Result<(), Status>
     if mode == AccessMode::Physical {
         // A physical key maps the bus as it is; only all of it makes sense.
         let plain = context.free() == 0 && context.umr_en() == 0;
-        return if context.length64() != 0 && plain { Ok(()) } else { Err(Status::BadParameter) };
+        return if context.length64() != 0 && plain {
+            Ok(())
+        } else {
+            Err(Status::BadParameter)
+        };
     }
     let paged = mode == AccessMode::Pages && context.free() == 0;
     if paged && !(12..=MAX_LOG_PAGE).contains(&context.log_page_size()) {
@@ -69,14 +81,20 @@ fn check_list(context: &Mkc, mode: AccessMode, given: u32) -> Result<(), Status>
         return Err(Status::LimitsExceeded);
     }
     if mode == AccessMode::Physical {
-        return if given == 0 && room == 0 { Ok(()) } else { Err(Status::BadParameter) };
+        return if given == 0 && room == 0 {
+            Ok(())
+        } else {
+            Err(Status::BadParameter)
+        };
     }
     if given > room || (context.free() != 0 && room == 0) {
         return Err(Status::BadParameter);
     }
     if mode == AccessMode::Pages && context.free() == 0 {
         let page = 1_u64 << context.log_page_size();
-        let covered = (context.start_addr() & (page - 1)).checked_add(context.len()).ok_or(Status::BadParameter)?;
+        let covered = (context.start_addr() & (page - 1))
+            .checked_add(context.len())
+            .ok_or(Status::BadParameter)?;
         let entries = covered.div_ceil(page);
         // Two entries to the octword; a key whose list is filled later by UMR gives none now.
         if context.umr_en() == 0 && u64::from(given) * 2 < entries {
@@ -124,7 +142,10 @@ pub(super) fn destroy(device: &Device, request: &Request<'_>) -> Outcome {
 }
 
 pub(super) fn query(device: &Device, request: &Request<'_>) -> Outcome {
-    let mkey = device.mkeys.get(MkeyIndex(request.dword(8))).ok_or(Status::BadResource)?;
+    let mkey = device
+        .mkeys
+        .get(MkeyIndex(request.dword(8)))
+        .ok_or(Status::BadResource)?;
     let mut out = QueryMkeyOut::new();
     *out.memory_key_mkey_entry_mut() = mkey.borrow().current_context();
     Ok(out.as_bytes()[..request.output.min(QueryMkeyOut::SIZE)].to_vec())

@@ -75,7 +75,9 @@ pub(super) fn walk(
             return Err(side.pointer());
         }
         let mut block = CmdIfBox::new();
-        device.dma_read(at, block.as_bytes_mut()).map_err(|_| ChainFault::Bus)?;
+        device
+            .dma_read(at, block.as_bytes_mut())
+            .map_err(|_| ChainFault::Bus)?;
         check(&block, number as u32, token)?;
         chain.push((at, block));
         at = u64::from(block.next_pointer_63_32()) << 32 | u64::from(block.next_pointer_31_10()) << 10;
@@ -104,7 +106,10 @@ fn check(block: &CmdIfBox, number: u32, token: u8) -> Result<(), ChainFault> {
 
 /// The bytes of an input chain, cut to what follows the inline part.
 pub(super) fn collect(chain: &[(u64, CmdIfBox)], length: usize) -> Vec<u8> {
-    let mut bytes: Vec<u8> = chain.iter().flat_map(|(_, block)| *block.mailbox_data()).collect();
+    let mut bytes: Vec<u8> = chain
+        .iter()
+        .flat_map(|(_, block)| *block.mailbox_data())
+        .collect();
     bytes.truncate(length.saturating_sub(INLINE));
     bytes
 }
@@ -121,7 +126,9 @@ pub(super) fn fill(device: &Device, chain: &[(u64, CmdIfBox)], bytes: &[u8]) -> 
         block.set_ctrl_signature(u32::from(control));
         let signature = !fold(block.as_bytes());
         block.set_signature(u32::from(signature));
-        device.dma_write(*at, block.as_bytes()).map_err(|_| ChainFault::Bus)?;
+        device
+            .dma_write(*at, block.as_bytes())
+            .map_err(|_| ChainFault::Bus)?;
     }
     Ok(())
 }

@@ -94,7 +94,10 @@ impl Device {
     }
 
     const fn serves_commands(&self) -> bool {
-        matches!(self.phase.get(), Phase::Commands | Phase::Enabled | Phase::Initialized)
+        matches!(
+            self.phase.get(),
+            Phase::Commands | Phase::Enabled | Phase::Initialized
+        )
     }
 
     /// A write of the command doorbell: one bit for each entry to execute.
@@ -105,7 +108,10 @@ impl Device {
         for slot in (0..1 << self.config.log_entries).filter(|slot| vector >> slot & 1 != 0) {
             let bit = 1 << slot;
             if self.commands.busy.get() & bit != 0 {
-                self.driver_error("connectx.md 3: entry reuse", &format!("entry {slot} rung before it was answered"));
+                self.driver_error(
+                    "connectx.md 3: entry reuse",
+                    &format!("entry {slot} rung before it was answered"),
+                );
             }
             self.commands.busy.set(self.commands.busy.get() | bit);
             let delay = MIN_EXECUTION_NS + sim::choose(Stream::Device, EXECUTION_SPREAD_NS);
@@ -129,30 +135,40 @@ impl Device {
     /// Reads and checks an entry. `None` if the driver did not give it to the device.
     fn fetch(&self, slot: u32) -> Result<Option<Command>, Undelivered> {
         let mut entry = CmdQueueEntry::new();
-        self.dma_read(self.entry_address(slot), entry.as_bytes_mut()).map_err(|_| Undelivered::Bus)?;
+        self.dma_read(self.entry_address(slot), entry.as_bytes_mut())
+            .map_err(|_| Undelivered::Bus)?;
         if entry.ownership() == 0 {
             return Ok(None);
         }
         check_entry(&entry).map_err(Undelivered::Delivery)?;
         let token = entry.token() as u8;
         let (input_length, output_length) = (entry.input_length() as usize, entry.output_length() as usize);
-        let input_at =
-            u64::from(entry.input_mailbox_pointer_63_32()) << 32 | u64::from(entry.input_mailbox_pointer_31_9()) << 9;
-        let output_at =
-            u64::from(entry.output_mailbox_pointer_63_32()) << 32 | u64::from(entry.output_mailbox_pointer_31_9()) << 9;
+        let input_at = u64::from(entry.input_mailbox_pointer_63_32()) << 32
+            | u64::from(entry.input_mailbox_pointer_31_9()) << 9;
+        let output_at = u64::from(entry.output_mailbox_pointer_63_32()) << 32
+            | u64::from(entry.output_mailbox_pointer_31_9()) << 9;
         let chain = mailbox::walk(self, input_at, input_length, token, Side::Input)?;
         let output_chain = mailbox::walk(self, output_at, output_length, token, Side::Output)?;
         let mut input = entry.command_input_inline_data().to_vec();
         input.extend(mailbox::collect(&chain, input_length));
         input.truncate(input_length);
-        Ok(Some(Command { slot, input, output_length, output_chain, fault: None }))
+        Ok(Some(Command {
+            slot,
+            input,
+            output_length,
+            output_chain,
+            fault: None,
+        }))
     }
 
     fn execute(&self, mut command: Command) {
         let opcode = CmdIn::from_bytes(&command.input).map_or(0, CmdIn::opcode) as u16;
         let fault = self.faults.borrow().consult(opcode);
         if let Some(fault) = &fault {
-            sim::note(&format!("{}: command {opcode:#x} meets {fault:?}", self.config.name));
+            sim::note(&format!(
+                "{}: command {opcode:#x} meets {fault:?}",
+                self.config.name
+            ));
         }
         match fault {
             Some(CommandFault::Status(status, syndrome)) => {
@@ -225,13 +241,18 @@ impl Device {
         self.refresh_timers();
         self.commands.busy.set(self.commands.busy.get() & !(1 << slot));
         self.counters.tally(|sums| sums.commands += 1);
-        if self.dma_write(self.entry_address(slot) + 0x3f, &[delivery << 1]).is_err() {
+        if self
+            .dma_write(self.entry_address(slot) + 0x3f, &[delivery << 1])
+            .is_err()
+        {
             self.die(Health::IcmFetch);
             return;
         }
         let done = Event::Commands(1 << slot);
         if event && self.has_event_target(&done) {
-            self.in_this_life(sim::choose(Stream::Device, EVENT_SPREAD_NS), move |device| device.raise_event(&done));
+            self.in_this_life(sim::choose(Stream::Device, EVENT_SPREAD_NS), move |device| {
+                device.raise_event(&done)
+            });
         }
     }
 

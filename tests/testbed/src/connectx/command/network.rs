@@ -1,8 +1,9 @@
 //! NIC vport, RoCE addresses, vport counters (connectx.md section 13).
 
 use cxndk::hw::layout::{
-    ModifyNicVportContextIn, ModifyVportStateIn, NicVportContext, QueryNicVportContextIn, QueryNicVportContextOut,
-    QueryRoceAddressIn, QueryRoceAddressOut, QueryVportStateOut, RoceAddrLayout, SetRoceAddressIn,
+    ModifyNicVportContextIn, ModifyVportStateIn, NicVportContext, QueryNicVportContextIn,
+    QueryNicVportContextOut, QueryRoceAddressIn, QueryRoceAddressOut, QueryVportStateOut, RoceAddrLayout,
+    SetRoceAddressIn,
 };
 
 use super::reserved;
@@ -18,7 +19,11 @@ const KNOWN_FIELDS: u32 = 0x0f7e;
 
 /// This device has one vport, its own.
 fn own_vport(request: &Request<'_>) -> Result<(), Status> {
-    if request.dword(8) == 0 { Ok(()) } else { Err(Status::BadParameter) }
+    if request.dword(8) == 0 {
+        Ok(())
+    } else {
+        Err(Status::BadParameter)
+    }
 }
 
 pub(super) fn query_vport_state(device: &Device, request: &Request<'_>) -> Outcome {
@@ -27,7 +32,8 @@ pub(super) fn query_vport_state(device: &Device, request: &Request<'_>) -> Outco
         return Err(Status::BadParameter.into());
     }
     let mut out = QueryVportStateOut::new();
-    out.set_admin_state(device.port.vport_admin.get()).set_state(u32::from(device.port.is_up()));
+    out.set_admin_state(device.port.vport_admin.get())
+        .set_state(u32::from(device.port.is_up()));
     Ok(out.as_bytes().to_vec())
 }
 
@@ -49,7 +55,9 @@ pub(super) fn query_nic_vport(device: &Device, request: &Request<'_>) -> Outcome
     let lists = device.port.allowed.borrow();
     let list = lists.get(kind as usize).ok_or(Status::BadParameter)?;
     let mut context = *device.port.vport.borrow();
-    context.set_allowed_list_type(kind).set_allowed_list_size(list.len() as u32);
+    context
+        .set_allowed_list_type(kind)
+        .set_allowed_list_size(list.len() as u32);
     let mut out = QueryNicVportContextOut::new();
     *out.nic_vport_context_mut() = context;
     let mut out = out.as_bytes().to_vec();
@@ -93,7 +101,10 @@ fn take_simple(vport: &mut NicVportContext, input: &ModifyNicVportContextIn) {
         *vport.permanent_address_mut() = *new.permanent_address();
     }
     if fields.promisc() != 0 {
-        vport.set_promisc_uc(new.promisc_uc()).set_promisc_mc(new.promisc_mc()).set_promisc_all(new.promisc_all());
+        vport
+            .set_promisc_uc(new.promisc_uc())
+            .set_promisc_mc(new.promisc_mc())
+            .set_promisc_all(new.promisc_all());
     }
     if fields.change_event() != 0 {
         vport.set_arm_change_event(new.arm_change_event());
@@ -117,7 +128,10 @@ fn set_list(device: &Device, request: &Request<'_>, new: &NicVportContext) -> Re
     if count > MAX_LIST {
         return Err(Status::LimitsExceeded);
     }
-    let bytes = request.input.get(0x200..0x200 + count * 8).ok_or(Status::BadInputLength)?;
+    let bytes = request
+        .input
+        .get(0x200..0x200 + count * 8)
+        .ok_or(Status::BadInputLength)?;
     let mut lists = device.port.allowed.borrow_mut();
     let list = lists.get_mut(kind).ok_or(Status::BadParameter)?;
     *list = bytes.as_chunks::<8>().0.to_vec();
@@ -140,7 +154,11 @@ pub(super) fn set_roce_address(device: &Device, request: &Request<'_>) -> Outcom
 
 /// Single-port functions may leave the port number 0.
 const fn check_port(port: u32) -> Result<(), Status> {
-    if port <= 1 { Ok(()) } else { Err(Status::BadParameter) }
+    if port <= 1 {
+        Ok(())
+    } else {
+        Err(Status::BadParameter)
+    }
 }
 
 /// All zero clears the slot.
@@ -186,8 +204,12 @@ pub(super) fn query_roce_address(device: &Device, request: &Request<'_>) -> Outc
         address.set_source_l3_address(&entry.gid);
         address.set_source_mac_47_32(u32::from_be_bytes([0, 0, a, b]));
         address.set_source_mac_31_0(u32::from_be_bytes([c, d, e, f]));
-        address.set_vlan_valid(u32::from(entry.vlan.is_some())).set_vlan_id(u32::from(entry.vlan.unwrap_or(0)));
-        address.set_roce_l3_type(u32::from(!entry.ipv4)).set_roce_version(if entry.version_2 { 2 } else { 0 });
+        address
+            .set_vlan_valid(u32::from(entry.vlan.is_some()))
+            .set_vlan_id(u32::from(entry.vlan.unwrap_or(0)));
+        address
+            .set_roce_l3_type(u32::from(!entry.ipv4))
+            .set_roce_version(if entry.version_2 { 2 } else { 0 });
     }
     Ok(out.as_bytes().to_vec())
 }

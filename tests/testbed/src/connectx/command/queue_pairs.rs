@@ -56,13 +56,19 @@ pub(super) fn create(device: &Device, request: &Request<'_>) -> Outcome {
 fn qp_number(device: &Device, service: Service) -> Result<Qpn, Status> {
     if service == Service::Management {
         let taken = device.qps.borrow().contains_key(&Qpn(MANAGEMENT_QPN));
-        return if taken { Err(Status::LimitsExceeded) } else { Ok(Qpn(MANAGEMENT_QPN)) };
+        return if taken {
+            Err(Status::LimitsExceeded)
+        } else {
+            Ok(Qpn(MANAGEMENT_QPN))
+        };
     }
     let limit = 1 << device.caps.borrow().general.log_max_qp();
     if device.qps.borrow().len() >= limit {
         return Err(Status::LimitsExceeded);
     }
-    Ok(Qpn(device.fresh_number(|number| !device.qps.borrow().contains_key(&Qpn(number)))))
+    Ok(Qpn(device.fresh_number(|number| {
+        !device.qps.borrow().contains_key(&Qpn(number))
+    })))
 }
 
 fn check_context(context: &Qpc) -> Result<(), Status> {
@@ -70,7 +76,12 @@ fn check_context(context: &Qpc) -> Result<(), Status> {
         return Err(Status::BadParameter);
     }
     // Not offered: data in CQEs, signatures, user memory records.
-    let extras = [context.cs_req(), context.cs_res(), context.wq_signature(), context.dbr_umem_valid()];
+    let extras = [
+        context.cs_req(),
+        context.cs_res(),
+        context.wq_signature(),
+        context.dbr_umem_valid(),
+    ];
     if extras.iter().any(|extra| *extra != 0) {
         return Err(Status::BadParameter);
     }
@@ -89,7 +100,11 @@ pub(super) fn check_objects(device: &Device, context: &Qpc) -> Result<(), Status
     // Shared receive queues are not offered, so no number of one is good.
     let shared = !matches!(context.rq_type(), OWN_RECEIVE_QUEUE | NO_RECEIVE_QUEUE);
     let counters = context.counter_set_id() == 0 || device.counters.contains(context.counter_set_id() as u8);
-    if pd && uar && send && receive && counters && !shared { Ok(()) } else { Err(Status::BadResource) }
+    if pd && uar && send && receive && counters && !shared {
+        Ok(())
+    } else {
+        Err(Status::BadResource)
+    }
 }
 
 fn check_sizes(device: &Device, context: &Qpc) -> Result<(), Status> {
@@ -103,7 +118,11 @@ fn check_sizes(device: &Device, context: &Qpc) -> Result<(), Status> {
     }
     let bytes = stride << context.log_rq_size();
     // The send queue starts at a multiple of 64 bytes.
-    if context.rq_type() == OWN_RECEIVE_QUEUE && bytes < 64 { Err(Status::BadParameter) } else { Ok(()) }
+    if context.rq_type() == OWN_RECEIVE_QUEUE && bytes < 64 {
+        Err(Status::BadParameter)
+    } else {
+        Ok(())
+    }
 }
 
 pub(super) fn find(device: &Device, request: &Request<'_>) -> Result<Rc<Qp>, Status> {

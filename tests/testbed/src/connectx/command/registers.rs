@@ -25,8 +25,13 @@ const GROUP_RFC_2863: u32 = 0x01;
 const SILENT_GROUPS: [u32; 5] = [0x02, 0x03, 0x05, 0x10, 0x12];
 
 /// Legacy link modes of PTYS by speed in Gbit/s: copper, backplane and optical variants of each.
-const LINK_MODES: [(u32, u32); 5] =
-    [(10, 0x0000_7000), (25, 0x3800_0000), (40, 0x0000_80c0), (50, 0xc000_0000), (100, 0x00f0_0000)];
+const LINK_MODES: [(u32, u32); 5] = [
+    (10, 0x0000_7000),
+    (25, 0x3800_0000),
+    (40, 0x0000_80c0),
+    (50, 0xc000_0000),
+    (100, 0x00f0_0000),
+];
 
 struct Access<'a> {
     read: bool,
@@ -44,11 +49,14 @@ impl Access<'_> {
 }
 
 pub(super) fn access(device: &Device, request: &Request<'_>) -> Outcome {
-    let access = Access { read: match request.op_mod {
-        0 => false,
-        1 => true,
-        _ => return Err(Status::BadParameter.into()),
-    }, data: request.input.get(16..).unwrap_or_default() };
+    let access = Access {
+        read: match request.op_mod {
+            0 => false,
+            1 => true,
+            _ => return Err(Status::BadParameter.into()),
+        },
+        data: request.input.get(16..).unwrap_or_default(),
+    };
     let image = match request.dword(8) {
         NODE_DESC => node_description(device, &access)?,
         HOST_ENDIANNESS => host_endianness(device, &access)?,
@@ -73,7 +81,11 @@ pub(super) fn access(device: &Device, request: &Request<'_>) -> Outcome {
 
 /// Byte 1 of most port registers; there is one port.
 fn own_port(access: &Access<'_>) -> Result<(), Status> {
-    if access.data.get(1) == Some(&1) { Ok(()) } else { Err(Status::BadParameter) }
+    if access.data.get(1) == Some(&1) {
+        Ok(())
+    } else {
+        Err(Status::BadParameter)
+    }
 }
 
 fn node_description(device: &Device, access: &Access<'_>) -> Result<Vec<u8>, Status> {
@@ -112,8 +124,14 @@ fn ptys(device: &Device, access: &Access<'_>) -> Result<Vec<u8>, Status> {
         return Err(Status::BadParameter);
     }
     let speed = device.config.gigabits;
-    let capable = LINK_MODES.iter().filter(|(gigabits, _)| *gigabits <= speed).fold(0, |sum, (_, modes)| sum | modes);
-    let own = LINK_MODES.iter().find(|(gigabits, _)| *gigabits == speed).map_or(0, |(_, modes)| *modes);
+    let capable = LINK_MODES
+        .iter()
+        .filter(|(gigabits, _)| *gigabits <= speed)
+        .fold(0, |sum, (_, modes)| sum | modes);
+    let own = LINK_MODES
+        .iter()
+        .find(|(gigabits, _)| *gigabits == speed)
+        .map_or(0, |(_, modes)| *modes);
     if !access.read {
         let admin = register.eth_proto_admin();
         if admin & !capable != 0 || admin & own == 0 {
@@ -130,7 +148,11 @@ fn ptys(device: &Device, access: &Access<'_>) -> Result<Vec<u8>, Status> {
     out.set_local_port(1).set_proto_mask(PROTO_ETHERNET);
     out.set_eth_proto_capability(capable).set_eth_proto_admin(admin);
     // One mode is in use: the lowest bit of those of the speed.
-    out.set_eth_proto_oper(if device.port.is_up() { own & own.wrapping_neg() } else { 0 });
+    out.set_eth_proto_oper(if device.port.is_up() {
+        own & own.wrapping_neg()
+    } else {
+        0
+    });
     out.set_data_rate_oper(speed * 10);
     Ok(out.as_bytes().to_vec())
 }
@@ -150,7 +172,8 @@ fn paos(device: &Device, access: &Access<'_>) -> Result<Vec<u8>, Status> {
         }
     }
     let mut out = PaosReg::new();
-    out.set_local_port(1).set_admin_status(if device.port.admin_up.get() { UP } else { DOWN });
+    out.set_local_port(1)
+        .set_admin_status(if device.port.admin_up.get() { UP } else { DOWN });
     out.set_oper_status(if device.port.is_up() { UP } else { DOWN });
     Ok(out.as_bytes().to_vec())
 }
@@ -192,7 +215,17 @@ fn ppcnt(device: &Device, access: &Access<'_>) -> Result<Vec<u8>, Status> {
 /// Timeouts in units of a second, by offset in the register.
 fn timeouts() -> Vec<u8> {
     let mut image = *DtorReg::new().as_bytes();
-    let seconds = [(0x04, 2), (0x14, 2), (0x18, 60), (0x1c, 60), (0x20, 2), (0x28, 3), (0x30, 5), (0x34, 120), (0x38, 300)];
+    let seconds = [
+        (0x04, 2),
+        (0x14, 2),
+        (0x18, 60),
+        (0x1c, 60),
+        (0x20, 2),
+        (0x28, 3),
+        (0x30, 5),
+        (0x34, 120),
+        (0x38, 300),
+    ];
     for (at, value) in seconds {
         image[at..at + 4].copy_from_slice(&(1_u32 << 29 | value).to_be_bytes());
     }

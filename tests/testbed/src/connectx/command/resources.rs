@@ -23,7 +23,9 @@ impl Numbers {
         let (first, count) = range;
         let taken = taken.borrow();
         let start = self.last.get();
-        let free = (1..=count).map(|step| first + (start + step) % count).find(|&number| !taken.contains(&make(number)))?;
+        let free = (1..=count)
+            .map(|step| first + (start + step) % count)
+            .find(|&number| !taken.contains(&make(number)))?;
         self.last.set(free - first);
         Some(free)
     }
@@ -43,7 +45,9 @@ const DOMAIN_COUNT: u32 = (1 << 16) - 1;
 
 pub(super) fn alloc_uar(device: &Device, _request: &Request<'_>) -> Outcome {
     let numbers = &device.numbers;
-    let free = numbers.fresh(&numbers.uars, (FIRST_UAR, UAR_COUNT), Uarn).ok_or(Status::LimitsExceeded)?;
+    let free = numbers
+        .fresh(&numbers.uars, (FIRST_UAR, UAR_COUNT), Uarn)
+        .ok_or(Status::LimitsExceeded)?;
     numbers.uars.borrow_mut().insert(Uarn(free));
     number(free)
 }
@@ -55,7 +59,11 @@ pub(super) fn dealloc_uar(device: &Device, request: &Request<'_>) -> Outcome {
     }
     let by_eq = device.eqs.borrow().values().any(|eq| eq.uar == uar);
     let by_cq = device.cqs.borrow().values().any(|cq| cq.uar == uar);
-    let by_qp = device.qps.borrow().values().any(|qp| qp.attributes.borrow().uar == uar);
+    let by_qp = device
+        .qps
+        .borrow()
+        .values()
+        .any(|qp| qp.attributes.borrow().uar == uar);
     if by_eq || by_cq || by_qp {
         return Err(Status::ResourceBusy.into());
     }
@@ -65,7 +73,9 @@ pub(super) fn dealloc_uar(device: &Device, request: &Request<'_>) -> Outcome {
 
 pub(super) fn alloc_pd(device: &Device, _request: &Request<'_>) -> Outcome {
     let numbers = &device.numbers;
-    let free = numbers.fresh(&numbers.pds, (1, DOMAIN_COUNT), Pdn).ok_or(Status::LimitsExceeded)?;
+    let free = numbers
+        .fresh(&numbers.pds, (1, DOMAIN_COUNT), Pdn)
+        .ok_or(Status::LimitsExceeded)?;
     numbers.pds.borrow_mut().insert(Pdn(free));
     number(free)
 }
@@ -75,7 +85,11 @@ pub(super) fn dealloc_pd(device: &Device, request: &Request<'_>) -> Outcome {
     if !device.numbers.pds.borrow().contains(&pd) {
         return Err(Status::BadResource.into());
     }
-    let by_qp = device.qps.borrow().values().any(|qp| qp.attributes.borrow().pd == pd);
+    let by_qp = device
+        .qps
+        .borrow()
+        .values()
+        .any(|qp| qp.attributes.borrow().pd == pd);
     if by_qp || device.mkeys.any(|mkey| mkey.pd == pd) {
         return Err(Status::ResourceBusy.into());
     }
@@ -100,13 +114,20 @@ pub(super) fn dealloc_xrcd(device: &Device, request: &Request<'_>) -> Outcome {
 }
 
 fn alloc_domain(device: &Device, domains: &RefCell<BTreeSet<u32>>) -> Outcome {
-    let free = device.numbers.fresh(domains, (1, DOMAIN_COUNT), |number| number).ok_or(Status::LimitsExceeded)?;
+    let free = device
+        .numbers
+        .fresh(domains, (1, DOMAIN_COUNT), |number| number)
+        .ok_or(Status::LimitsExceeded)?;
     domains.borrow_mut().insert(free);
     number(free)
 }
 
 fn dealloc_domain(domains: &RefCell<BTreeSet<u32>>, request: &Request<'_>) -> Outcome {
-    if domains.borrow_mut().remove(&request.dword(8)) { done() } else { Err(Status::BadResource.into()) }
+    if domains.borrow_mut().remove(&request.dword(8)) {
+        done()
+    } else {
+        Err(Status::BadResource.into())
+    }
 }
 
 pub(super) fn alloc_q_counter(device: &Device, _request: &Request<'_>) -> Outcome {
@@ -120,7 +141,12 @@ pub(super) fn dealloc_q_counter(device: &Device, request: &Request<'_>) -> Outco
     if !device.counters.contains(id) {
         return Err(Status::BadResource.into());
     }
-    if device.qps.borrow().values().any(|qp| qp.attributes.borrow().counter_set == id) {
+    if device
+        .qps
+        .borrow()
+        .values()
+        .any(|qp| qp.attributes.borrow().counter_set == id)
+    {
         return Err(Status::ResourceBusy.into());
     }
     device.counters.release(id);
@@ -152,10 +178,34 @@ impl Device {
         lines.extend(self.cqs.borrow().keys().map(|number| format!("{number:?}")));
         lines.extend(self.eqs.borrow().keys().map(|number| format!("{number:?}")));
         lines.extend(self.mkeys.indices().iter().map(|index| format!("{index:?}")));
-        lines.extend(self.numbers.pds.borrow().iter().map(|number| format!("{number:?}")));
-        lines.extend(self.numbers.uars.borrow().iter().map(|number| format!("{number:?}")));
-        lines.extend(self.numbers.transport_domains.borrow().iter().map(|number| format!("transport domain {number}")));
-        lines.extend(self.numbers.xrcds.borrow().iter().map(|number| format!("XRC domain {number}")));
+        lines.extend(
+            self.numbers
+                .pds
+                .borrow()
+                .iter()
+                .map(|number| format!("{number:?}")),
+        );
+        lines.extend(
+            self.numbers
+                .uars
+                .borrow()
+                .iter()
+                .map(|number| format!("{number:?}")),
+        );
+        lines.extend(
+            self.numbers
+                .transport_domains
+                .borrow()
+                .iter()
+                .map(|number| format!("transport domain {number}")),
+        );
+        lines.extend(
+            self.numbers
+                .xrcds
+                .borrow()
+                .iter()
+                .map(|number| format!("XRC domain {number}")),
+        );
         lines.extend(self.counters.ids().iter().map(|id| format!("counter set {id}")));
         lines
     }

@@ -3,7 +3,9 @@
 use cxndk::hw::layout::{CmdIn, opcode as op};
 
 use super::status::{Outcome, Status};
-use super::{bring_up, completion_queues, event_queues, keys, network, queue_pairs, registers, resources, transitions};
+use super::{
+    bring_up, completion_queues, event_queues, keys, network, queue_pairs, registers, resources, transitions,
+};
 use crate::connectx::{Device, Phase};
 
 /// One command of the device.
@@ -35,13 +37,18 @@ pub(super) struct Request<'a> {
 impl Request<'_> {
     /// The big-endian dword at byte `at`; the length was checked against the table.
     pub(super) fn dword(&self, at: usize) -> u32 {
-        self.input.get(at..at + 4).map_or(0, |bytes| u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+        self.input.get(at..at + 4).map_or(0, |bytes| {
+            u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+        })
     }
 
     /// `count` bus addresses from byte `at` on.
     pub(super) fn addresses(&self, at: usize, count: usize) -> Result<Vec<u64>, Status> {
         let bytes = self.input.get(at..at + count * 8).ok_or(Status::BadInputLength)?;
-        Ok(bytes.chunks_exact(8).map(|entry| entry.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))).collect())
+        Ok(bytes
+            .chunks_exact(8)
+            .map(|entry| entry.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+            .collect())
     }
 }
 
@@ -147,7 +154,10 @@ const COMMANDS: &[Entry] = commands! {
 pub(super) fn dispatch(device: &Device, input: &[u8], output: usize) -> Outcome {
     let header = CmdIn::from_bytes(input).ok_or(Status::BadInputLength)?;
     let opcode = header.opcode() as u16;
-    let entry = COMMANDS.iter().find(|entry| entry.opcode == opcode).ok_or(Status::BadOp)?;
+    let entry = COMMANDS
+        .iter()
+        .find(|entry| entry.opcode == opcode)
+        .ok_or(Status::BadOp)?;
     let phase = device.phase();
     if phase < entry.from || phase > entry.until {
         return Err(Status::BadSystemState.into());
@@ -158,7 +168,12 @@ pub(super) fn dispatch(device: &Device, input: &[u8], output: usize) -> Outcome 
     if output < entry.output {
         return Err(Status::BadOutputLength.into());
     }
-    let request = Request { input, opcode, op_mod: header.op_mod(), output };
+    let request = Request {
+        input,
+        opcode,
+        op_mod: header.op_mod(),
+        output,
+    };
     // Kernel objects have no user id, and the upper half of dword 1 is reserved.
     let header_clear = input[2] == 0 && input[3] == 0 && input[4] == 0 && input[5] == 0;
     let fields_clear = request.dword(8) & !entry.fields[0] == 0 && request.dword(12) & !entry.fields[1] == 0;

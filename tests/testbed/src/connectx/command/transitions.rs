@@ -55,7 +55,9 @@ const fn allowed(opcode: u16, service: Service) -> u32 {
         (op::INIT2RTR_QP, Service::ReliableConnection) => ALT_PATH | ACCESS | PKEY | LAG,
         (op::INIT2RTR_QP, Service::UnreliableConnection) => ALT_PATH | RWE | PKEY | LAG,
         (op::INIT2RTR_QP, _) => PKEY | Q_KEY,
-        (op::RTR2RTS_QP | op::RTS2RTS_QP, Service::ReliableConnection) => ALT_PATH | ACCESS | PM_STATE | RNR_TIMEOUT,
+        (op::RTR2RTS_QP | op::RTS2RTS_QP, Service::ReliableConnection) => {
+            ALT_PATH | ACCESS | PM_STATE | RNR_TIMEOUT
+        }
         (op::RTR2RTS_QP | op::RTS2RTS_QP, Service::UnreliableConnection) => ALT_PATH | RWE | PM_STATE,
         (op::SQERR2RTS_QP, Service::ReliableConnection) => ACCESS | RNR_TIMEOUT,
         (op::SQERR2RTS_QP, Service::UnreliableConnection) => RWE,
@@ -124,10 +126,14 @@ fn take_options(context: &mut Qpc, new: &Qpc, options: u32) {
         context.set_min_rnr_nak(new.min_rnr_nak());
     }
     if options & option::PKEY != 0 {
-        context.primary_address_path_mut().set_pkey_index(new.primary_address_path().pkey_index());
+        context
+            .primary_address_path_mut()
+            .set_pkey_index(new.primary_address_path().pkey_index());
     }
     if options & option::PORT != 0 {
-        context.primary_address_path_mut().set_vhca_port_num(new.primary_address_path().vhca_port_num());
+        context
+            .primary_address_path_mut()
+            .set_vhca_port_num(new.primary_address_path().vhca_port_num());
     }
     if options & option::PM_STATE != 0 {
         context.set_pm_state(new.pm_state());
@@ -139,7 +145,11 @@ fn check_port(path: &cxndk::hw::layout::Ads) -> Result<(), Status> {
     if path.pkey_index() != 0 {
         return Err(Status::BadIndex);
     }
-    if path.vhca_port_num() == 1 { Ok(()) } else { Err(Status::BadParameter) }
+    if path.vhca_port_num() == 1 {
+        Ok(())
+    } else {
+        Err(Status::BadParameter)
+    }
 }
 
 const fn is_datagram(service: Service) -> bool {
@@ -148,7 +158,10 @@ const fn is_datagram(service: Service) -> bool {
 
 fn to_init(device: &Device, context: &mut Qpc, new: &Qpc, service: Service) -> Result<(), Status> {
     let mut named = *context;
-    named.set_pd(new.pd()).set_cqn_snd(new.cqn_snd()).set_cqn_rcv(new.cqn_rcv());
+    named
+        .set_pd(new.pd())
+        .set_cqn_snd(new.cqn_snd())
+        .set_cqn_rcv(new.cqn_rcv());
     named.set_counter_set_id(new.counter_set_id());
     check_objects(device, &named)?;
     if service != Service::Registration {
@@ -159,7 +172,11 @@ fn to_init(device: &Device, context: &mut Qpc, new: &Qpc, service: Service) -> R
         return Err(Status::BadParameter);
     }
     *context = named;
-    context.set_rre(new.rre()).set_rwe(new.rwe()).set_rae(new.rae()).set_atomic_mode(new.atomic_mode());
+    context
+        .set_rre(new.rre())
+        .set_rwe(new.rwe())
+        .set_rae(new.rae())
+        .set_atomic_mode(new.atomic_mode());
     context.set_pm_state(new.pm_state()).set_rlky(new.rlky());
     if own_receive_queue {
         context.set_dbr_addr(new.dbr_addr());
@@ -168,7 +185,10 @@ fn to_init(device: &Device, context: &mut Qpc, new: &Qpc, service: Service) -> R
         context.set_q_key(new.q_key());
     }
     let path = new.primary_address_path();
-    context.primary_address_path_mut().set_pkey_index(path.pkey_index()).set_vhca_port_num(path.vhca_port_num());
+    context
+        .primary_address_path_mut()
+        .set_pkey_index(path.pkey_index())
+        .set_vhca_port_num(path.vhca_port_num());
     Ok(())
 }
 
@@ -189,8 +209,12 @@ fn to_rtr(device: &Device, context: &mut Qpc, new: &Qpc, service: Service) -> Re
     }
     check_path(device, new)?;
     *context.primary_address_path_mut() = *new.primary_address_path();
-    context.set_remote_qpn(new.remote_qpn()).set_next_rcv_psn(new.next_rcv_psn());
-    context.set_log_rra_max(new.log_rra_max()).set_min_rnr_nak(new.min_rnr_nak());
+    context
+        .set_remote_qpn(new.remote_qpn())
+        .set_next_rcv_psn(new.next_rcv_psn());
+    context
+        .set_log_rra_max(new.log_rra_max())
+        .set_min_rnr_nak(new.min_rnr_nak());
     context.set_atomic_mode(new.atomic_mode());
     Ok(())
 }
@@ -201,7 +225,10 @@ fn check_path(device: &Device, new: &Qpc) -> Result<(), Status> {
     if !device.port.roce_enabled() {
         return Err(Status::BadResourceState);
     }
-    let (index, slots) = (path.src_addr_index(), device.caps.borrow().roce.roce_address_table_size());
+    let (index, slots) = (
+        path.src_addr_index(),
+        device.caps.borrow().roce.roce_address_table_size(),
+    );
     if index >= slots {
         return Err(Status::BadIndex);
     }
@@ -236,8 +263,12 @@ fn to_rts(device: &Device, context: &mut Qpc, new: &Qpc, service: Service) -> Re
     if new.log_sra_max() > device.caps.borrow().general.log_max_ra_req_qp() {
         return Err(Status::LimitsExceeded);
     }
-    context.set_log_sra_max(new.log_sra_max()).set_log_ack_req_freq(new.log_ack_req_freq());
-    context.set_retry_count(new.retry_count()).set_rnr_retry(new.rnr_retry());
+    context
+        .set_log_sra_max(new.log_sra_max())
+        .set_log_ack_req_freq(new.log_ack_req_freq());
+    context
+        .set_retry_count(new.retry_count())
+        .set_rnr_retry(new.rnr_retry());
     let ack_timeout = new.primary_address_path().ack_timeout();
     context.primary_address_path_mut().set_ack_timeout(ack_timeout);
     Ok(())
