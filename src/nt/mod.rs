@@ -5,17 +5,19 @@
 //! | [`status`] | `NTSTATUS` / `NDIS_STATUS` as one type |
 //! | [`irql`] | the [`Passive`] token, raising to `DISPATCH_LEVEL`, sleeping |
 //! | [`pool`] | fallible nonpaged pool: `Box`, `Vec` |
-//! | [`rc`] | [`Ref`]: counted pointers that may unsize to trait objects |
+//! | [`rc`], [`slot`] | [`Ref`]: counted pointers that may unsize to trait objects; a place for one |
 //! | [`lock`] | [`SpinLock`] |
 //! | [`event`] | [`Event`]: signalled from any callback, waited for at `PASSIVE_LEVEL` |
 //! | [`timer`], [`work`] | callbacks later: at `DISPATCH_LEVEL`, at `PASSIVE_LEVEL` |
-//! | [`mmio`] | device registers |
+//! | [`mmio`], [`pci`] | device registers; configuration space |
 //! | [`dma`], [`mdl`] | memory shared with the device; mapping of foreign memory for it |
 //! | [`config`], [`log`] | registry keywords; event log |
+//! | [`driver_object`] | what the driver keeps with its driver object |
 //! | [`time`], [`sync`] | clock; atomics and store ordering |
 
 pub mod config;
 pub mod dma;
+pub mod driver_object;
 pub mod event;
 pub mod irql;
 pub mod lock;
@@ -25,6 +27,7 @@ pub mod mmio;
 pub mod pool;
 pub mod rc;
 pub mod shared;
+pub mod slot;
 pub mod status;
 pub mod sync;
 pub mod time;
@@ -44,6 +47,7 @@ pub use self::{
     pool::{Box, NonPaged, Vec},
     rc::Ref,
     shared::SharedMemory,
+    slot::Slot,
     status::{NoMemory, Status},
     timer::Timer,
     work::WorkItem,

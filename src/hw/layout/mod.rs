@@ -8,6 +8,7 @@
 mod define;
 
 pub mod caps;
+pub mod counter;
 pub mod hca;
 pub mod init_seg;
 pub mod mkey;
@@ -20,6 +21,7 @@ pub mod vport;
 pub mod wqe;
 
 pub use caps::*;
+pub use counter::*;
 pub use hca::*;
 pub use init_seg::*;
 pub use mkey::*;

@@ -1,8 +1,8 @@
 //! Imports from ntoskrnl.exe.
 
 use crate::{
-    _DEVICE_DESCRIPTION, _DMA_ADAPTER, KIRQL, KPROCESSOR_MODE, LARGE_INTEGER, MEMORY_CACHING_TYPE,
-    PDEVICE_OBJECT, PKSPIN_LOCK, PLARGE_INTEGER, PMDL, POOL_TYPE, PPROCESSOR_NUMBER, PULONG, PULONG64, PVOID,
+    _DEVICE_DESCRIPTION, _DMA_ADAPTER, KIRQL, KPROCESSOR_MODE, LARGE_INTEGER, MEMORY_CACHING_TYPE, NTSTATUS,
+    PDEVICE_OBJECT, PDRIVER_OBJECT, PKSPIN_LOCK, PLARGE_INTEGER, PMDL, POOL_TYPE, PPROCESSOR_NUMBER, PULONG, PULONG64, PVOID,
     SIZE_T, ULONG, ULONG_PTR, ULONG64,
 };
 
@@ -48,6 +48,18 @@ unsafe extern "win64" {
         DeviceDescription: *mut _DEVICE_DESCRIPTION,
         NumberOfMapRegisters: PULONG,
     ) -> *mut _DMA_ADAPTER;
+    /// `IoAllocateDriverObjectExtension`.
+    pub fn IoAllocateDriverObjectExtension(
+        DriverObject: PDRIVER_OBJECT,
+        ClientIdentificationAddress: PVOID,
+        DriverObjectExtensionSize: ULONG,
+        DriverObjectExtension: *mut PVOID,
+    ) -> NTSTATUS;
+    /// `IoGetDriverObjectExtension`.
+    pub fn IoGetDriverObjectExtension(
+        DriverObject: PDRIVER_OBJECT,
+        ClientIdentificationAddress: PVOID,
+    ) -> PVOID;
     /// `KeGetCurrentProcessorNumberEx`.
     pub fn KeGetCurrentProcessorNumberEx(ProcNumber: PPROCESSOR_NUMBER) -> ULONG;
     /// `MmMapLockedPagesSpecifyCache`.
