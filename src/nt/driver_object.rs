@@ -33,7 +33,11 @@ impl DriverExtension {
         Status(status).ok()?;
         let extension = extension.cast::<Self>();
         // SAFETY: nonpaged memory of this size, aligned as the pool aligns.
-        unsafe { extension.write(Self { ndis: AtomicPtr::new(null_mut()) }) }
+        unsafe {
+            extension.write(Self {
+                ndis: AtomicPtr::new(null_mut()),
+            })
+        }
         // SAFETY: written just now; lives as long as the driver object.
         Ok(unsafe { &*extension })
     }

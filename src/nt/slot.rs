@@ -22,7 +22,9 @@ impl<T: ?Sized> core::fmt::Debug for Slot<T> {
 impl<T: ?Sized + Send + Sync> Slot<T> {
     /// An empty place.
     pub const fn new() -> Self {
-        Self { place: SpinLock::new(None) }
+        Self {
+            place: SpinLock::new(None),
+        }
     }
 
     /// Puts an object there. What was there goes.
