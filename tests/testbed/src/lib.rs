@@ -17,5 +17,6 @@ pub mod ndis;
 pub mod netio;
 pub mod nt;
 pub mod pci;
+pub mod probe;
 pub mod sim;
 pub mod wire;

@@ -1,5 +1,6 @@
 //! Network Direct consumers: what lies above the driver on a simulated host.
 
 pub mod ndk;
+pub mod signal;
 pub mod smb2;
 pub mod smbd;
