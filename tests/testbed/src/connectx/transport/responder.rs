@@ -18,6 +18,7 @@ use super::sequence::Sequence;
 use crate::connectx::{Attributes, Counter, CqeKind, Key, QpEvent, Received, Right, Syndrome};
 use crate::wire::{AtomicEth, Extended, Opcode, Reth};
 use outbox::{Atomic, End, Read, Reply};
+pub use outbox::Sent;
 
 /// A message of which not all packets have come.
 #[derive(Debug)]
