@@ -2,7 +2,7 @@
 
 use super::counters::Counters;
 use super::host::{Fault, Host, Place};
-use crate::connectx::{Accessor, Attributes, Counter, CqeKind, CqeSpec, Qpn, QpEvent, Right, Syndrome};
+use crate::connectx::{Accessor, Attributes, Counter, CqeKind, CqeSpec, QpEvent, Qpn, Right, Syndrome};
 
 /// The surroundings of one queue pair.
 pub struct Context<'a> {
@@ -43,12 +43,20 @@ pub enum Failure {
 impl Context<'_> {
     /// Who the queue pair is when it uses a local key.
     pub const fn local(&self) -> Accessor {
-        Accessor { pd: self.attributes.pd, qpn: self.number, reserved_lkey: self.attributes.reserved_lkey }
+        Accessor {
+            pd: self.attributes.pd,
+            qpn: self.number,
+            reserved_lkey: self.attributes.reserved_lkey,
+        }
     }
 
     /// Who the queue pair is when it uses a key for its peer.
     pub const fn remote(&self) -> Accessor {
-        Accessor { pd: self.attributes.pd, qpn: self.number, reserved_lkey: false }
+        Accessor {
+            pd: self.attributes.pd,
+            qpn: self.number,
+            reserved_lkey: false,
+        }
     }
 
     /// Path MTU in bytes.
@@ -76,7 +84,8 @@ impl Context<'_> {
     /// A key does not allow it.
     pub fn scatter(&self, pieces: &[Piece], offset: u64, bytes: &[u8]) -> Result<(), Fault> {
         each(pieces, offset, bytes.len() as u64, |place, from, to| {
-            self.host.write(self.local(), place, Right::LocalWrite, &bytes[from..to])
+            self.host
+                .write(self.local(), place, Right::LocalWrite, &bytes[from..to])
         })
     }
 
@@ -100,8 +109,13 @@ impl Context<'_> {
     /// # Errors
     /// The completion queue has overrun.
     pub fn complete_receive(&self, wqe_counter: u16, solicited: bool, kind: CqeKind) -> Result<(), Failure> {
-        let spec =
-            CqeSpec { qpn: self.number, user_index: self.attributes.user_index, wqe_counter, solicited, kind };
+        let spec = CqeSpec {
+            qpn: self.number,
+            user_index: self.attributes.user_index,
+            wqe_counter,
+            solicited,
+            kind,
+        };
         self.posted(self.host.complete(self.attributes.receive_cq, spec))
     }
 

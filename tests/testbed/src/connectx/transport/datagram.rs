@@ -32,7 +32,12 @@ pub struct Datagrams {
 impl Datagrams {
     /// One that has neither sent nor received.
     pub fn new() -> Self {
-        Self { sends: SendQueue::default(), receives: ReceiveQueue::default(), psn: 0, failed: None }
+        Self {
+            sends: SendQueue::default(),
+            receives: ReceiveQueue::default(),
+            psn: 0,
+            failed: None,
+        }
     }
 
     /// Starts to send, with the PSN of the transition to RTS.
@@ -86,25 +91,40 @@ impl Datagrams {
 
     /// `None` for a WQE that sends nothing.
     fn make(&mut self, context: &mut Context<'_>, wqe: &Wqe) -> Result<Option<(Route, Outgoing)>, Syndrome> {
-        let (Operation::Send(trailer), Some(vector)) = (&wqe.operation, &wqe.address) else { return Ok(None) };
+        let (Operation::Send(trailer), Some(vector)) = (&wqe.operation, &wqe.address) else {
+            return Ok(None);
+        };
         if wqe.length > u64::from(context.mtu()) || wqe.length > context.attributes.max_message {
             return Err(Syndrome::LocalLength);
         }
-        let route = Route::datagram(context.host, context.number, vector).ok_or(Syndrome::LocalQpOperation)?;
+        let route =
+            Route::datagram(context.host, context.number, vector).ok_or(Syndrome::LocalQpOperation)?;
         context.payload.clear();
         match &wqe.data {
             Data::Inline(bytes) => context.payload.extend_from_slice(bytes),
             Data::Pieces(pieces) => {
-                context.gather(pieces, 0, wqe.length).map_err(|_| Syndrome::LocalProtection)?;
+                context
+                    .gather(pieces, 0, wqe.length)
+                    .map_err(|_| Syndrome::LocalProtection)?;
             }
         }
-        let qkey = if vector.qkey & OWN_QKEY == 0 { vector.qkey } else { own_qkey(context.attributes) };
-        let deth = Deth { q_key: qkey, source_qpn: self::source(context).0 };
+        let qkey = if vector.qkey & OWN_QKEY == 0 {
+            vector.qkey
+        } else {
+            own_qkey(context.attributes)
+        };
+        let deth = Deth {
+            q_key: qkey,
+            source_qpn: self::source(context).0,
+        };
         let (opcode, extended) = match trailer {
             Trailer::Immediate(value) => (Opcode::UdSendOnlyImm, Extended::DethImm(deth, *value)),
             _ => (Opcode::UdSendOnly, Extended::Deth(deth)),
         };
-        let bth = Bth { solicited: wqe.solicited, ..Bth::new(opcode, vector.destination.0, self.psn) };
+        let bth = Bth {
+            solicited: wqe.solicited,
+            ..Bth::new(opcode, vector.destination.0, self.psn)
+        };
         self.psn = (self.psn + 1) & 0x00ff_ffff;
         Ok(Some((route, Outgoing { bth, extended })))
     }
@@ -119,7 +139,9 @@ impl Datagrams {
         packet: &Incoming<'_>,
         ip_header: &[u8],
     ) -> Result<(), Failure> {
-        let Some(deth) = packet.extended.deth() else { return Ok(()) };
+        let Some(deth) = packet.extended.deth() else {
+            return Ok(());
+        };
         if deth.q_key != own_qkey(context.attributes) || !is_default_partition(packet.bth.p_key) {
             context.counters.filtered += 1;
             return Ok(());
@@ -144,7 +166,10 @@ impl Datagrams {
             .and_then(|()| context.scatter(&receive.pieces, GRH as u64, packet.payload));
         if placed.is_err() {
             context.count(Counter::RespLocalProtection);
-            let kind = CqeKind::ResponderError { syndrome: Syndrome::LocalProtection, vendor: 0 };
+            let kind = CqeKind::ResponderError {
+                syndrome: Syndrome::LocalProtection,
+                vendor: 0,
+            };
             context.complete_receive(receive.counter, false, kind)?;
             return Err(Failure::Receive);
         }
@@ -153,8 +178,15 @@ impl Datagrams {
             l3_type: if ip_header.len() == IPV4_HEADER { 2 } else { 1 },
             pkey: packet.bth.p_key,
         };
-        let received = packet.extended.immediate().map_or(Received::Send, Received::SendImmediate);
-        let kind = CqeKind::Responder { received, byte_count: length as u32, datagram: Some(datagram) };
+        let received = packet
+            .extended
+            .immediate()
+            .map_or(Received::Send, Received::SendImmediate);
+        let kind = CqeKind::Responder {
+            received,
+            byte_count: length as u32,
+            datagram: Some(datagram),
+        };
         context.complete_receive(receive.counter, packet.bth.solicited, kind)
     }
 
@@ -168,8 +200,14 @@ impl Datagrams {
     /// # Errors
     /// The completion queue has overrun.
     pub fn fail(&mut self, context: &Context<'_>, syndrome: Syndrome) -> Result<(), Failure> {
-        let Some((counter, opcode)) = self.failed.take() else { return Ok(()) };
-        let kind = CqeKind::RequesterError { wqe_opcode: opcode, syndrome, vendor: 0 };
+        let Some((counter, opcode)) = self.failed.take() else {
+            return Ok(());
+        };
+        let kind = CqeKind::RequesterError {
+            wqe_opcode: opcode,
+            syndrome,
+            vendor: 0,
+        };
         context.complete_send(counter, kind)
     }
 
@@ -179,7 +217,11 @@ impl Datagrams {
     /// The ring cannot be read, or the completion queue has overrun.
     pub fn flush_sends(&mut self, context: &Context<'_>) -> Result<(), Failure> {
         while let Some((counter, opcode)) = self.sends.discard(context)? {
-            let kind = CqeKind::RequesterError { wqe_opcode: opcode, syndrome: Syndrome::Flushed, vendor: 0 };
+            let kind = CqeKind::RequesterError {
+                wqe_opcode: opcode,
+                syndrome: Syndrome::Flushed,
+                vendor: 0,
+            };
             context.complete_send(counter, kind)?;
             context.count(Counter::ReqCqeFlushError);
         }
@@ -207,9 +249,13 @@ impl Default for Datagrams {
 
 fn complete(context: &Context<'_>, taken: &Taken) -> Result<(), Failure> {
     match &taken.wqe {
-        Ok(wqe) if wqe.signaled => {
-            context.complete_send(taken.counter, CqeKind::Requester { wqe_opcode: taken.opcode, byte_count: 0 })
-        }
+        Ok(wqe) if wqe.signaled => context.complete_send(
+            taken.counter,
+            CqeKind::Requester {
+                wqe_opcode: taken.opcode,
+                byte_count: 0,
+            },
+        ),
         _ => Ok(()),
     }
 }

@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use super::host::{Fault, Host, KeyUpdate, Place};
 use crate::connectx::{
-    Accessor, Counter, CqeSpec, Cqn, Device, GidEntry, Key, Qp, QpEvent, Qpn, Right, UmrRequest, gather, scatter,
+    Accessor, Counter, CqeSpec, Cqn, Device, GidEntry, Key, Qp, QpEvent, Qpn, Right, UmrRequest, gather,
+    scatter,
 };
 use crate::pci::DmaFault;
 
@@ -46,17 +47,28 @@ impl Host for DeviceHost<'_> {
     }
 
     fn read(&self, by: Accessor, place: Place, right: Right, into: &mut [u8]) -> Result<(), Fault> {
-        let segments = self.0.mkeys.access(place.key, place.address, into.len() as u64, right, by)?;
+        let segments = self
+            .0
+            .mkeys
+            .access(place.key, place.address, into.len() as u64, right, by)?;
         Ok(gather(self.0, &segments, into)?)
     }
 
     fn write(&self, by: Accessor, place: Place, right: Right, from: &[u8]) -> Result<(), Fault> {
-        let segments = self.0.mkeys.access(place.key, place.address, from.len() as u64, right, by)?;
+        let segments = self
+            .0
+            .mkeys
+            .access(place.key, place.address, from.len() as u64, right, by)?;
         Ok(scatter(self.0, &segments, from)?)
     }
 
     fn update_key(&self, qp: Qpn, key: Key, update: &KeyUpdate, list: &[u8]) -> Result<(), Fault> {
-        let request = UmrRequest { key, control: &update.control, context: &update.context, list };
+        let request = UmrRequest {
+            key,
+            control: &update.control,
+            context: &update.context,
+            list,
+        };
         self.with_qp(qp, |qp| Ok(self.0.umr(qp, &request)?))
     }
 

@@ -65,20 +65,18 @@ impl Engine {
     }
 
     /// The driver, or the device itself, moved a queue pair to `state`.
-    pub fn transition(
-        &mut self,
-        host: &dyn Host,
-        now: u64,
-        change: (Qpn, State),
-        attributes: &Attributes,
-    ) {
+    pub fn transition(&mut self, host: &dyn Host, now: u64, change: (Qpn, State), attributes: &Attributes) {
         let (number, state) = change;
         if state == State::Reset {
             self.pairs.remove(&number);
             return;
         }
-        self.pairs.entry(number).or_insert_with(|| Pair::new(number, attributes.clone()));
-        self.with(host, now, number, |pair, around| pair.transition(around, state, attributes.clone()));
+        self.pairs
+            .entry(number)
+            .or_insert_with(|| Pair::new(number, attributes.clone()));
+        self.with(host, now, number, |pair, around| {
+            pair.transition(around, state, attributes.clone())
+        });
     }
 
     /// Forgets a queue pair.
@@ -109,9 +107,18 @@ impl Engine {
             self.counters.filtered += 1;
             return;
         }
-        let link = ETHERNET + if headers.ethernet.vlan.is_some() { VLAN_TAG } else { 0 };
+        let link = ETHERNET
+            + if headers.ethernet.vlan.is_some() {
+                VLAN_TAG
+            } else {
+                0
+            };
         let ip_header = &frame[link..link + headers.network.header_len()];
-        let arrival = Arrival { headers, ip_header, payload: packet.payload };
+        let arrival = Arrival {
+            headers,
+            ip_header,
+            payload: packet.payload,
+        };
         self.with(host, now, number, |pair, around| pair.receive(around, &arrival));
     }
 
@@ -122,7 +129,9 @@ impl Engine {
             self.expire(host, now);
         }
         while self.port.open(now) {
-            let Some(number) = self.active.pop_front() else { return self.deadline };
+            let Some(number) = self.active.pop_front() else {
+                return self.deadline;
+            };
             self.burst(host, now, number);
         }
         let reopens = self.port.reopens();
@@ -131,13 +140,19 @@ impl Engine {
 
     /// One turn of a queue pair.
     fn burst(&mut self, host: &dyn Host, now: u64, number: Qpn) {
-        let Some(pair) = self.pairs.get_mut(&number) else { return };
+        let Some(pair) = self.pairs.get_mut(&number) else {
+            return;
+        };
         pair.listed = false;
         let mut idle = 0;
         let mut sent = 0;
         while sent < BURST && idle < 2 && self.port.open(now) {
-            let mut around =
-                Surroundings { host, now, payload: &mut self.payload, counters: &mut self.counters };
+            let mut around = Surroundings {
+                host,
+                now,
+                payload: &mut self.payload,
+                counters: &mut self.counters,
+            };
             let Some((route, packet)) = pair.next(&mut around) else {
                 idle += 1;
                 continue;
@@ -174,8 +189,15 @@ impl Engine {
         number: Qpn,
         handle: impl FnOnce(&mut Pair, &mut Surroundings<'_>),
     ) {
-        let Some(pair) = self.pairs.get_mut(&number) else { return };
-        let mut around = Surroundings { host, now, payload: &mut self.payload, counters: &mut self.counters };
+        let Some(pair) = self.pairs.get_mut(&number) else {
+            return;
+        };
+        let mut around = Surroundings {
+            host,
+            now,
+            payload: &mut self.payload,
+            counters: &mut self.counters,
+        };
         handle(pair, &mut around);
         if !pair.listed {
             pair.listed = true;
@@ -195,5 +217,6 @@ impl Engine {
 
 /// A datagram was sent to an address of this port.
 fn is_for_us(host: &dyn Host, headers: &Headers) -> bool {
-    host.address_of(&gid(headers.network.destination())).is_some_and(|own| is_for(&own, headers))
+    host.address_of(&gid(headers.network.destination()))
+        .is_some_and(|own| is_for(&own, headers))
 }

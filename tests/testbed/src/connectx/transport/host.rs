@@ -1,6 +1,8 @@
 //! What the protocol engine asks of the rest of the device. The state machines see nothing else, so tests can drive them.
 
-use crate::connectx::{AccessFault, Accessor, Counter, CqeSpec, Cqn, GidEntry, Key, QpEvent, Qpn, Right, UmrFault};
+use crate::connectx::{
+    AccessFault, Accessor, Counter, CqeSpec, Cqn, GidEntry, Key, QpEvent, Qpn, Right, UmrFault,
+};
 
 /// Why host memory could not be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +30,10 @@ pub struct Place {
 impl Place {
     /// `bytes` further on.
     pub const fn plus(self, bytes: u64) -> Self {
-        Self { key: self.key, address: self.address.wrapping_add(bytes) }
+        Self {
+            key: self.key,
+            address: self.address.wrapping_add(bytes),
+        }
     }
 }
 

@@ -57,7 +57,10 @@ pub struct EngineState {
 impl EngineState {
     /// What was counted so far.
     pub fn counters(&self) -> Counters {
-        self.engine.as_ref().map(|engine| *engine.counters()).unwrap_or_default()
+        self.engine
+            .as_ref()
+            .map(|engine| *engine.counters())
+            .unwrap_or_default()
     }
 
     /// PSNs of the next request to send and of the next one expected, and the counter of the oldest incomplete send
@@ -77,7 +80,9 @@ pub fn doorbell(device: &Rc<Device>, number: Qpn) {
 pub fn qp_transition(device: &Rc<Device>, qp: &Rc<Qp>, _old: State) {
     let attributes = qp.attributes.borrow().clone();
     let change = (qp.number, qp.state.get());
-    with(device, |engine, host, now| engine.transition(host, now, change, &attributes));
+    with(device, |engine, host, now| {
+        engine.transition(host, now, change, &attributes)
+    });
     wake_at(device, sim::now());
 }
 
@@ -105,7 +110,9 @@ pub fn reset(device: &Rc<Device>) {
 
 fn with<T>(device: &Rc<Device>, act: impl FnOnce(&mut Engine, &DeviceHost<'_>, u64) -> T) -> T {
     let mut state = device.engine.borrow_mut();
-    let engine = state.engine.get_or_insert_with(|| Engine::new(device.port_speed()));
+    let engine = state
+        .engine
+        .get_or_insert_with(|| Engine::new(device.port_speed()));
     act(engine, &DeviceHost(device), sim::now())
 }
 

@@ -17,7 +17,10 @@ pub struct Pacer {
 impl Pacer {
     /// An idle port of that speed.
     pub const fn new(bits_per_second: u64) -> Self {
-        Self { bits_per_second, free_at: 0 }
+        Self {
+            bits_per_second,
+            free_at: 0,
+        }
     }
 
     /// The port takes another frame.

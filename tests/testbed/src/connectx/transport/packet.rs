@@ -163,7 +163,11 @@ pub const fn response_opcode(position: Position) -> Opcode {
 
 /// How many packets, and so PSNs, a message of `length` bytes takes; never none.
 pub const fn packets(length: u64, mtu: u32) -> u64 {
-    if length == 0 { 1 } else { length.div_ceil(mtu as u64) }
+    if length == 0 {
+        1
+    } else {
+        length.div_ceil(mtu as u64)
+    }
 }
 
 #[cfg(test)]
@@ -186,6 +190,14 @@ mod tests {
     /// Proves roce-wire 2.3: a READ of n bytes takes max(1, ceil(n / PMTU)) PSNs.
     #[test]
     fn an_empty_message_still_takes_one_packet() {
-        assert_eq!([packets(0, 1024), packets(1, 1024), packets(1024, 1024), packets(1025, 1024)], [1, 1, 1, 2]);
+        assert_eq!(
+            [
+                packets(0, 1024),
+                packets(1, 1024),
+                packets(1024, 1024),
+                packets(1025, 1024)
+            ],
+            [1, 1, 1, 2]
+        );
     }
 }

@@ -49,7 +49,11 @@ pub struct Arrival<'a> {
 
 impl<'a> Arrival<'a> {
     const fn packet(&self) -> Incoming<'a> {
-        Incoming { bth: self.headers.bth, extended: self.headers.extended, payload: self.payload }
+        Incoming {
+            bth: self.headers.bth,
+            extended: self.headers.extended,
+            payload: self.payload,
+        }
     }
 }
 
@@ -63,7 +67,8 @@ pub struct Pair {
     /// Answers and requests take turns.
     requests_turn: bool,
     /// Time of the next look for receives posted in error, and the time between looks.
-    poll: (u64, u64),
+    /// None any more once a queue could not be flushed.
+    poll: Option<(u64, u64)>,
     /// It is in the engine's list of queue pairs that may have something to send.
     pub listed: bool,
 }
@@ -73,7 +78,10 @@ impl Pair {
     pub fn new(number: Qpn, attributes: Attributes) -> Self {
         let protocol = match attributes.service {
             Service::UnreliableDatagram | Service::Management => Protocol::Datagram(Box::default()),
-            _ => Protocol::Connected(Box::new((Requester::new(&attributes), Responder::new(&attributes)))),
+            _ => Protocol::Connected(Box::new((
+                Requester::new(&attributes),
+                Responder::new(&attributes),
+            ))),
         };
         Self {
             number,
@@ -81,7 +89,7 @@ impl Pair {
             attributes,
             protocol,
             requests_turn: false,
-            poll: (0, 0),
+            poll: None,
             listed: false,
         }
     }
@@ -94,7 +102,11 @@ impl Pair {
     /// PSNs of the next request to send and the next one expected, and the counter of the oldest incomplete send block.
     pub fn progress(&self) -> (u32, u32, u16) {
         match &self.protocol {
-            Protocol::Connected(halves) => (halves.0.next_psn(), halves.1.expected_psn(), halves.0.block_counter()),
+            Protocol::Connected(halves) => (
+                halves.0.next_psn(),
+                halves.1.expected_psn(),
+                halves.0.block_counter(),
+            ),
             Protocol::Datagram(datagrams) => (datagrams.next_psn(), 0, datagrams.block_counter()),
         }
     }
@@ -153,7 +165,9 @@ impl Pair {
         let packet = arrival.packet();
         let (mut context, protocol) = self.split(around);
         let result = match protocol {
-            Protocol::Connected(halves) if packet.bth.opcode.is_response() => halves.0.receive(&mut context, &packet),
+            Protocol::Connected(halves) if packet.bth.opcode.is_response() => {
+                halves.0.receive(&mut context, &packet)
+            }
             Protocol::Connected(halves) => halves.1.receive(&mut context, &packet),
             Protocol::Datagram(datagrams) => datagrams.receive(&mut context, &packet, arrival.ip_header),
         };
@@ -180,7 +194,9 @@ impl Pair {
                     && self.attributes.service == Service::ReliableConnection
                     && is_default_partition(headers.bth.p_key)
                     && gid(headers.network.source()) == path.remote_gid
-                    && host.address(path.gid_index).is_some_and(|own| is_for(&own, headers))
+                    && host
+                        .address(path.gid_index)
+                        .is_some_and(|own| is_for(&own, headers))
             }
         }
     }
@@ -192,10 +208,12 @@ impl Pair {
         let (mut context, protocol) = self.split(around);
         let made = match protocol {
             Protocol::Connected(halves) => connected(&mut context, halves, state, turn),
-            Protocol::Datagram(datagrams) if state == State::ReadyToSend => match datagrams.poll(&mut context) {
-                Ok(packet) => return packet,
-                Err(failure) => (None, Err(failure)),
-            },
+            Protocol::Datagram(datagrams) if state == State::ReadyToSend => {
+                match datagrams.poll(&mut context) {
+                    Ok(packet) => return packet,
+                    Err(failure) => (None, Err(failure)),
+                }
+            }
             Protocol::Datagram(_) => return None,
         };
         let (packet, result) = made;
@@ -207,7 +225,7 @@ impl Pair {
     /// When [`Self::expire`] wants to be called.
     pub fn deadline(&self) -> Option<u64> {
         match (&self.protocol, self.state) {
-            (_, State::Error) => Some(self.poll.0),
+            (_, State::Error) => self.poll.map(|(at, _)| at),
             (Protocol::Connected(halves), State::ReadyToSend) => halves.0.deadline(),
             _ => None,
         }
@@ -219,8 +237,10 @@ impl Pair {
             return;
         }
         if self.state == State::Error {
-            let pause = (self.poll.1 * 2).min(LAST_POLL_NS);
-            self.poll = (around.now + pause, pause);
+            self.poll = self
+                .poll
+                .map(|(_, pause)| (pause * 2).min(LAST_POLL_NS))
+                .map(|pause| (around.now + pause, pause));
             self.flush(around);
             return;
         }
@@ -249,7 +269,8 @@ impl Pair {
         if completed.is_err() {
             context.raise(QpEvent::WorkQueueCatastrophic);
         }
-        let sends_only = matches!(self.protocol, Protocol::Datagram(_)) && matches!(failure, Failure::Send(_));
+        let sends_only =
+            matches!(self.protocol, Protocol::Datagram(_)) && matches!(failure, Failure::Send(_));
         around.host.failed(self.number, sends_only);
         if sends_only {
             self.state = State::SendQueueError;
@@ -261,7 +282,7 @@ impl Pair {
     }
 
     fn enter_error(&mut self, around: &mut Surroundings<'_>) {
-        self.poll = (around.now + FIRST_POLL_NS, FIRST_POLL_NS);
+        self.poll = Some((around.now + FIRST_POLL_NS, FIRST_POLL_NS));
         self.flush(around);
     }
 
@@ -274,10 +295,19 @@ impl Pair {
             Protocol::Connected(halves) => [halves.0.flush(&context), halves.1.flush(&context)],
             Protocol::Datagram(datagrams) => {
                 let sends = datagrams.flush_sends(&context);
-                [sends, if receives { datagrams.flush_receives(&context) } else { Ok(()) }]
+                [
+                    sends,
+                    if receives {
+                        datagrams.flush_receives(&context)
+                    } else {
+                        Ok(())
+                    },
+                ]
             }
         };
-        drop(results);
+        if results.contains(&Err(Failure::Catastrophic)) {
+            self.poll = None;
+        }
     }
 }
 

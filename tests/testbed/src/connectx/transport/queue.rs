@@ -39,7 +39,10 @@ impl SendQueue {
     /// # Errors
     /// It cannot be read, or counts more than the ring holds.
     pub fn refresh(&mut self, context: &Context<'_>) -> Result<(), Failure> {
-        let posted = context.host.posted_sends(context.number).map_err(|_| Failure::Catastrophic)?;
+        let posted = context
+            .host
+            .posted_sends(context.number)
+            .map_err(|_| Failure::Catastrophic)?;
         if u32::from(posted.wrapping_sub(self.next)) > context.attributes.send_blocks {
             return Err(Failure::Catastrophic);
         }
@@ -52,18 +55,28 @@ impl SendQueue {
     /// # Errors
     /// The ring cannot be read.
     pub fn take(&mut self, context: &mut Context<'_>) -> Result<Option<Taken>, Failure> {
-        let Some((control, first)) = self.peek(context)? else { return Ok(None) };
+        let Some((control, first)) = self.peek(context)? else {
+            return Ok(None);
+        };
         let counter = self.next;
         let missing = self.posted.wrapping_sub(counter) < control.blocks;
         let wqe = if missing {
             Err(Syndrome::LocalQpOperation)
         } else {
-            let origin = Origin { qpn: context.number, service: context.attributes.service, counter };
+            let origin = Origin {
+                qpn: context.number,
+                service: context.attributes.service,
+                counter,
+            };
             self.parse(context, origin, &control, first)?
         };
         self.skip(&control);
         context.counters.send_wqes += 1;
-        Ok(Some(Taken { counter, opcode: control.opcode, wqe }))
+        Ok(Some(Taken {
+            counter,
+            opcode: control.opcode,
+            wqe,
+        }))
     }
 
     /// Gets past the next WQE without a look at more than its control segment: its counter and opcode.
@@ -71,7 +84,9 @@ impl SendQueue {
     /// # Errors
     /// The ring cannot be read.
     pub fn discard(&mut self, context: &Context<'_>) -> Result<Option<(u16, u8)>, Failure> {
-        let Some((control, _)) = self.peek(context)? else { return Ok(None) };
+        let Some((control, _)) = self.peek(context)? else {
+            return Ok(None);
+        };
         let counter = self.next;
         self.skip(&control);
         Ok(Some((counter, control.opcode)))
@@ -81,7 +96,10 @@ impl SendQueue {
         if !self.has_work() {
             return Ok(None);
         }
-        let block = context.host.send_block(context.number, self.next).map_err(|_| Failure::Catastrophic)?;
+        let block = context
+            .host
+            .send_block(context.number, self.next)
+            .map_err(|_| Failure::Catastrophic)?;
         Ok(Some((Control::parse(&block), block)))
     }
 
@@ -104,7 +122,10 @@ impl SendQueue {
         bytes.extend_from_slice(&first);
         for index in 1..control.blocks {
             let counter = self.next.wrapping_add(index);
-            let block = context.host.send_block(context.number, counter).map_err(|_| Failure::Catastrophic)?;
+            let block = context
+                .host
+                .send_block(context.number, counter)
+                .map_err(|_| Failure::Catastrophic)?;
             bytes.extend_from_slice(&block);
         }
         Ok(Wqe::parse(origin, control, &bytes))
@@ -139,7 +160,10 @@ impl ReceiveQueue {
     pub fn ready(&mut self, context: &Context<'_>) -> Result<bool, Failure> {
         let entries = context.attributes.receive_entries;
         if self.next == self.posted && entries != 0 {
-            let posted = context.host.posted_receives(context.number).map_err(|_| Failure::Catastrophic)?;
+            let posted = context
+                .host
+                .posted_receives(context.number)
+                .map_err(|_| Failure::Catastrophic)?;
             if u32::from(posted.wrapping_sub(self.next)) > entries {
                 return Err(Failure::Catastrophic);
             }
@@ -156,10 +180,17 @@ impl ReceiveQueue {
         if !self.ready(context)? {
             return Ok(None);
         }
-        let bytes = context.host.receive_wqe(context.number, self.next).map_err(|_| Failure::Catastrophic)?;
+        let bytes = context
+            .host
+            .receive_wqe(context.number, self.next)
+            .map_err(|_| Failure::Catastrophic)?;
         Ok(Some(receive_pieces(&bytes).map(|pieces| {
             let capacity = pieces.iter().map(|piece| piece.length).sum();
-            Receive { counter: self.next, pieces, capacity }
+            Receive {
+                counter: self.next,
+                pieces,
+                capacity,
+            }
         })))
     }
 

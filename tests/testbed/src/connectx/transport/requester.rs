@@ -118,7 +118,9 @@ impl Requester {
 
     /// Counter of the oldest block that is not complete.
     pub fn block_counter(&self) -> u16 {
-        self.requests.front().map_or_else(|| self.queue.next(), |request| request.counter)
+        self.requests
+            .front()
+            .map_or_else(|| self.queue.next(), |request| request.counter)
     }
 
     /// When [`Self::expire`] must be called, in nanoseconds.
@@ -158,7 +160,9 @@ impl Requester {
 
     /// Takes a WQE from the ring and gives it its PSNs.
     fn fetch(&mut self, context: &mut Context<'_>) -> Result<bool, Failure> {
-        let Some(taken) = self.queue.take(context)? else { return Ok(false) };
+        let Some(taken) = self.queue.take(context)? else {
+            return Ok(false);
+        };
         let body = taken.wqe.and_then(|wqe| limit(wqe, context.attributes));
         let packets = match &body {
             Ok(wqe) if wqe.is_local() => 0,
@@ -166,7 +170,14 @@ impl Requester {
             Err(_) => 0,
         };
         let (counter, opcode, first) = (taken.counter, taken.opcode, self.cursor);
-        self.requests.push_back(Request { counter, opcode, body, executed: false, first, packets });
+        self.requests.push_back(Request {
+            counter,
+            opcode,
+            body,
+            executed: false,
+            first,
+            packets,
+        });
         Ok(true)
     }
 
@@ -187,7 +198,9 @@ impl Requester {
     /// Reads and atomics among the requests that were sent before the one at `index`.
     fn reads_before(&self) -> usize {
         let earlier = self.requests.range(..self.index);
-        earlier.filter(|request| request.body.as_ref().is_ok_and(Wqe::is_read_or_atomic)).count()
+        earlier
+            .filter(|request| request.body.as_ref().is_ok_and(Wqe::is_read_or_atomic))
+            .count()
     }
 
     /// Does what a local WQE asks for.
@@ -227,7 +240,11 @@ impl Requester {
         let single = !wqe.is_read_or_atomic();
         let last = !single || index + 1 == request.packets;
         let solicited = last && wqe.solicited && may_solicit(wqe);
-        let end = if single { self.cursor.plus(1) } else { request.end() };
+        let end = if single {
+            self.cursor.plus(1)
+        } else {
+            request.end()
+        };
         let bth = Bth {
             solicited,
             ack_request: self.asks_for_ack(last),
@@ -290,13 +307,28 @@ impl Requester {
                 Ok(wqe) => wqe,
                 Err(syndrome) => return Err(Failure::Send(*syndrome)),
             };
-            let done = if wqe.is_local() { head.executed } else { self.oldest >= head.end() };
+            let done = if wqe.is_local() {
+                head.executed
+            } else {
+                self.oldest >= head.end()
+            };
             if !done {
                 break;
             }
-            let byte_count = if wqe.is_read_or_atomic() { wqe.length as u32 } else { 0 };
-            let completion = CqeKind::Requester { wqe_opcode: head.opcode, byte_count };
-            let result = if wqe.signaled { context.complete_send(head.counter, completion) } else { Ok(()) };
+            let byte_count = if wqe.is_read_or_atomic() {
+                wqe.length as u32
+            } else {
+                0
+            };
+            let completion = CqeKind::Requester {
+                wqe_opcode: head.opcode,
+                byte_count,
+            };
+            let result = if wqe.signaled {
+                context.complete_send(head.counter, completion)
+            } else {
+                Ok(())
+            };
             self.requests.pop_front();
             self.index = self.index.saturating_sub(1);
             result?;
@@ -309,8 +341,14 @@ impl Requester {
     /// # Errors
     /// The completion queue has overrun.
     pub fn fail(&mut self, context: &Context<'_>, syndrome: Syndrome) -> Result<(), Failure> {
-        let Some(head) = self.requests.pop_front() else { return Ok(()) };
-        let kind = CqeKind::RequesterError { wqe_opcode: head.opcode, syndrome, vendor: 0 };
+        let Some(head) = self.requests.pop_front() else {
+            return Ok(());
+        };
+        let kind = CqeKind::RequesterError {
+            wqe_opcode: head.opcode,
+            syndrome,
+            vendor: 0,
+        };
         context.complete_send(head.counter, kind)
     }
 
@@ -322,8 +360,11 @@ impl Requester {
         self.timer = None;
         self.pause = None;
         self.index = 0;
-        let flushed =
-            |opcode| CqeKind::RequesterError { wqe_opcode: opcode, syndrome: Syndrome::Flushed, vendor: 0 };
+        let flushed = |opcode| CqeKind::RequesterError {
+            wqe_opcode: opcode,
+            syndrome: Syndrome::Flushed,
+            vendor: 0,
+        };
         while let Some(request) = self.requests.pop_front() {
             context.complete_send(request.counter, flushed(request.opcode))?;
             context.count(Counter::ReqCqeFlushError);
@@ -338,19 +379,31 @@ impl Requester {
 
 /// Lengths that the queue pair does not allow.
 fn limit(wqe: Wqe, attributes: &Attributes) -> Result<Wqe, Syndrome> {
-    let longest = if wqe.is_local() { u64::MAX } else { attributes.max_message.min(1 << 31) };
-    if wqe.length > longest { Err(Syndrome::LocalLength) } else { Ok(wqe) }
+    let longest = if wqe.is_local() {
+        u64::MAX
+    } else {
+        attributes.max_message.min(1 << 31)
+    };
+    if wqe.length > longest {
+        Err(Syndrome::LocalLength)
+    } else {
+        Ok(wqe)
+    }
 }
 
 /// Executes a key update; a NOP has nothing to do.
 fn update(context: &mut Context<'_>, wqe: &Wqe) -> Result<(), Syndrome> {
-    let Operation::Update(key, update) = &wqe.operation else { return Ok(()) };
+    let Operation::Update(key, update) = &wqe.operation else {
+        return Ok(());
+    };
     let gathered;
     let list = match &wqe.data {
         Data::Inline(bytes) => bytes.as_slice(),
         Data::Pieces(pieces) => {
             context.payload.clear();
-            context.gather(pieces, 0, wqe.length).map_err(|_| Syndrome::LocalProtection)?;
+            context
+                .gather(pieces, 0, wqe.length)
+                .map_err(|_| Syndrome::LocalProtection)?;
             gathered = std::mem::take(context.payload);
             gathered.as_slice()
         }
@@ -363,22 +416,22 @@ fn update(context: &mut Context<'_>, wqe: &Wqe) -> Result<(), Syndrome> {
 
 /// SE goes with SENDs and writes with immediate data (roce-wire.md 2.10).
 const fn may_solicit(wqe: &Wqe) -> bool {
-    matches!(wqe.operation, Operation::Send(_) | Operation::Write(_, Trailer::Immediate(_)))
+    matches!(
+        wqe.operation,
+        Operation::Send(_) | Operation::Write(_, Trailer::Immediate(_))
+    )
 }
 
 /// Packet `index` of `count` of a SEND or WRITE; its payload goes into the context.
-fn stream(
-    context: &mut Context<'_>,
-    wqe: &Wqe,
-    index: u64,
-    count: u64,
-) -> Result<(Opcode, Extended), Fault> {
+fn stream(context: &mut Context<'_>, wqe: &Wqe, index: u64, count: u64) -> Result<(Opcode, Extended), Fault> {
     let mtu = u64::from(context.mtu());
     let offset = index * mtu;
     let length = mtu.min(wqe.length - offset);
     match &wqe.data {
         Data::Inline(bytes) => {
-            context.payload.extend_from_slice(&bytes[offset as usize..(offset + length) as usize]);
+            context
+                .payload
+                .extend_from_slice(&bytes[offset as usize..(offset + length) as usize]);
         }
         Data::Pieces(pieces) => context.gather(pieces, offset, length)?,
     }
@@ -391,7 +444,11 @@ fn stream_headers(wqe: &Wqe, position: Position) -> (Opcode, Extended) {
         Operation::Write(place, trailer) => {
             let immediate = matches!(trailer, Trailer::Immediate(_));
             let opcode = write_opcode(position, immediate);
-            let reth = Reth { address: place.address, r_key: place.key.0, length: wqe.length as u32 };
+            let reth = Reth {
+                address: place.address,
+                r_key: place.key.0,
+                length: wqe.length as u32,
+            };
             let starts = matches!(position, Position::First | Position::Only);
             let extended = match (starts, trailer) {
                 (true, Trailer::Immediate(value)) if ends => Extended::RethImm(reth, value),
@@ -426,11 +483,21 @@ fn query(wqe: &Wqe, index: u64, mtu: u32) -> (Opcode, Extended) {
             (Opcode::ReadRequest, Extended::Reth(reth))
         }
         Operation::CompareSwap(place, swap_or_add, compare) => {
-            let atomic = AtomicEth { address: place.address, r_key: place.key.0, swap_or_add, compare };
+            let atomic = AtomicEth {
+                address: place.address,
+                r_key: place.key.0,
+                swap_or_add,
+                compare,
+            };
             (Opcode::CompareSwap, Extended::Atomic(atomic))
         }
         Operation::FetchAdd(place, swap_or_add) => {
-            let atomic = AtomicEth { address: place.address, r_key: place.key.0, swap_or_add, compare: 0 };
+            let atomic = AtomicEth {
+                address: place.address,
+                r_key: place.key.0,
+                swap_or_add,
+                compare: 0,
+            };
             (Opcode::FetchAdd, Extended::Atomic(atomic))
         }
         _ => unreachable!("only READs and atomics are queries"),

@@ -17,8 +17,8 @@ use super::queue::{Receive, ReceiveQueue};
 use super::sequence::Sequence;
 use crate::connectx::{Attributes, Counter, CqeKind, Key, QpEvent, Received, Right, Syndrome};
 use crate::wire::{AtomicEth, Extended, Opcode, Reth};
-use outbox::{Atomic, End, Read, Reply};
 pub use outbox::Sent;
+use outbox::{Atomic, End, Read, Reply};
 
 /// A message of which not all packets have come.
 #[derive(Debug)]
@@ -32,8 +32,17 @@ enum Message {
 /// A read or atomic that was executed and can be repeated.
 #[derive(Clone, Copy, Debug)]
 enum Remembered {
-    Read { first: Sequence, packets: u64, place: Place, length: u32 },
-    Atomic { psn: Sequence, original: u64, msn: u32 },
+    Read {
+        first: Sequence,
+        packets: u64,
+        place: Place,
+        length: u32,
+    },
+    Atomic {
+        psn: Sequence,
+        original: u64,
+        msn: u32,
+    },
 }
 
 /// Why a request is refused: the answer, how the receive WQE in use ends, and the event.
@@ -109,7 +118,9 @@ impl Responder {
         if self.closing {
             return Ok(());
         }
-        let Some(kind) = Kind::of(packet.bth.opcode) else { return Ok(()) };
+        let Some(kind) = Kind::of(packet.bth.opcode) else {
+            return Ok(());
+        };
         let psn = self.expected.near(packet.bth.psn);
         if psn < self.expected {
             context.counters.duplicates += 1;
@@ -134,7 +145,11 @@ impl Responder {
         context.count(Counter::OutOfSequence);
         if !self.nak_sent {
             self.nak_sent = true;
-            self.push(Reply::Answer { psn: self.expected, answer: Answer::Sequence, msn: self.msn });
+            self.push(Reply::Answer {
+                psn: self.expected,
+                answer: Answer::Sequence,
+                msn: self.msn,
+            });
         }
     }
 
@@ -142,7 +157,11 @@ impl Responder {
         context.count(Counter::OutOfBuffer);
         self.nak_sent = true;
         let answer = Answer::NotReady(context.attributes.min_rnr_nak);
-        self.push(Reply::Answer { psn: self.expected, answer, msn: self.msn });
+        self.push(Reply::Answer {
+            psn: self.expected,
+            answer,
+            msn: self.msn,
+        });
     }
 
     /// The answer goes out behind those before it; then the queue pair fails.
@@ -157,7 +176,9 @@ impl Responder {
             psn: self.expected,
             answer: refusal.answer,
             msn: self.msn,
-            receive: refusal.receive.zip(self.receive.as_ref().map(|receive| receive.counter)),
+            receive: refusal
+                .receive
+                .zip(self.receive.as_ref().map(|receive| receive.counter)),
             event: refusal.event,
         };
         self.receive = None;
@@ -173,7 +194,11 @@ impl Responder {
             context.raise(QpEvent::CommunicationEstablished);
         }
         if packet.bth.ack_request && matches!(kind, Kind::Send | Kind::Write) {
-            self.push(Reply::Answer { psn, answer: Answer::Ack, msn: self.msn });
+            self.push(Reply::Answer {
+                psn,
+                answer: Answer::Ack,
+                msn: self.msn,
+            });
         }
     }
 
@@ -227,7 +252,11 @@ impl Responder {
                 None => return Ok(Outcome::NotReady),
                 Some(Err(syndrome)) => {
                     let counter = self.take_receive(context);
-                    self.receive = Some(Receive { counter, pieces: Vec::new(), capacity: 0 });
+                    self.receive = Some(Receive {
+                        counter,
+                        pieces: Vec::new(),
+                        capacity: 0,
+                    });
                     return Ok(local_failure(syndrome));
                 }
                 Some(Ok(receive)) => {
@@ -251,7 +280,11 @@ impl Responder {
             return Ok(local_failure(Syndrome::LocalProtection));
         }
         self.message = Some(Message::Send(end));
-        if packet.bth.opcode.ends_message() { self.send_ends(context, packet, end) } else { Ok(Outcome::Done(1)) }
+        if packet.bth.opcode.ends_message() {
+            self.send_ends(context, packet, end)
+        } else {
+            Ok(Outcome::Done(1))
+        }
     }
 
     fn take_receive(&mut self, context: &mut Context<'_>) -> u16 {
@@ -282,8 +315,14 @@ impl Responder {
         }
         self.message = None;
         self.message_done();
-        let Some(receive) = self.receive.take() else { return Ok(self.invalid()) };
-        let kind = CqeKind::Responder { received, byte_count: length as u32, datagram: None };
+        let Some(receive) = self.receive.take() else {
+            return Ok(self.invalid());
+        };
+        let kind = CqeKind::Responder {
+            received,
+            byte_count: length as u32,
+            datagram: None,
+        };
         context.complete_receive(receive.counter, packet.bth.solicited, kind)?;
         Ok(Outcome::Done(1))
     }
@@ -295,7 +334,10 @@ impl Responder {
             return Ok(Outcome::NotReady);
         }
         let fresh = packet.extended.reth().map(|reth| {
-            let place = Place { key: Key(reth.r_key), address: reth.address };
+            let place = Place {
+                key: Key(reth.r_key),
+                address: reth.address,
+            };
             (place, u64::from(reth.length), reth.length)
         });
         let (place, left, total) = match (fresh, &self.message) {
@@ -344,13 +386,18 @@ impl Responder {
     }
 
     fn read(&mut self, context: &Context<'_>, packet: &Incoming<'_>) -> Outcome {
-        let Some(reth) = packet.extended.reth() else { return self.invalid() };
+        let Some(reth) = packet.extended.reth() else {
+            return self.invalid();
+        };
         let busy = self.outbox.iter().filter(|reply| reply.is_fresh_query()).count();
         let too_long = u64::from(reth.length) > context.attributes.max_message.min(1 << 31);
         if !packet.payload.is_empty() || too_long || busy >= context.attributes.max_served as usize {
             return self.invalid();
         }
-        let place = Place { key: Key(reth.r_key), address: reth.address };
+        let place = Place {
+            key: Key(reth.r_key),
+            address: reth.address,
+        };
         if !readable(context, reth) {
             return access_violation();
         }
@@ -358,25 +405,48 @@ impl Responder {
         self.message_done();
         let packets = super::packet::packets(u64::from(reth.length), context.mtu());
         let first = self.expected;
-        self.remember(context, Remembered::Read { first, packets, place, length: reth.length });
-        self.push(Reply::Read(Read::new(first, place, reth.length, self.msn, context.mtu())));
+        self.remember(
+            context,
+            Remembered::Read {
+                first,
+                packets,
+                place,
+                length: reth.length,
+            },
+        );
+        self.push(Reply::Read(Read::new(
+            first,
+            place,
+            reth.length,
+            self.msn,
+            context.mtu(),
+        )));
         Outcome::Done(packets)
     }
 
     fn atomic(&mut self, context: &Context<'_>, packet: &Incoming<'_>) -> Outcome {
-        let Extended::Atomic(operands) = packet.extended else { return self.invalid() };
+        let Extended::Atomic(operands) = packet.extended else {
+            return self.invalid();
+        };
         let busy = self.outbox.iter().filter(|reply| reply.is_fresh_query()).count();
         let misused = !packet.payload.is_empty() || !operands.address.is_multiple_of(8);
         if misused || busy >= context.attributes.max_served as usize {
             return self.invalid();
         }
         let swap = packet.bth.opcode == Opcode::CompareSwap;
-        let Some(original) = exchange(context, swap, operands) else { return access_violation() };
+        let Some(original) = exchange(context, swap, operands) else {
+            return access_violation();
+        };
         context.count(Counter::RxAtomicRequests);
         self.message_done();
         let (psn, msn) = (self.expected, self.msn);
         self.remember(context, Remembered::Atomic { psn, original, msn });
-        self.push(Reply::Atomic(Atomic { psn, original, msn, fresh: true }));
+        self.push(Reply::Atomic(Atomic {
+            psn,
+            original,
+            msn,
+            fresh: true,
+        }));
         Outcome::Done(1)
     }
 
@@ -412,7 +482,10 @@ impl Responder {
 /// The completion queue has overrun.
 pub fn flush_receive(context: &Context<'_>, counter: u16) -> Result<(), Failure> {
     context.count(Counter::RespCqeFlushError);
-    let kind = CqeKind::ResponderError { syndrome: Syndrome::Flushed, vendor: 0 };
+    let kind = CqeKind::ResponderError {
+        syndrome: Syndrome::Flushed,
+        vendor: 0,
+    };
     context.complete_receive(counter, false, kind)
 }
 
@@ -439,24 +512,39 @@ const fn fits_mtu(packet: &Incoming<'_>, mtu: u32) -> bool {
 
 /// Nothing is checked for a read of no bytes.
 fn readable(context: &Context<'_>, reth: Reth) -> bool {
-    let place = Place { key: Key(reth.r_key), address: reth.address };
+    let place = Place {
+        key: Key(reth.r_key),
+        address: reth.address,
+    };
     reth.length == 0
-        || context.host.check(context.remote(), place, u64::from(reth.length), Right::RemoteRead).is_ok()
+        || context
+            .host
+            .check(context.remote(), place, u64::from(reth.length), Right::RemoteRead)
+            .is_ok()
 }
 
 /// Executes an atomic on 8 bytes in the host's byte order; what was there before.
 fn exchange(context: &Context<'_>, swap: bool, operands: AtomicEth) -> Option<u64> {
-    let place = Place { key: Key(operands.r_key), address: operands.address };
+    let place = Place {
+        key: Key(operands.r_key),
+        address: operands.address,
+    };
     let by = context.remote();
     let mut bytes = [0; 8];
-    context.host.read(by, place, Right::RemoteAtomic, &mut bytes).ok()?;
+    context
+        .host
+        .read(by, place, Right::RemoteAtomic, &mut bytes)
+        .ok()?;
     let original = u64::from_le_bytes(bytes);
     let new = match swap {
         true if original == operands.compare => operands.swap_or_add,
         true => return Some(original),
         false => original.wrapping_add(operands.swap_or_add),
     };
-    context.host.write(by, place, Right::RemoteAtomic, &new.to_le_bytes()).ok()?;
+    context
+        .host
+        .write(by, place, Right::RemoteAtomic, &new.to_le_bytes())
+        .ok()?;
     Some(original)
 }
 
@@ -477,4 +565,3 @@ const fn access_violation() -> Outcome {
         event: Some(QpEvent::AccessViolation),
     })
 }
-

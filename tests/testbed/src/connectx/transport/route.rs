@@ -1,7 +1,6 @@
 //! Where packets go and come from: Ethernet, IP and UDP headers of a path, and the filter of what arrives
 //! (roce-wire.md 1.2, 1.3; connectx.md 9, 13).
 
-
 use super::host::Host;
 use super::packet::Outgoing;
 use super::wqe::AddressVector;
@@ -45,7 +44,11 @@ impl Route {
             hop_limit: path.hop_limit,
             flow_label: path.flow_label,
             priority: path.priority,
-            source_port: if path.udp_source_port == 0 { derived } else { path.udp_source_port },
+            source_port: if path.udp_source_port == 0 {
+                derived
+            } else {
+                path.udp_source_port
+            },
         };
         Self::between(host.address(path.gid_index)?, &peer)
     }
@@ -60,7 +63,11 @@ impl Route {
             hop_limit: vector.hop_limit,
             flow_label: vector.flow_label,
             priority: vector.priority,
-            source_port: if vector.source_port == 0 { derived } else { vector.source_port },
+            source_port: if vector.source_port == 0 {
+                derived
+            } else {
+                vector.source_port
+            },
         };
         Self::between(host.address(vector.gid_index)?, &peer)
     }
@@ -72,8 +79,16 @@ impl Route {
             *flow_label = peer.flow_label;
         }
         let vlan = own.vlan.map(|id| u16::from(peer.priority) << 13 | id);
-        let ethernet = Ethernet { destination: Mac(peer.mac), source: Mac(own.mac), vlan };
-        own.version_2.then_some(Self { ethernet, network, source_port: peer.source_port })
+        let ethernet = Ethernet {
+            destination: Mac(peer.mac),
+            source: Mac(own.mac),
+            vlan,
+        };
+        own.version_2.then_some(Self {
+            ethernet,
+            network,
+            source_port: peer.source_port,
+        })
     }
 
     /// The frame of a packet on this route.
@@ -126,7 +141,10 @@ mod tests {
     #[test]
     fn source_ports_are_those_of_the_captures() {
         assert_eq!(source_port(0, Qpn(0x17), Qpn(0x17)), 0xc211);
-        assert_eq!(source_port((0xe688 * 31 + 0x1c06) & 0xf_ffff, Qpn(1), Qpn(2)), 50766);
+        assert_eq!(
+            source_port((0xe688 * 31 + 0x1c06) & 0xf_ffff, Qpn(1), Qpn(2)),
+            50766
+        );
         assert_eq!(source_port((0x8671 * 31 + 445) & 0xf_ffff, Qpn(1), Qpn(2)), 51565);
     }
 }

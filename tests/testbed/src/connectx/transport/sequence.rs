@@ -21,7 +21,11 @@ impl Sequence {
     /// The sequence nearest to `self` that the wire shows as `psn`: up to 2^23 - 1 ahead, up to 2^23 behind.
     pub const fn near(self, psn: u32) -> Self {
         let ahead = (psn as u64).wrapping_sub(self.0) % SPACE;
-        if ahead < SPACE / 2 { Self(self.0 + ahead) } else { Self(self.0 + ahead - SPACE) }
+        if ahead < SPACE / 2 {
+            Self(self.0 + ahead)
+        } else {
+            Self(self.0 + ahead - SPACE)
+        }
     }
 
     /// `count` PSNs on.

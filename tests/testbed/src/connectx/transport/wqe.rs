@@ -132,7 +132,11 @@ impl Control {
     pub fn parse(block: &[u8; 64]) -> Self {
         let segment = HwWqeCtrlSeg::from_bytes(block).copied().unwrap_or_default();
         let blocks = segment.ds().div_ceil(4).max(1) as u16;
-        Self { opcode: segment.opcode() as u8, blocks, segment }
+        Self {
+            opcode: segment.opcode() as u8,
+            blocks,
+            segment,
+        }
     }
 }
 
@@ -160,11 +164,22 @@ impl Wqe {
         if !own || size < UNIT || segment.opmod() != 0 {
             return Err(BAD);
         }
-        let mut cursor = Cursor { rest: bytes.get(UNIT..size).ok_or(BAD)? };
+        let mut cursor = Cursor {
+            rest: bytes.get(UNIT..size).ok_or(BAD)?,
+        };
         let datagram = matches!(origin.service, Service::UnreliableDatagram | Service::Management);
-        let address = if datagram && segment.opcode() != code::NOP { Some(address(&mut cursor)?) } else { None };
+        let address = if datagram && segment.opcode() != code::NOP {
+            Some(address(&mut cursor)?)
+        } else {
+            None
+        };
         let operation = operation(segment, &mut cursor)?;
-        if datagram && !matches!(operation, Operation::Nop | Operation::Send(Trailer::Plain | Trailer::Immediate(_))) {
+        if datagram
+            && !matches!(
+                operation,
+                Operation::Nop | Operation::Send(Trailer::Plain | Trailer::Immediate(_))
+            )
+        {
             return Err(BAD);
         }
         let data = data(&operation, &mut cursor)?;
@@ -200,7 +215,10 @@ impl Wqe {
 
     /// Waits for responses with data: counts against the limit of reads and atomics.
     pub const fn is_read_or_atomic(&self) -> bool {
-        matches!(self.operation, Operation::Read(_) | Operation::CompareSwap(..) | Operation::FetchAdd(..))
+        matches!(
+            self.operation,
+            Operation::Read(_) | Operation::CompareSwap(..) | Operation::FetchAdd(..)
+        )
     }
 
     /// Done by the device alone, without a packet.
@@ -216,7 +234,10 @@ struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// The next `size` bytes, which are a multiple of the unit.
     fn take(&mut self, size: usize) -> Result<&'a [u8], Syndrome> {
-        let (head, rest) = self.rest.split_at_checked(size).ok_or(Syndrome::LocalQpOperation)?;
+        let (head, rest) = self
+            .rest
+            .split_at_checked(size)
+            .ok_or(Syndrome::LocalQpOperation)?;
         self.rest = rest;
         Ok(head)
     }
@@ -260,7 +281,10 @@ fn operation(control: &HwWqeCtrlSeg, cursor: &mut Cursor<'_>) -> Result<Operatio
             Operation::FetchAdd(place, operands.0)
         }
         code::UMR => {
-            let update = KeyUpdate { control: cursor.array()?, context: cursor.array()? };
+            let update = KeyUpdate {
+                control: cursor.array()?,
+                context: cursor.array()?,
+            };
             Operation::Update(Key(immediate), Box::new(update))
         }
         _ => return Err(Syndrome::LocalQpOperation),
@@ -268,13 +292,18 @@ fn operation(control: &HwWqeCtrlSeg, cursor: &mut Cursor<'_>) -> Result<Operatio
 }
 
 fn remote(cursor: &mut Cursor<'_>) -> Result<Place, Syndrome> {
-    let segment = HwWqeRaddrSeg::from_bytes(cursor.take(HwWqeRaddrSeg::SIZE)?).ok_or(Syndrome::LocalQpOperation)?;
-    Ok(Place { key: Key(segment.rkey()), address: segment.remote_virtual_address() })
+    let segment =
+        HwWqeRaddrSeg::from_bytes(cursor.take(HwWqeRaddrSeg::SIZE)?).ok_or(Syndrome::LocalQpOperation)?;
+    Ok(Place {
+        key: Key(segment.rkey()),
+        address: segment.remote_virtual_address(),
+    })
 }
 
 /// What to swap in or add, and what to compare with.
 fn atomic(cursor: &mut Cursor<'_>) -> Result<(u64, u64), Syndrome> {
-    let segment = HwWqeAtomicSeg::from_bytes(cursor.take(HwWqeAtomicSeg::SIZE)?).ok_or(Syndrome::LocalQpOperation)?;
+    let segment =
+        HwWqeAtomicSeg::from_bytes(cursor.take(HwWqeAtomicSeg::SIZE)?).ok_or(Syndrome::LocalQpOperation)?;
     Ok((segment.swap_or_add_data(), segment.compare_data()))
 }
 
@@ -305,7 +334,9 @@ fn data(operation: &Operation, cursor: &mut Cursor<'_>) -> Result<Data, Syndrome
         Operation::Update(_, update) if UmrRequest::list_is_inline(&update.control) => {
             Ok(Data::Inline(cursor.rest.to_vec()))
         }
-        Operation::Update(_, update) if UmrRequest::list_bytes(&update.control) == 0 => Ok(Data::Inline(Vec::new())),
+        Operation::Update(_, update) if UmrRequest::list_bytes(&update.control) == 0 => {
+            Ok(Data::Inline(Vec::new()))
+        }
         Operation::Send(_) | Operation::Write(..) if cursor.is_inline() => inline(cursor),
         _ => Ok(Data::Pieces(pieces(cursor.rest, true)?)),
     }
@@ -339,8 +370,18 @@ fn pieces(bytes: &[u8], send: bool) -> Result<Vec<Piece>, Syndrome> {
         if inline {
             return Err(Syndrome::LocalQpOperation);
         }
-        let length = if segment.byte_count() == 0 { WHOLE } else { u64::from(segment.byte_count()) };
-        pieces.push(Piece { place: Place { key, address: segment.local_virtual_address() }, length });
+        let length = if segment.byte_count() == 0 {
+            WHOLE
+        } else {
+            u64::from(segment.byte_count())
+        };
+        pieces.push(Piece {
+            place: Place {
+                key,
+                address: segment.local_virtual_address(),
+            },
+            length,
+        });
     }
     Ok(pieces)
 }

@@ -57,7 +57,11 @@ impl Requester {
         if psn < self.oldest || psn >= self.sent {
             return Ok(());
         }
-        let answer = packet.extended.aeth().map(|aeth| Answer::of(aeth).ok_or(BAD_RESPONSE)).transpose()?;
+        let answer = packet
+            .extended
+            .aeth()
+            .map(|aeth| Answer::of(aeth).ok_or(BAD_RESPONSE))
+            .transpose()?;
         match (packet.bth.opcode, answer) {
             (Opcode::Acknowledge, Some(answer)) => self.acknowledged(context, psn, answer),
             (_, None | Some(Answer::Ack)) => self.response(context, psn, packet),
@@ -65,7 +69,12 @@ impl Requester {
         }
     }
 
-    fn acknowledged(&mut self, context: &mut Context<'_>, psn: Sequence, answer: Answer) -> Result<(), Failure> {
+    fn acknowledged(
+        &mut self,
+        context: &mut Context<'_>,
+        psn: Sequence,
+        answer: Answer,
+    ) -> Result<(), Failure> {
         let up_to = if answer == Answer::Ack { psn.plus(1) } else { psn };
         count(context, answer);
         if self.advance(context, up_to)? {
@@ -93,7 +102,9 @@ impl Requester {
                 break;
             }
             let next = to.min(head.end());
-            self.in_flight = self.in_flight.saturating_sub(next.min(self.cursor).since(self.oldest));
+            self.in_flight = self
+                .in_flight
+                .saturating_sub(next.min(self.cursor).since(self.oldest));
             self.oldest = next;
             self.retire(context)?;
         }
@@ -189,11 +200,22 @@ impl Requester {
     }
 
     /// A read response or atomic acknowledgement. It acknowledges all before it.
-    fn response(&mut self, context: &mut Context<'_>, psn: Sequence, packet: &Incoming<'_>) -> Result<(), Failure> {
+    fn response(
+        &mut self,
+        context: &mut Context<'_>,
+        psn: Sequence,
+        packet: &Incoming<'_>,
+    ) -> Result<(), Failure> {
         if self.advance(context, psn)? {
             return self.response_lost(context);
         }
-        let Some(Request { body: Ok(wqe), first, packets, .. }) = self.requests.front() else {
+        let Some(Request {
+            body: Ok(wqe),
+            first,
+            packets,
+            ..
+        }) = self.requests.front()
+        else {
             return Err(BAD_RESPONSE);
         };
         let index = psn.since(*first);
@@ -261,15 +283,25 @@ fn place_read(
     if !fits || packet.payload.len() as u64 != expected {
         return Err(BAD_RESPONSE);
     }
-    let Data::Pieces(pieces) = &wqe.data else { return Err(BAD_RESPONSE) };
-    context.scatter(pieces, offset, packet.payload).map_err(|_| local_protection(context))
+    let Data::Pieces(pieces) = &wqe.data else {
+        return Err(BAD_RESPONSE);
+    };
+    context
+        .scatter(pieces, offset, packet.payload)
+        .map_err(|_| local_protection(context))
 }
 
 /// The value that an atomic found, in the byte order of the host.
 fn place_original(context: &Context<'_>, wqe: &Wqe, packet: &Incoming<'_>) -> Result<(), Failure> {
-    let crate::wire::Extended::AethAtomic(_, original) = packet.extended else { return Err(BAD_RESPONSE) };
-    let Data::Pieces(pieces) = &wqe.data else { return Err(BAD_RESPONSE) };
-    context.scatter(pieces, 0, &original.to_le_bytes()).map_err(|_| local_protection(context))
+    let crate::wire::Extended::AethAtomic(_, original) = packet.extended else {
+        return Err(BAD_RESPONSE);
+    };
+    let Data::Pieces(pieces) = &wqe.data else {
+        return Err(BAD_RESPONSE);
+    };
+    context
+        .scatter(pieces, 0, &original.to_le_bytes())
+        .map_err(|_| local_protection(context))
 }
 
 fn local_protection(context: &Context<'_>) -> Failure {

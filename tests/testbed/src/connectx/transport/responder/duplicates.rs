@@ -11,7 +11,13 @@ use crate::wire::Reth;
 
 impl Responder {
     /// Answers a request that was executed before, without executing it.
-    pub(super) fn duplicate(&mut self, context: &Context<'_>, psn: Sequence, kind: Kind, packet: &Incoming<'_>) {
+    pub(super) fn duplicate(
+        &mut self,
+        context: &Context<'_>,
+        psn: Sequence,
+        kind: Kind,
+        packet: &Incoming<'_>,
+    ) {
         match kind {
             Kind::Send | Kind::Write => self.acknowledge_again(psn),
             Kind::Read => {
@@ -26,22 +32,41 @@ impl Responder {
     /// Acknowledges all that was executed, or what comes before a read or atomic that the requester has yet to repeat:
     /// an acknowledgement beyond that would tell it that the response was lost.
     fn acknowledge_again(&mut self, psn: Sequence) {
-        let barrier = self.memory.iter().map(Remembered::first).filter(|&first| first > psn).min();
+        let barrier = self
+            .memory
+            .iter()
+            .map(Remembered::first)
+            .filter(|&first| first > psn)
+            .min();
         let up_to = barrier.unwrap_or(self.expected).previous();
         if barrier.is_some() {
-            self.insert(Reply::Answer { psn: up_to, answer: Answer::Ack, msn: self.msn });
+            self.insert(Reply::Answer {
+                psn: up_to,
+                answer: Answer::Ack,
+                msn: self.msn,
+            });
         } else {
-            self.push(Reply::Answer { psn: up_to, answer: Answer::Ack, msn: self.msn });
+            self.push(Reply::Answer {
+                psn: up_to,
+                answer: Answer::Ack,
+                msn: self.msn,
+            });
         }
     }
 
     /// A read is executed again if it asks for a part of one that is remembered.
     fn read_again(&mut self, context: &Context<'_>, psn: Sequence, reth: Reth) {
-        let known = self.memory.iter().any(|done| done.contains(psn, reth, context.mtu()));
+        let known = self
+            .memory
+            .iter()
+            .any(|done| done.contains(psn, reth, context.mtu()));
         if !known || !super::readable(context, reth) {
             return;
         }
-        let place = Place { key: Key(reth.r_key), address: reth.address };
+        let place = Place {
+            key: Key(reth.r_key),
+            address: reth.address,
+        };
         let read = Read::new(psn, place, reth.length, self.msn, context.mtu());
         self.insert(Reply::Read(read.again()));
     }
@@ -49,9 +74,12 @@ impl Responder {
     /// An atomic is never executed again: its result is sent again.
     fn atomic_again(&mut self, wanted: Sequence) {
         let found = self.memory.iter().find_map(|done| match *done {
-            Remembered::Atomic { psn, original, msn } if psn == wanted => {
-                Some(Atomic { psn, original, msn, fresh: false })
-            }
+            Remembered::Atomic { psn, original, msn } if psn == wanted => Some(Atomic {
+                psn,
+                original,
+                msn,
+                fresh: false,
+            }),
             _ => None,
         });
         if let Some(atomic) = found {
@@ -70,7 +98,15 @@ impl Remembered {
 
     /// `reth` at `psn` asks for bytes of this read, under the PSNs that they had.
     fn contains(&self, psn: Sequence, reth: Reth, mtu: u32) -> bool {
-        let Self::Read { first, packets, place, length } = *self else { return false };
+        let Self::Read {
+            first,
+            packets,
+            place,
+            length,
+        } = *self
+        else {
+            return false;
+        };
         if psn < first || psn >= first.plus(packets) {
             return false;
         }

@@ -24,7 +24,15 @@ pub(super) struct Read {
 
 impl Read {
     pub(super) const fn new(first: Sequence, place: Place, length: u32, msn: u32, mtu: u32) -> Self {
-        Self { first, place, length, msn, packets: packets(length as u64, mtu), sent: 0, fresh: true }
+        Self {
+            first,
+            place,
+            length,
+            msn,
+            packets: packets(length as u64, mtu),
+            sent: 0,
+            fresh: true,
+        }
     }
 
     /// The same, asked for again.
@@ -69,7 +77,10 @@ pub(super) enum Reply {
 impl Reply {
     /// A read or atomic that takes one of the peer's slots: not one that is repeated.
     pub(super) const fn is_fresh_query(&self) -> bool {
-        matches!(self, Self::Read(Read { fresh: true, .. }) | Self::Atomic(Atomic { fresh: true, .. }))
+        matches!(
+            self,
+            Self::Read(Read { fresh: true, .. }) | Self::Atomic(Atomic { fresh: true, .. })
+        )
     }
 
     /// The first PSN that it answers.
@@ -97,8 +108,18 @@ pub enum Sent {
 impl Responder {
     /// Adds an answer behind the others. A waiting acknowledgement is covered by the next one.
     pub(super) fn push(&mut self, reply: Reply) {
-        if let (Some(Reply::Answer { psn: last, answer: Answer::Ack, .. }), Reply::Answer { psn, answer: Answer::Ack, .. }) =
-            (self.outbox.back(), reply)
+        if let (
+            Some(Reply::Answer {
+                psn: last,
+                answer: Answer::Ack,
+                ..
+            }),
+            Reply::Answer {
+                psn,
+                answer: Answer::Ack,
+                ..
+            },
+        ) = (self.outbox.back(), reply)
             && *last <= psn
         {
             self.outbox.pop_back();
@@ -134,9 +155,17 @@ impl Responder {
             }
             Some(&mut Reply::Atomic(atomic)) => {
                 self.outbox.pop_front();
-                let aeth = Aeth { syndrome: Answer::Ack.syndrome(), msn: atomic.msn };
+                let aeth = Aeth {
+                    syndrome: Answer::Ack.syndrome(),
+                    msn: atomic.msn,
+                };
                 let extended = Extended::AethAtomic(aeth, atomic.original);
-                Ok(Sent::Packet(outgoing(context, Opcode::AtomicAcknowledge, atomic.psn, extended)))
+                Ok(Sent::Packet(outgoing(
+                    context,
+                    Opcode::AtomicAcknowledge,
+                    atomic.psn,
+                    extended,
+                )))
             }
             Some(&mut Reply::Answer { psn, answer, msn }) => {
                 self.outbox.pop_front();
@@ -184,7 +213,11 @@ impl Responder {
             }
             return;
         }
-        let place = self.outbox.iter().position(|other| other.psn() > psn).unwrap_or(self.outbox.len());
+        let place = self
+            .outbox
+            .iter()
+            .position(|other| other.psn() > psn)
+            .unwrap_or(self.outbox.len());
         self.outbox.insert(place, reply);
     }
 }
@@ -207,13 +240,21 @@ fn response(context: &mut Context<'_>, read: &mut Read) -> Option<Outgoing> {
     if length != 0 {
         context.payload.resize(length as usize, 0);
         let (host, by) = (context.host, context.remote());
-        host.read(by, read.place.plus(offset), Right::RemoteRead, context.payload).ok()?;
+        host.read(by, read.place.plus(offset), Right::RemoteRead, context.payload)
+            .ok()?;
     }
     let position = position(read.sent, read.packets);
     let psn = read.first.plus(read.sent);
     read.sent += 1;
-    let aeth = Aeth { syndrome: Answer::Ack.syndrome(), msn: read.msn };
-    let extended = if position == Position::Middle { Extended::Plain } else { Extended::Aeth(aeth) };
+    let aeth = Aeth {
+        syndrome: Answer::Ack.syndrome(),
+        msn: read.msn,
+    };
+    let extended = if position == Position::Middle {
+        Extended::Plain
+    } else {
+        Extended::Aeth(aeth)
+    };
     Some(outgoing(context, response_opcode(position), psn, extended))
 }
 
@@ -223,16 +264,24 @@ fn acknowledge(context: &mut Context<'_>, psn: Sequence, answer: Answer, msn: u3
         Answer::NotReady(_) => context.counters.rnr_naks_sent += 1,
         _ => context.counters.naks_sent += 1,
     }
-    let extended = Extended::Aeth(Aeth { syndrome: answer.syndrome(), msn });
+    let extended = Extended::Aeth(Aeth {
+        syndrome: answer.syndrome(),
+        msn,
+    });
     outgoing(context, Opcode::Acknowledge, psn, extended)
 }
 
 const fn outgoing(context: &Context<'_>, opcode: Opcode, psn: Sequence, extended: Extended) -> Outgoing {
-    Outgoing { bth: Bth::new(opcode, context.attributes.remote_qpn.0, psn.wire()), extended }
+    Outgoing {
+        bth: Bth::new(opcode, context.attributes.remote_qpn.0, psn.wire()),
+        extended,
+    }
 }
 
 fn finish(context: &mut Context<'_>, end: End) -> Result<Sent, Failure> {
-    let packet = end.answer.map(|answer| acknowledge(context, end.psn, answer, end.msn));
+    let packet = end
+        .answer
+        .map(|answer| acknowledge(context, end.psn, answer, end.msn));
     if let Some((syndrome, counter)) = end.receive {
         context.complete_receive(counter, false, CqeKind::ResponderError { syndrome, vendor: 0 })?;
     }

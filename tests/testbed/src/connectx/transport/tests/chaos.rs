@@ -30,18 +30,31 @@ fn post(world: &mut World, from: usize, index: usize, message: Message) {
     match message.kind {
         0 => {
             node.fill(at, message.length, seed);
-            work(code::SEND).data(at, message.length / 2).data_if(at, message.length).post(node, now)
+            work(code::SEND)
+                .data(at, message.length / 2)
+                .data_if(at, message.length)
+                .post(node, now)
         }
         1 => {
             node.fill(at, message.length, seed);
-            work(code::WRITE).remote(ALL, WRITES + at).data(at, message.length).post(node, now)
+            work(code::WRITE)
+                .remote(ALL, WRITES + at)
+                .data(at, message.length)
+                .post(node, now)
         }
         2 => {
             world.nodes[1 - from].fill(READS + at, message.length, seed);
             let node = &mut world.nodes[from];
-            work(code::READ).remote(ALL, READS + at).data(at, message.length).post(node, now)
+            work(code::READ)
+                .remote(ALL, READS + at)
+                .data(at, message.length)
+                .post(node, now)
         }
-        _ => work(code::FETCH_ADD).remote(ALL, WRITES - 64).atomic(1, 0).data(at, 8).post(node, now),
+        _ => work(code::FETCH_ADD)
+            .remote(ALL, WRITES - 64)
+            .atomic(1, 0)
+            .data(at, 8)
+            .post(node, now),
     };
 }
 
@@ -61,7 +74,10 @@ fn messages(dice: &mut Dice) -> Vec<Message> {
             1 => 1024 * (1 + dice.below(4) as usize),
             _ => 2 + dice.below(SLOT as u64 - 2) as usize,
         };
-        Message { kind, length: if kind == 3 { 8 } else { length } }
+        Message {
+            kind,
+            length: if kind == 3 { 8 } else { length },
+        }
     };
     (0..MESSAGES).map(|_| one(dice)).collect()
 }
@@ -71,7 +87,10 @@ fn check(world: &World, from: usize, all: &[Message], seed: u64) {
     let peer = &world.nodes[1 - from];
     let completions = node.completions(SEND_CQ);
     assert_eq!(completions.len(), MESSAGES, "seed {seed}: all complete");
-    assert!(completions.iter().all(|(_, syndrome)| syndrome.is_none()), "seed {seed}: {completions:?}");
+    assert!(
+        completions.iter().all(|(_, syndrome)| syndrome.is_none()),
+        "seed {seed}: {completions:?}"
+    );
     let mut received = 0;
     let mut added = 0;
     for (index, message) in all.iter().enumerate() {
@@ -91,10 +110,17 @@ fn check(world: &World, from: usize, all: &[Message], seed: u64) {
                 original
             }
         };
-        assert_eq!(own, other, "seed {seed}: message {index} of node {from}, {message:?}");
+        assert_eq!(
+            own, other,
+            "seed {seed}: message {index} of node {from}, {message:?}"
+        );
     }
     assert_eq!(peer.completions(RECEIVE_CQ).len(), received, "seed {seed}");
-    assert_eq!(peer.bytes(WRITES - 64, 8), added.to_le_bytes(), "seed {seed}: atomics happen once");
+    assert_eq!(
+        peer.bytes(WRITES - 64, 8),
+        added.to_le_bytes(),
+        "seed {seed}: atomics happen once"
+    );
 }
 
 fn run(seed: u64, faults: Faults) {
@@ -132,26 +158,63 @@ fn messages_survive_a_good_wire() {
 
 #[test]
 fn messages_survive_loss() {
-    (0..RUNS).for_each(|seed| run(seed, Faults { loss: 30, ..Faults::default() }));
+    (0..RUNS).for_each(|seed| {
+        run(
+            seed,
+            Faults {
+                loss: 30,
+                ..Faults::default()
+            },
+        )
+    });
 }
 
 #[test]
 fn messages_survive_duplication() {
-    (0..RUNS).for_each(|seed| run(seed, Faults { duplication: 100, ..Faults::default() }));
+    (0..RUNS).for_each(|seed| {
+        run(
+            seed,
+            Faults {
+                duplication: 100,
+                ..Faults::default()
+            },
+        )
+    });
 }
 
 #[test]
 fn messages_survive_reordering() {
-    (0..RUNS).for_each(|seed| run(seed, Faults { reordering: 20, ..Faults::default() }));
+    (0..RUNS).for_each(|seed| {
+        run(
+            seed,
+            Faults {
+                reordering: 20,
+                ..Faults::default()
+            },
+        )
+    });
 }
 
 #[test]
 fn messages_survive_corruption() {
-    (0..RUNS).for_each(|seed| run(seed, Faults { corruption: 30, ..Faults::default() }));
+    (0..RUNS).for_each(|seed| {
+        run(
+            seed,
+            Faults {
+                corruption: 30,
+                ..Faults::default()
+            },
+        )
+    });
 }
 
 #[test]
 fn messages_survive_all_of_it() {
-    let faults = Faults { loss: 15, duplication: 15, reordering: 15, corruption: 15 };
+    let faults = Faults {
+        loss: 15,
+        duplication: 15,
+        reordering: 15,
+        corruption: 15,
+    };
     (0..2 * RUNS).for_each(|seed| run(seed, faults));
 }

@@ -32,9 +32,17 @@ fn management() -> World {
 fn vector(to: usize, qkey: u32) -> HwWqeAvSeg {
     let peer = address(to);
     let mut vector = HwWqeAvSeg::new();
-    vector.set_qkey(qkey).set_extended(1).set_dqpn(1).set_rlid_or_udp_sport(0xd000).set_hop_limit(64).set_tclass(2);
+    vector
+        .set_qkey(qkey)
+        .set_extended(1)
+        .set_dqpn(1)
+        .set_rlid_or_udp_sport(0xd000)
+        .set_hop_limit(64)
+        .set_tclass(2);
     let [a, b, c, d, e, f] = peer.mac;
-    vector.set_rmac_47_16(u32::from_be_bytes([a, b, c, d])).set_rmac_15_0(u32::from_be_bytes([0, 0, e, f]));
+    vector
+        .set_rmac_47_16(u32::from_be_bytes([a, b, c, d]))
+        .set_rmac_15_0(u32::from_be_bytes([0, 0, e, f]));
     vector.set_grh(1).set_src_addr_index(0).set_rgid_or_rip(&peer.gid);
     vector
 }
@@ -46,15 +54,32 @@ fn a_mad_arrives_behind_the_header_that_names_its_sender() {
     let mut world = management();
     receive(&world.nodes[1], MANAGEMENT, &[(0x1000, 40 + 256)]);
     world.nodes[0].fill(0, 256, 9);
-    work(code::SEND).vector(&vector(1, QKEY)).data(0, 256).post_on(&mut world.nodes[0], MANAGEMENT, 0);
+    work(code::SEND)
+        .vector(&vector(1, QKEY))
+        .data(0, 256)
+        .post_on(&mut world.nodes[0], MANAGEMENT, 0);
     world.run();
     assert_eq!(world.nodes[0].completions(SEND_CQ), [(0, None)]);
     let header = world.nodes[1].bytes(0x1000, 40);
     assert_eq!(header[..20], [0; 20]);
-    assert_eq!((header[20], &header[32..36], &header[36..40]), (0x45, &[10, 9, 0, 1][..], &[10, 9, 0, 2][..]));
-    assert_eq!(world.nodes[1].bytes(0x1000 + 40, 256), world.nodes[0].bytes(0, 256));
-    let datagram = Some(Datagram { source_qpn: MANAGEMENT, l3_type: 2, pkey: 0xffff });
-    let kind = CqeKind::Responder { received: Received::Send, byte_count: 296, datagram };
+    assert_eq!(
+        (header[20], &header[32..36], &header[36..40]),
+        (0x45, &[10, 9, 0, 1][..], &[10, 9, 0, 2][..])
+    );
+    assert_eq!(
+        world.nodes[1].bytes(0x1000 + 40, 256),
+        world.nodes[0].bytes(0, 256)
+    );
+    let datagram = Some(Datagram {
+        source_qpn: MANAGEMENT,
+        l3_type: 2,
+        pkey: 0xffff,
+    });
+    let kind = CqeKind::Responder {
+        received: Received::Send,
+        byte_count: 296,
+        datagram,
+    };
     assert_eq!(world.nodes[1].specs(RECEIVE_CQ)[0].kind, kind);
     assert_eq!(world.sent_by(1), [], "datagrams are not acknowledged");
 }
@@ -63,12 +88,21 @@ fn a_mad_arrives_behind_the_header_that_names_its_sender() {
 #[test]
 fn a_datagram_that_does_not_fit_is_dropped() {
     let mut world = management();
-    work(code::SEND).vector(&vector(1, QKEY)).data(0, 256).post_on(&mut world.nodes[0], MANAGEMENT, 0);
+    work(code::SEND)
+        .vector(&vector(1, QKEY))
+        .data(0, 256)
+        .post_on(&mut world.nodes[0], MANAGEMENT, 0);
     world.run();
     receive(&world.nodes[1], MANAGEMENT, &[(0x1000, 40 + 255)]);
     let now = world.now;
-    work(code::SEND).vector(&vector(1, QKEY)).data(0, 256).post_on(&mut world.nodes[0], MANAGEMENT, now);
-    work(code::SEND).vector(&vector(1, 0x1234)).data(0, 100).post_on(&mut world.nodes[0], MANAGEMENT, now);
+    work(code::SEND)
+        .vector(&vector(1, QKEY))
+        .data(0, 256)
+        .post_on(&mut world.nodes[0], MANAGEMENT, now);
+    work(code::SEND)
+        .vector(&vector(1, 0x1234))
+        .data(0, 100)
+        .post_on(&mut world.nodes[0], MANAGEMENT, now);
     world.run();
     assert_eq!(world.nodes[1].completions(RECEIVE_CQ), []);
     let counters = world.nodes[1].engine.counters();
@@ -81,16 +115,33 @@ fn a_bad_datagram_stops_the_send_queue_alone() {
     let mut world = management();
     let node: &mut Node = &mut world.nodes[0];
     receive(node, MANAGEMENT, &[(0, 296)]);
-    let bad = work(code::SEND).vector(&vector(1, QKEY)).data(0, 257).post_on(node, MANAGEMENT, 0);
-    let late = work(code::SEND).vector(&vector(1, QKEY)).data(0, 16).post_on(node, MANAGEMENT, 0);
+    let bad = work(code::SEND)
+        .vector(&vector(1, QKEY))
+        .data(0, 257)
+        .post_on(node, MANAGEMENT, 0);
+    let late = work(code::SEND)
+        .vector(&vector(1, QKEY))
+        .data(0, 16)
+        .post_on(node, MANAGEMENT, 0);
     world.run();
     let node = &mut world.nodes[0];
-    let expected = [(bad, Some(Syndrome::LocalLength)), (late, Some(Syndrome::Flushed))];
+    let expected = [
+        (bad, Some(Syndrome::LocalLength)),
+        (late, Some(Syndrome::Flushed)),
+    ];
     assert_eq!(node.completions(SEND_CQ), expected);
     assert_eq!(node.completions(RECEIVE_CQ), []);
     assert_eq!(node.engine.state(MANAGEMENT), Some(State::SendQueueError));
-    node.engine.transition(&node.host, world.now, (MANAGEMENT, State::ReadyToSend), &attributes(0));
-    let again = work(code::SEND).vector(&vector(1, QKEY)).data(0, 16).post_on(node, MANAGEMENT, world.now);
+    node.engine.transition(
+        &node.host,
+        world.now,
+        (MANAGEMENT, State::ReadyToSend),
+        &attributes(0),
+    );
+    let again = work(code::SEND)
+        .vector(&vector(1, QKEY))
+        .data(0, 16)
+        .post_on(node, MANAGEMENT, world.now);
     world.run();
     assert_eq!(world.nodes[0].completions(SEND_CQ).last(), Some(&(again, None)));
 }

@@ -7,7 +7,11 @@ use crate::wire::Opcode;
 
 fn twice(world: &mut World, opcode: Opcode) {
     world.judge = Some(Box::new(move |_, packet| {
-        if packet.headers.bth.opcode == opcode { Verdict::Twice } else { Verdict::Pass }
+        if packet.headers.bth.opcode == opcode {
+            Verdict::Twice
+        } else {
+            Verdict::Pass
+        }
     }));
 }
 
@@ -22,7 +26,11 @@ fn a_repeated_send_is_acknowledged_again() {
     world.run();
     let answers = world.sent_by(1);
     assert_eq!(answers.len(), 2);
-    assert!(answers.iter().all(|seen| seen.psn == 0x00ff_fff0 && seen.aeth == Some((0x1f, 1))));
+    assert!(
+        answers
+            .iter()
+            .all(|seen| seen.psn == 0x00ff_fff0 && seen.aeth == Some((0x1f, 1)))
+    );
     assert_eq!(world.nodes[1].completions(RECEIVE_CQ), [(0, None)]);
 }
 
@@ -31,7 +39,10 @@ fn a_repeated_send_is_acknowledged_again() {
 fn a_repeated_read_is_executed_again() {
     let mut world = world();
     twice(&mut world, Opcode::ReadRequest);
-    work(code::READ).remote(ALL, 0x1000).data(0, 2048).post(&mut world.nodes[0], 0);
+    work(code::READ)
+        .remote(ALL, 0x1000)
+        .data(0, 2048)
+        .post(&mut world.nodes[0], 0);
     world.run();
     let psns: Vec<u32> = world.sent_by(1).iter().map(|seen| seen.psn).collect();
     assert_eq!(psns, [0x00ff_fff0, 0x00ff_fff1, 0x00ff_fff0, 0x00ff_fff1]);
@@ -44,7 +55,11 @@ fn a_repeated_read_is_executed_again() {
 fn a_repeated_atomic_is_answered_from_memory() {
     let mut world = world();
     twice(&mut world, Opcode::FetchAdd);
-    work(code::FETCH_ADD).remote(ALL, 0x1000).atomic(5, 0).data(0, 8).post(&mut world.nodes[0], 0);
+    work(code::FETCH_ADD)
+        .remote(ALL, 0x1000)
+        .atomic(5, 0)
+        .data(0, 8)
+        .post(&mut world.nodes[0], 0);
     world.run();
     assert_eq!(world.opcodes(1), [Opcode::AtomicAcknowledge; 2]);
     assert_eq!(world.nodes[1].bytes(0x1000, 8), 5_u64.to_le_bytes());
@@ -64,7 +79,10 @@ fn a_read_that_was_forgotten_is_not_answered() {
         Verdict::Pass
     }));
     for _ in 0..12 {
-        work(code::READ).remote(ALL, 0x1000).data(0, 8).post(&mut world.nodes[0], 0);
+        work(code::READ)
+            .remote(ALL, 0x1000)
+            .data(0, 8)
+            .post(&mut world.nodes[0], 0);
         world.run_for(2_000);
     }
     world.run();

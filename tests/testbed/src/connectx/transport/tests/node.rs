@@ -8,8 +8,8 @@ use cxndk::hw::layout::{HwWqeMkeySeg, Mkc};
 use crate::connectx::transport::engine::Engine;
 use crate::connectx::transport::host::{Fault, Host, KeyUpdate, Place};
 use crate::connectx::{
-    ANY_QP, Accessor, Attributes, Counter, CqeKind, CqeSpec, Cqn, GidEntry, Key, Mkey, MkeyIndex, MkeyTable, Path,
-    Pdn, QpEvent, Qpn, Right, Rights, Service, State, Syndrome, Translation, Uarn,
+    ANY_QP, Accessor, Attributes, Counter, CqeKind, CqeSpec, Cqn, GidEntry, Key, Mkey, MkeyIndex, MkeyTable,
+    Path, Pdn, QpEvent, Qpn, Right, Rights, Service, State, Syndrome, Translation, Uarn,
 };
 
 /// Bytes of memory of a node.
@@ -71,7 +71,13 @@ pub(super) fn address(index: usize) -> GidEntry {
     let last = 1 + index as u8;
     let mut gid = [0; 16];
     gid[10..].copy_from_slice(&[0xff, 0xff, 10, 9, 0, last]);
-    GidEntry { gid, mac: [2, 0, 0, 0, 0, last], vlan: None, ipv4: true, version_2: true }
+    GidEntry {
+        gid,
+        mac: [2, 0, 0, 0, 0, last],
+        vlan: None,
+        ipv4: true,
+        version_2: true,
+    }
 }
 
 /// Attributes of the connected queue pair of node `index`; PSNs are close to the end of their space.
@@ -140,8 +146,13 @@ pub(super) fn key(start: u64, length: u64, rights: Rights) -> Mkey {
     }
 }
 
-pub(super) const EVERYTHING: Rights =
-    Rights { local_read: true, local_write: true, remote_read: true, remote_write: true, atomic: true };
+pub(super) const EVERYTHING: Rights = Rights {
+    local_read: true,
+    local_write: true,
+    remote_read: true,
+    remote_write: true,
+    atomic: true,
+};
 
 impl Node {
     pub(super) fn new(index: usize) -> Self {
@@ -159,7 +170,10 @@ impl Node {
             frames: RefCell::default(),
             room: Cell::new(usize::MAX),
         };
-        Self { host, engine: Engine::new(100_000_000_000) }
+        Self {
+            host,
+            engine: Engine::new(100_000_000_000),
+        }
     }
 
     /// Takes a queue pair to `state` through all states before.
@@ -183,7 +197,10 @@ impl Node {
     pub(super) fn fill(&self, at: usize, length: usize, seed: u8) {
         let mut bytes = self.host.bytes.borrow_mut();
         for (index, byte) in bytes[at..at + length].iter_mut().enumerate() {
-            *byte = (index as u8).wrapping_mul(31).wrapping_add((index >> 8) as u8).wrapping_add(seed);
+            *byte = (index as u8)
+                .wrapping_mul(31)
+                .wrapping_add((index >> 8) as u8)
+                .wrapping_add(seed);
         }
     }
 
@@ -195,16 +212,26 @@ impl Node {
     pub(super) fn completions(&self, queue: Cqn) -> Vec<(u16, Option<Syndrome>)> {
         let all = self.host.completions.borrow();
         let of_queue = all.iter().filter(|(number, _)| *number == queue);
-        of_queue.map(|(_, spec)| (spec.wqe_counter, syndrome(spec))).collect()
+        of_queue
+            .map(|(_, spec)| (spec.wqe_counter, syndrome(spec)))
+            .collect()
     }
 
     pub(super) fn specs(&self, queue: Cqn) -> Vec<CqeSpec> {
         let all = self.host.completions.borrow();
-        all.iter().filter(|(number, _)| *number == queue).map(|(_, spec)| *spec).collect()
+        all.iter()
+            .filter(|(number, _)| *number == queue)
+            .map(|(_, spec)| *spec)
+            .collect()
     }
 
     pub(super) fn count(&self, counter: Counter) -> u32 {
-        self.host.counts.borrow().get(&counter).copied().unwrap_or_default()
+        self.host
+            .counts
+            .borrow()
+            .get(&counter)
+            .copied()
+            .unwrap_or_default()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Posting: work queue elements as a driver writes them.
 
-use cxndk::hw::layout::{HwWqeAtomicSeg, HwWqeAvSeg, HwWqeCtrlSeg, HwWqeDataSeg, HwWqeRaddrSeg, HwWqeUmrCtrlSeg};
+use cxndk::hw::layout::{
+    HwWqeAtomicSeg, HwWqeAvSeg, HwWqeCtrlSeg, HwWqeDataSeg, HwWqeRaddrSeg, HwWqeUmrCtrlSeg,
+};
 
 use super::node::{ALL, Node, RC};
 use crate::connectx::{Key, Qpn, TERMINATE_LKEY};
@@ -28,7 +30,10 @@ pub(super) struct Work {
 pub(super) fn work(opcode: u32) -> Work {
     let mut control = HwWqeCtrlSeg::new();
     control.set_opcode(opcode).set_completion_mode(2);
-    Work { control, segments: Vec::new() }
+    Work {
+        control,
+        segments: Vec::new(),
+    }
 }
 
 impl Work {
@@ -61,7 +66,9 @@ impl Work {
 
     pub(super) fn atomic(mut self, swap_or_add: u64, compare: u64) -> Self {
         let mut segment = HwWqeAtomicSeg::new();
-        segment.set_swap_or_add_data(swap_or_add).set_compare_data(compare);
+        segment
+            .set_swap_or_add_data(swap_or_add)
+            .set_compare_data(compare);
         self.segments.extend_from_slice(segment.as_bytes());
         self
     }
@@ -77,13 +84,17 @@ impl Work {
 
     pub(super) fn data_with(mut self, key: Key, address: usize, length: usize) -> Self {
         let mut segment = HwWqeDataSeg::new();
-        segment.set_byte_count(length as u32).set_lkey(key.0).set_local_virtual_address(address as u64);
+        segment
+            .set_byte_count(length as u32)
+            .set_lkey(key.0)
+            .set_local_virtual_address(address as u64);
         self.segments.extend_from_slice(segment.as_bytes());
         self
     }
 
     pub(super) fn inline(mut self, bytes: &[u8]) -> Self {
-        self.segments.extend_from_slice(&(bytes.len() as u32 | 1 << 31).to_be_bytes());
+        self.segments
+            .extend_from_slice(&(bytes.len() as u32 | 1 << 31).to_be_bytes());
         self.segments.extend_from_slice(bytes);
         self.segments.resize(self.segments.len().next_multiple_of(16), 0);
         self
@@ -106,7 +117,10 @@ impl Work {
         let rings = rings.get_mut(&qp).expect("a queue pair");
         let counter = rings.posted_sends;
         let units = 1 + self.segments.len() / 16;
-        self.control.set_wqe_index(u32::from(counter)).set_qp_or_sq(qp.0).set_ds(units as u32);
+        self.control
+            .set_wqe_index(u32::from(counter))
+            .set_qp_or_sq(qp.0)
+            .set_ds(units as u32);
         let mut bytes = self.control.as_bytes().to_vec();
         bytes.extend_from_slice(&self.segments);
         bytes.resize(bytes.len().next_multiple_of(64), 0);
@@ -136,7 +150,10 @@ pub(super) fn receive(node: &Node, qp: Qpn, buffers: &[(usize, usize)]) -> u16 {
     let all = buffers.iter().map(|&(at, length)| (ALL, at, length));
     for (key, at, length) in all.chain([(TERMINATE_LKEY, 0, 0)]).take(4) {
         let mut segment = HwWqeDataSeg::new();
-        segment.set_byte_count(length as u32).set_lkey(key.0).set_local_virtual_address(at as u64);
+        segment
+            .set_byte_count(length as u32)
+            .set_lkey(key.0)
+            .set_local_virtual_address(at as u64);
         bytes.extend_from_slice(segment.as_bytes());
     }
     bytes.resize(64, 0xee);

@@ -12,7 +12,11 @@ fn drop_one(world: &mut World, from: usize, opcode: Opcode, which: usize) {
     world.judge = Some(Box::new(move |sender, packet| {
         let hit = sender == from && packet.headers.bth.opcode == opcode;
         seen += usize::from(hit);
-        if hit && seen == which { Verdict::Drop } else { Verdict::Pass }
+        if hit && seen == which {
+            Verdict::Drop
+        } else {
+            Verdict::Pass
+        }
     }));
 }
 
@@ -22,14 +26,24 @@ fn a_gap_brings_one_nak_and_a_return_to_it() {
     let mut world = world();
     world.nodes[0].fill(0, 40 << 10, 5);
     drop_one(&mut world, 0, WriteMiddle, 10);
-    work(code::WRITE).remote(ALL, 0x20000).data(0, 40 << 10).post(&mut world.nodes[0], 0);
+    work(code::WRITE)
+        .remote(ALL, 0x20000)
+        .data(0, 40 << 10)
+        .post(&mut world.nodes[0], 0);
     world.run();
     let lost = (0x00ff_fff0 + 10) % (1 << 24);
-    let naks: Vec<_> = world.sent_by(1).into_iter().filter(|seen| seen.aeth.is_some_and(|aeth| aeth.0 == 0x60)).collect();
+    let naks: Vec<_> = world
+        .sent_by(1)
+        .into_iter()
+        .filter(|seen| seen.aeth.is_some_and(|aeth| aeth.0 == 0x60))
+        .collect();
     assert_eq!(naks.len(), 1);
     assert_eq!(naks[0].psn, lost);
     assert_eq!(world.sent_by(0).iter().filter(|seen| seen.psn == lost).count(), 2);
-    assert_eq!(world.nodes[1].bytes(0x20000, 40 << 10), world.nodes[0].bytes(0, 40 << 10));
+    assert_eq!(
+        world.nodes[1].bytes(0x20000, 40 << 10),
+        world.nodes[0].bytes(0, 40 << 10)
+    );
     assert_eq!(world.nodes[0].completions(SEND_CQ), [(0, None)]);
     assert_eq!(world.nodes[0].count(Counter::PacketSeqErr), 1);
     assert_eq!(world.nodes[0].engine.counters().timeouts, 0);
@@ -42,12 +56,21 @@ fn a_lost_response_is_read_again_from_the_gap() {
     let mut world = world();
     world.nodes[1].fill(0x20000, 16 << 10, 5);
     drop_one(&mut world, 1, ReadResponseMiddle, 5);
-    work(code::READ).remote(ALL, 0x20000).data(0, 16 << 10).post(&mut world.nodes[0], 0);
+    work(code::READ)
+        .remote(ALL, 0x20000)
+        .data(0, 16 << 10)
+        .post(&mut world.nodes[0], 0);
     world.run();
     let requests = world.sent_by(0);
-    assert_eq!(requests.iter().map(|seen| seen.opcode).collect::<Vec<_>>(), [ReadRequest; 2]);
+    assert_eq!(
+        requests.iter().map(|seen| seen.opcode).collect::<Vec<_>>(),
+        [ReadRequest; 2]
+    );
     assert_eq!(requests[1].psn, (requests[0].psn + 5) % (1 << 24));
-    assert_eq!(world.nodes[0].bytes(0, 16 << 10), world.nodes[1].bytes(0x20000, 16 << 10));
+    assert_eq!(
+        world.nodes[0].bytes(0, 16 << 10),
+        world.nodes[1].bytes(0x20000, 16 << 10)
+    );
     assert_eq!(world.nodes[0].engine.counters().implied_naks, 1);
     assert_eq!(world.nodes[0].engine.counters().timeouts, 0);
 }
@@ -57,8 +80,14 @@ fn a_lost_response_is_read_again_from_the_gap() {
 fn an_acknowledgement_beyond_a_read_shows_that_its_response_is_lost() {
     let mut world = world();
     drop_one(&mut world, 1, Opcode::ReadResponseOnly, 1);
-    work(code::READ).remote(ALL, 0x20000).data(0, 64).post(&mut world.nodes[0], 0);
-    work(code::WRITE).remote(ALL, 0).inline(b"x").post(&mut world.nodes[0], 0);
+    work(code::READ)
+        .remote(ALL, 0x20000)
+        .data(0, 64)
+        .post(&mut world.nodes[0], 0);
+    work(code::WRITE)
+        .remote(ALL, 0)
+        .inline(b"x")
+        .post(&mut world.nodes[0], 0);
     world.run();
     assert_eq!(world.nodes[0].engine.counters().implied_naks, 1);
     assert_eq!(world.nodes[0].engine.counters().timeouts, 0);
@@ -75,7 +104,10 @@ fn a_lost_acknowledgement_is_asked_for_again() {
     world.run();
     assert_eq!(world.opcodes(0), [SendOnly; 2]);
     let [first, second] = [0, 1].map(|index| world.sent_by(0)[index].at);
-    assert!((4096 << 8..4096 << 10).contains(&(second - first)), "{first} {second}");
+    assert!(
+        (4096 << 8..4096 << 10).contains(&(second - first)),
+        "{first} {second}"
+    );
     assert_eq!(world.nodes[0].count(Counter::LocalAckTimeoutErr), 1);
     assert_eq!(world.nodes[1].count(Counter::DuplicateRequest), 1);
     assert_eq!(world.nodes[1].completions(RECEIVE_CQ), [(0, None)]);
@@ -91,21 +123,48 @@ fn a_silent_peer_exhausts_the_retries() {
         for index in 0..3 {
             receive(&world.nodes[0], RC, &[(index * 64, 64)]);
         }
-        work(code::WRITE).silent().remote(ALL, 0).inline(b"good").post(&mut world.nodes[0], 0);
+        work(code::WRITE)
+            .silent()
+            .remote(ALL, 0)
+            .inline(b"good")
+            .post(&mut world.nodes[0], 0);
         world.run();
         world.judge = Some(Box::new(|_, _| Verdict::Drop));
         let now = world.now;
         for _ in 0..3 {
-            work(code::WRITE).silent().remote(ALL, 0).inline(b"lost").post(&mut world.nodes[0], now);
+            work(code::WRITE)
+                .silent()
+                .remote(ALL, 0)
+                .inline(b"lost")
+                .post(&mut world.nodes[0], now);
         }
         world.run();
         assert_eq!(world.failed(), [true, false]);
         let sends = world.nodes[0].completions(SEND_CQ);
         let flushed = Some(Syndrome::Flushed);
-        assert_eq!(sends, [(1, Some(Syndrome::TransportRetryExceeded)), (2, flushed), (3, flushed)]);
-        assert_eq!(world.nodes[0].completions(RECEIVE_CQ), [(0, flushed), (1, flushed), (2, flushed)]);
-        let kinds: Vec<_> = world.nodes[0].host.completions.borrow().iter().map(|(queue, _)| *queue).collect();
-        assert_eq!(kinds, [SEND_CQ, SEND_CQ, SEND_CQ, RECEIVE_CQ, RECEIVE_CQ, RECEIVE_CQ]);
+        assert_eq!(
+            sends,
+            [
+                (1, Some(Syndrome::TransportRetryExceeded)),
+                (2, flushed),
+                (3, flushed)
+            ]
+        );
+        assert_eq!(
+            world.nodes[0].completions(RECEIVE_CQ),
+            [(0, flushed), (1, flushed), (2, flushed)]
+        );
+        let kinds: Vec<_> = world.nodes[0]
+            .host
+            .completions
+            .borrow()
+            .iter()
+            .map(|(queue, _)| *queue)
+            .collect();
+        assert_eq!(
+            kinds,
+            [SEND_CQ, SEND_CQ, SEND_CQ, RECEIVE_CQ, RECEIVE_CQ, RECEIVE_CQ]
+        );
         assert_eq!(world.opcodes(0).len(), 1 + 3 * (usize::from(retry_count) + 1));
     }
 }
@@ -115,7 +174,10 @@ fn a_silent_peer_exhausts_the_retries() {
 fn without_a_timeout_the_requester_waits_for_ever() {
     let mut world = world_with(|_, attributes| attributes.path.ack_timeout = 0);
     world.judge = Some(Box::new(|_, _| Verdict::Drop));
-    work(code::WRITE).remote(ALL, 0).inline(b"lost").post(&mut world.nodes[0], 0);
+    work(code::WRITE)
+        .remote(ALL, 0)
+        .inline(b"lost")
+        .post(&mut world.nodes[0], 0);
     world.run();
     assert_eq!(world.failed(), [false, false]);
     assert_eq!(world.opcodes(0).len(), 1);
@@ -149,7 +211,13 @@ fn rnr_retries_are_counted() {
         work(code::SEND).inline(b"listens").post(&mut world.nodes[0], 0);
         world.run();
         let sends = world.nodes[0].completions(SEND_CQ);
-        assert_eq!(sends, [(0, Some(Syndrome::RnrRetryExceeded)), (1, Some(Syndrome::Flushed))]);
+        assert_eq!(
+            sends,
+            [
+                (0, Some(Syndrome::RnrRetryExceeded)),
+                (1, Some(Syndrome::Flushed))
+            ]
+        );
         let naks = world.sent_by(1).len();
         assert_eq!(naks, usize::from(rnr_retry) + 1);
         assert_eq!(world.failed(), [true, false]);
@@ -166,7 +234,11 @@ fn rnr_retries_are_counted() {
 fn a_write_with_immediate_is_put_off_at_its_end() {
     let mut world = world();
     world.nodes[0].fill(0, 4096, 1);
-    work(code::WRITE_IMMEDIATE).immediate(5).remote(ALL, 0x8000).data(0, 4096).post(&mut world.nodes[0], 0);
+    work(code::WRITE_IMMEDIATE)
+        .immediate(5)
+        .remote(ALL, 0x8000)
+        .data(0, 4096)
+        .post(&mut world.nodes[0], 0);
     world.run_for(5_000);
     assert_eq!(world.sent_by(1)[0].psn, 0x00ff_fff3);
     assert_eq!(world.nodes[1].bytes(0x8000, 3072), world.nodes[0].bytes(0, 3072));

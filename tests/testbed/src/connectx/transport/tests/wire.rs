@@ -109,7 +109,9 @@ impl World {
                 next = earlier(next, self.turn(index));
             }
             let arrival = self.wire.first_key_value().map(|(key, _)| key.0);
-            let Some(at) = earlier(next, arrival).filter(|&at| at <= end) else { break };
+            let Some(at) = earlier(next, arrival).filter(|&at| at <= end) else {
+                break;
+            };
             self.now = at.max(self.now);
             self.deliver();
         }
@@ -128,7 +130,10 @@ impl World {
     fn carry(&mut self, from: usize, mut frame: Vec<u8>) {
         let packet = Packet::parse(&frame).expect("the engine sends good packets");
         self.seen.push(look(self.now, from, &packet));
-        let verdict = self.judge.as_mut().map_or(Verdict::Pass, |judge| judge(from, &packet));
+        let verdict = self
+            .judge
+            .as_mut()
+            .map_or(Verdict::Pass, |judge| judge(from, &packet));
         if verdict == Verdict::Drop || self.dice.happens(self.faults.loss) {
             return;
         }
@@ -170,7 +175,11 @@ impl World {
 
     /// The packets that `from` sent so far.
     pub(super) fn sent_by(&self, from: usize) -> Vec<Seen> {
-        self.seen.iter().filter(|seen| seen.from == from).copied().collect()
+        self.seen
+            .iter()
+            .filter(|seen| seen.from == from)
+            .copied()
+            .collect()
     }
 
     /// Their operation codes.
