@@ -24,6 +24,7 @@ pub mod lock;
 pub mod log;
 pub mod mdl;
 pub mod mmio;
+pub mod pci;
 pub mod pool;
 pub mod rc;
 pub mod shared;

@@ -163,7 +163,9 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Ref<T> {
 #[macro_export]
 macro_rules! dyn_ref {
     ($object:expr => $target:ty) => {{
-        let counted: *mut $crate::nt::rc::Counted<$target> = $crate::nt::rc::Ref::into_counted($object);
+        // In two steps: the first has the object's own type, the second is the coercion.
+        let counted = $crate::nt::rc::Ref::into_counted($object);
+        let counted: *mut $crate::nt::rc::Counted<$target> = counted;
         // SAFETY: just taken out of a `Ref`, and unsized by the compiler's own coercion.
         unsafe { $crate::nt::rc::Ref::from_counted(counted) }
     }};

@@ -38,6 +38,9 @@ statuses! {
     ACCESS_DENIED = 0xc000_0022, "Not allowed.";
     BUFFER_TOO_SMALL = 0xc000_0023, "The buffer cannot hold the result.";
     INSUFFICIENT_RESOURCES = 0xc000_009a, "No memory (`NDIS_STATUS_RESOURCES`).";
+    SHARING_VIOLATION = 0xc000_0043, "Somebody else has it.";
+    INVALID_BUFFER_SIZE = 0xc000_0206, "A buffer has the wrong size.";
+    TOO_MANY_ADDRESSES = 0xc000_0209, "All addresses are in use.";
     DEVICE_NOT_READY = 0xc000_00a3, "The device is not ready.";
     IO_TIMEOUT = 0xc000_00b5, "The other side did not answer in time.";
     NOT_SUPPORTED = 0xc000_00bb, "Not supported (`NDIS_STATUS_NOT_SUPPORTED`).";
