@@ -13,7 +13,13 @@ pub fn device_id(ndis: NdisHandle, _: Passive<'_>) -> u16 {
     let mut id = u16::MAX;
     // SAFETY: a live handle, room for what is asked for.
     unsafe {
-        ndis::NdisMGetBusData(ndis.as_raw(), CONFIGURATION_SPACE, DEVICE_ID, (&raw mut id).cast(), 2);
+        ndis::NdisMGetBusData(
+            ndis.as_raw(),
+            CONFIGURATION_SPACE,
+            DEVICE_ID,
+            (&raw mut id).cast(),
+            2,
+        );
     }
     u16::from_le(id)
 }
