@@ -201,6 +201,8 @@ pub struct _PROCESSOR_NUMBER {
     /// Zero.
     pub Reserved: UCHAR,
 }
+/// `PROCESSOR_NUMBER`.
+pub type PROCESSOR_NUMBER = _PROCESSOR_NUMBER;
 /// `PPROCESSOR_NUMBER`.
 pub type PPROCESSOR_NUMBER = *mut _PROCESSOR_NUMBER;
 

@@ -1,1 +1,54 @@
-//! Placeholder.
+//! The simulated NT kernel of each host: ntoskrnl's exports as the driver imports them, and the verifier behind them.
+//!
+//! Every export begins with [`enter`]: the driver's posted writes go out, the IRQL is checked against the rule, and the
+//! seeded scheduler may let another context run. A violation ends the run with the rule's id ([`crate::sim::fail`]).
+//!
+//! | for | use |
+//! |---|---|
+//! | a host | [`add_host`], [`processors`], [`host`] |
+//! | kernel threads and DPCs | [`thread`], [`worker`], [`on_host`], [`queue_dpc`], [`connect_message`] |
+//! | IRQL on behalf of the kernel | [`raise`], [`lower`], [`at_irql`] |
+//! | a call into a driver | [`call_driver`], or [`expect_clean`] after it |
+//! | waiting | [`event_initialize`], [`event_set`], [`event_reset`], [`event_wait`] |
+//! | pool | [`pool_allocate`], [`pool_free`], [`pool_outstanding`], [`expect_pool`] |
+//! | MDLs | [`mdl_for`], [`mdl_free`], [`mdl_pieces`] |
+//! | devices | [`device_object`], [`allocate_common`], [`free_common`] |
+
+mod context;
+mod device;
+mod dma;
+mod event;
+mod irql;
+mod lock;
+mod mdl;
+mod pool;
+mod scheduling;
+mod time;
+
+pub use context::{
+    Level, add_host, at_irql, call_driver, enter, expect_clean, host, host_name, locks_held, lower, preempt, processors,
+    raise,
+};
+pub use device::{
+    IoAllocateDriverObjectExtension, IoGetDriverObjectExtension, device_object, release_driver_object,
+};
+pub use dma::{IoGetDmaAdapter, allocate_common, dma_outstanding, free_common};
+pub use event::{
+    KeClearEvent, KeInitializeEvent, KeResetEvent, KeSetEvent, KeWaitForSingleObject, event_initialize, event_is_set,
+    event_reset, event_set, event_wait,
+};
+pub use irql::{KeGetCurrentIrql, KeGetCurrentProcessorNumberEx, KeLowerIrql, KeStallExecutionProcessor, KfRaiseIrql};
+pub use lock::{
+    KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeInitializeSpinLock, KeReleaseSpinLock,
+    KeReleaseSpinLockFromDpcLevel,
+};
+pub use mdl::{mdl_for, mdl_free, mdl_pieces};
+pub use pool::{
+    ExAllocatePool2, ExAllocatePoolWithTag, ExFreePool, ExFreePoolWithTag, expect_no_pool, expect_pool, pool_allocate,
+    pool_free, pool_outstanding, pool_report,
+};
+pub use scheduling::{connect_message, disconnect_message, on_host, queue_dpc, thread, worker};
+pub use time::{
+    KeBugCheckEx, KeQueryInterruptTimePrecise, KeQueryPerformanceCounter, KeQuerySystemTimePrecise, interrupt_time,
+    system_time,
+};

@@ -3,10 +3,10 @@
 use super::executor::{Sim, Slot, with};
 use super::random::Stream;
 use super::task::{STACK_SIZE, State, Task};
-use super::{DISPATCH_LEVEL, TaskId, TaskSpec, after, cancel, now};
+use super::{DISPATCH_LEVEL, HostId, TaskId, TaskSpec, after, cancel, now};
 use corosensei::Coroutine;
 use corosensei::stack::DefaultStack;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 /// Makes a context and puts it among the ready ones.
@@ -22,17 +22,19 @@ pub(super) fn create(sim: &Sim, spec: TaskSpec, body: Box<dyn FnOnce()>) -> Rc<T
     let processor = spec.processor.unwrap_or_else(|| first_processor(sim, &spec));
     let task = Rc::new(Task {
         id,
-        name: spec.name,
+        name: spec.name.into(),
         host: spec.host,
         bound: Cell::new(spec.processor.is_some()),
         processor: Cell::new(processor),
         irql: Cell::new(spec.irql),
+        start_irql: spec.irql,
         state: Cell::new(State::Ready),
         token: Cell::new(false),
         waits_for: Cell::new(""),
         context: RefCell::new(Some(context)),
         yielder: Cell::new(std::ptr::null()),
         joiners: RefCell::default(),
+        local: OnceCell::new(),
     });
     sim.tasks.borrow_mut()[id.slot as usize].task = Some(Rc::clone(&task));
     sim.ready.borrow_mut().push(Rc::clone(&task));
@@ -94,6 +96,22 @@ pub fn current() -> Option<TaskId> {
 /// The name of the running context; `executor` in an event.
 pub fn current_name() -> String {
     with(|sim| sim.with_current(|task| task.name.to_string())).unwrap_or_else(|| "executor".to_owned())
+}
+
+/// The host of the running context.
+pub fn host() -> Option<HostId> {
+    with(|sim| sim.with_current(|task| task.host)).flatten()
+}
+
+/// Gives `f` what the running context keeps for the simulated kernel: one value, of one type for the whole program.
+/// `None` in an event.
+pub fn with_task_local<T: Default + 'static, R>(f: impl FnOnce(&T) -> R) -> Option<R> {
+    with(|sim| {
+        sim.with_current(|task| {
+            let value = task.local.get_or_init(|| Box::new(T::default()));
+            f(value.downcast_ref().expect("one type for the whole program"))
+        })
+    })
 }
 
 /// Whether the context has returned.

@@ -72,10 +72,11 @@ fn history(sim: &Sim) -> Vec<String> {
         return Vec::new();
     };
     let line = |record: &super::history::Record| {
+        let who = record.who.as_deref().unwrap_or("executor");
         let values = record
             .values
             .map_or_else(String::new, |(a, b)| format!(" {a:#x} {b:#x}"));
-        format!("{:>12} {}: {}{values}", record.time, record.who, record.what)
+        format!("{:>12} {}: {}{values}", record.time, who, record.what)
     };
     history.records().map(line).collect()
 }

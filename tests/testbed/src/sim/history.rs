@@ -2,13 +2,14 @@
 
 use super::executor::with;
 use std::borrow::Cow;
+use std::rc::Rc;
 
 const CAPACITY: usize = 512;
 
 #[derive(Clone)]
 pub(super) struct Record {
     pub(super) time: u64,
-    pub(super) who: Cow<'static, str>,
+    pub(super) who: Option<Rc<str>>,
     pub(super) what: Cow<'static, str>,
     pub(super) values: Option<(u64, u64)>,
 }
@@ -38,11 +39,8 @@ impl History {
 
     pub(super) fn add(&mut self, record: Record) {
         self.mix(record.time);
-        for chunk in record.what.as_bytes().chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.mix(u64::from_le_bytes(word));
-        }
+        let name = record.what.as_bytes();
+        self.mix(name.len() as u64 ^ name.last_chunk().map_or(0, |end| u64::from_le_bytes(*end)));
         if let Some((first, second)) = record.values {
             self.mix(first);
             self.mix(second);
@@ -80,7 +78,7 @@ fn record(what: Cow<'static, str>, values: Option<(u64, u64)>) {
     with(|sim| {
         let who = sim
             .with_current(|task| task.name.clone())
-            .unwrap_or(Cow::Borrowed("executor"));
+            ;
         sim.history.borrow_mut().add(Record {
             time: sim.now.get(),
             who,

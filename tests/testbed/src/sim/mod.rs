@@ -28,14 +28,15 @@ mod task;
 mod tests;
 
 pub use contexts::{
-    current, current_name, is_done, join, park, park_for, park_until, preempt, set_preemption, sleep, spawn,
-    unpark, yield_now,
+    current, current_name, host, is_done, join, park, park_for, park_until, preempt, set_preemption, sleep, spawn,
+    unpark,
+    with_task_local, yield_now,
 };
 pub use events::EventId;
 pub use executor::{after, at, cancel, is_running, local, now, on_switch, run, seed};
 pub use failure::{Failure, fail};
 pub use history::{fingerprint, note, trace};
-pub use processors::{HostId, add_processors, irql, processor, set_irql, set_processor};
+pub use processors::{HostId, add_processors, irql, processor, set_irql, set_processor, start_irql};
 pub use random::{Stream, chance, choose, fill};
 pub use task::{TaskId, TaskSpec};
 

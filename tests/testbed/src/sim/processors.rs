@@ -34,6 +34,11 @@ pub fn irql() -> u8 {
     with(|sim| sim.with_current(|task| task.irql.get()).unwrap_or(0))
 }
 
+/// The IRQL that the running context was started at.
+pub fn start_irql() -> u8 {
+    with(|sim| sim.with_current(|task| task.start_irql).unwrap_or(0))
+}
+
 /// The processor, within its host, of the running context.
 pub fn processor() -> u32 {
     with(|sim| sim.with_current(|task| task.processor.get()).unwrap_or(0))

@@ -3,8 +3,10 @@
 use super::processors::HostId;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, Yielder};
+use std::any::Any;
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
 
 /// Usable stack of a context, in bytes. Below it lies a guard page.
 pub(super) const STACK_SIZE: usize = 256 * 1024;
@@ -14,6 +16,13 @@ pub(super) const STACK_SIZE: usize = 256 * 1024;
 pub struct TaskId {
     pub(super) slot: u32,
     pub(super) generation: u32,
+}
+
+impl TaskId {
+    /// A number of the same meaning, never 0.
+    pub const fn number(self) -> u64 {
+        1 << 63 | (self.generation as u64) << 32 | self.slot as u64
+    }
 }
 
 /// What a context is started with.
@@ -75,11 +84,12 @@ pub(super) enum State {
 
 pub(super) struct Task {
     pub(super) id: TaskId,
-    pub(super) name: Cow<'static, str>,
+    pub(super) name: Rc<str>,
     pub(super) host: Option<HostId>,
     pub(super) bound: Cell<bool>,
     pub(super) processor: Cell<u32>,
     pub(super) irql: Cell<u8>,
+    pub(super) start_irql: u8,
     pub(super) state: Cell<State>,
     /// An unpark that came before its park.
     pub(super) token: Cell<bool>,
@@ -87,4 +97,6 @@ pub(super) struct Task {
     pub(super) context: RefCell<Option<Context>>,
     pub(super) yielder: Cell<*const Yielder<(), ()>>,
     pub(super) joiners: RefCell<Vec<TaskId>>,
+    /// What the simulated kernel keeps for the context.
+    pub(super) local: OnceCell<Box<dyn Any>>,
 }

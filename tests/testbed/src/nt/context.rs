@@ -1,0 +1,174 @@
+//! Hosts, and what the kernel knows of a context: its base IRQL and the spin locks that it holds.
+
+use crate::pci;
+use crate::sim::{self, DISPATCH_LEVEL, HostId};
+use std::cell::{Cell, RefCell};
+
+/// Rule id of an IRQL that is not what it was, or moved the wrong way (KeRaiseIrql, KeLowerIrql pages of wdm.h).
+pub(super) const IRQL_BALANCE: &str = "IRQL-BALANCE";
+
+/// At which IRQL a kernel function may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// `PASSIVE_LEVEL` exactly.
+    Passive,
+    /// Below `DISPATCH_LEVEL`.
+    BelowDispatch,
+    /// `DISPATCH_LEVEL` or below.
+    Dispatch,
+    /// `DISPATCH_LEVEL` exactly.
+    AtDispatch,
+    /// `DISPATCH_LEVEL` or above.
+    DispatchOrAbove,
+    /// Any.
+    Any,
+}
+
+impl Level {
+    const fn allows(self, irql: u8) -> bool {
+        match self {
+            Self::Passive => irql == 0,
+            Self::BelowDispatch => irql < DISPATCH_LEVEL,
+            Self::Dispatch => irql <= DISPATCH_LEVEL,
+            Self::AtDispatch => irql == DISPATCH_LEVEL,
+            Self::DispatchOrAbove => irql >= DISPATCH_LEVEL,
+            Self::Any => true,
+        }
+    }
+
+    /// The verifier's rule for this level (miniport-rules section 16).
+    const fn rule(self) -> &'static str {
+        match self {
+            Self::Passive => "VRF-32",
+            Self::BelowDispatch => "VRF-33",
+            Self::AtDispatch | Self::DispatchOrAbove => "VRF-34",
+            Self::Dispatch | Self::Any => "VRF-35",
+        }
+    }
+}
+
+/// What the kernel keeps for one context.
+#[derive(Default)]
+pub(super) struct Context {
+    /// The spin locks held, in the order of their acquisition; and whether at DPC level.
+    pub(super) locks: RefCell<Vec<(usize, bool)>>,
+    /// How far the kernel itself has raised the context: what a handler must return with. Unset: as it was started.
+    base: Cell<Option<u8>>,
+}
+
+pub(super) fn with_context<R>(f: impl FnOnce(&Context) -> R) -> R {
+    sim::with_task_local(f).unwrap_or_else(|| sim::fail("SIM-EVENT", "a kernel call outside of every context"))
+}
+
+#[derive(Default)]
+struct Hosts(RefCell<Vec<(HostId, String, u32)>>);
+
+/// Adds a host with `processors` processors (4 is usual).
+pub fn add_host(name: impl Into<String>, processors: u32) -> HostId {
+    pci::watch_faults();
+    let id = sim::add_processors(processors);
+    sim::local::<Hosts>().0.borrow_mut().push((id, name.into(), processors));
+    id
+}
+
+/// How many processors the host has.
+pub fn processors(host: HostId) -> u32 {
+    let hosts = sim::local::<Hosts>();
+    let hosts = hosts.0.borrow();
+    hosts.iter().find(|(id, ..)| *id == host).map_or(1, |(.., count)| *count)
+}
+
+/// The name it was added with.
+pub fn host_name(host: HostId) -> String {
+    let hosts = sim::local::<Hosts>();
+    let hosts = hosts.0.borrow();
+    hosts.iter().find(|(id, ..)| *id == host).map_or_else(String::new, |(_, name, _)| name.clone())
+}
+
+/// The host of the running context.
+///
+/// # Panics
+///
+/// In a context that belongs to no host: kernel services need one.
+pub fn host() -> HostId {
+    sim::host().unwrap_or_else(|| sim::fail("SIM-HOST", format!("{} is on no host", sim::current_name())))
+}
+
+/// What every kernel function begins with: posted writes go out, others may run, the IRQL is checked.
+pub fn enter(name: &'static str, level: Level) {
+    pci::drain();
+    sim::trace(name, u64::from(sim::irql()), 0);
+    if !level.allows(sim::irql()) {
+        sim::fail(level.rule(), format!("{name} at IRQL {}, allowed: {level:?}", sim::irql()));
+    }
+    sim::preempt();
+}
+
+/// Lets others run if the seed says so; posted writes go out first.
+pub fn preempt() {
+    pci::drain();
+    sim::preempt();
+}
+
+/// Raises the IRQL of the running context on behalf of the kernel and returns the old one, for [`lower`]. Handlers that are
+/// called now must return with the new one.
+pub fn raise(irql: u8) -> u8 {
+    let old = sim::irql();
+    if irql < old {
+        sim::fail(IRQL_BALANCE, format!("raise from {old} to {irql}"));
+    }
+    sim::set_irql(irql);
+    with_context(|context| context.base.set(Some(irql)));
+    old
+}
+
+/// Goes back to the IRQL that [`raise`] returned.
+pub fn lower(irql: u8) {
+    pci::drain();
+    sim::set_irql(irql);
+    with_context(|context| context.base.set(Some(irql)));
+    sim::preempt();
+}
+
+/// Runs `f` at `irql`, which is not below the current one.
+pub fn at_irql<R>(irql: u8, f: impl FnOnce() -> R) -> R {
+    let old = raise(irql);
+    let result = f();
+    lower(old);
+    result
+}
+
+/// How many spin locks the running context holds.
+pub fn locks_held() -> usize {
+    with_context(|context| context.locks.borrow().len())
+}
+
+/// Calls into a driver at `irql` (not below the current one) and checks that it comes back as it went.
+pub fn call_driver<R>(name: &'static str, irql: u8, f: impl FnOnce() -> R) -> R {
+    at_irql(irql, || {
+        preempt();
+        let locks = locks_held();
+        let result = f();
+        pci::drain();
+        if locks_held() != locks {
+            sim::fail("VRF-30", format!("{name} returned with {} spin locks held, entered with {locks}", locks_held()));
+        }
+        if sim::irql() != irql {
+            sim::fail(IRQL_BALANCE, format!("{name} was called at IRQL {irql} and returned at {}", sim::irql()));
+        }
+        result
+    })
+}
+
+/// After a call into a driver: it holds no spin lock (VRF-30), and the IRQL is what the kernel made it.
+pub fn expect_clean(name: &str) {
+    pci::drain();
+    let (locks, base) = with_context(|context| (context.locks.borrow().len(), context.base.get()));
+    if locks > 0 {
+        sim::fail("VRF-30", format!("{name} returned with {locks} spin locks held"));
+    }
+    let base = base.unwrap_or_else(sim::start_irql);
+    if sim::irql() != base {
+        sim::fail(IRQL_BALANCE, format!("{name} was called at IRQL {base} and returned at {}", sim::irql()));
+    }
+}

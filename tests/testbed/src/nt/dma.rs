@@ -1,0 +1,239 @@
+//! DMA adapters and scatter/gather lists, and memory that driver and device share.
+
+use super::context::{Level, at_irql, enter, expect_clean, host};
+use super::device::function_of;
+use super::mdl::mdl_pieces;
+use super::scheduling::queue_dpc;
+use crate::pci::{Access, Domain, Function};
+use crate::sim::{self, DISPATCH_LEVEL, Stream, faults};
+use std::alloc::{Layout, alloc, dealloc};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::ptr;
+use std::rc::Rc;
+use wdk_standin::{
+    _DEVICE_DESCRIPTION, _DMA_ADAPTER, _DMA_OPERATIONS, _SCATTER_GATHER_ELEMENT, BOOLEAN, NTSTATUS, PDEVICE_OBJECT,
+    PDMA_ADAPTER, PDRIVER_LIST_CONTROL, PHYSICAL_ADDRESS, PMDL, PSCATTER_GATHER_LIST, PULONG, PVOID, ULONG,
+};
+
+const PAGE: usize = 4096;
+/// Fresh shared memory: nobody gets zeros by luck.
+const FRESH: u8 = 0xcd;
+/// Rule id of a DMA adapter or list that is not what the call takes.
+const DMA: &str = "DMA-10";
+const STATUS_SUCCESS: NTSTATUS = 0;
+const STATUS_INVALID_PARAMETER: NTSTATUS = 0xc000_000d_u32 as i32;
+const STATUS_INSUFFICIENT_RESOURCES: NTSTATUS = 0xc000_009a_u32 as i32;
+/// The longest run of pages that one element of a list describes.
+const LONGEST_RUN: u64 = 4;
+
+fn common_layout(length: u32) -> Layout {
+    let length = (length as usize).next_multiple_of(PAGE);
+    Layout::from_size_align(length, PAGE).unwrap_or_else(|_| sim::fail(DMA, format!("{length} bytes")))
+}
+
+/// Memory that the device of `function` may read and write, page-aligned: its address and its bus address.
+pub fn allocate_common(function: &Function, length: u32) -> Option<(*mut u8, u64)> {
+    let layout = common_layout(length);
+    // SAFETY: the length is not zero.
+    let memory = unsafe { alloc(layout) };
+    if memory.is_null() {
+        return None;
+    }
+    // SAFETY: just allocated.
+    unsafe { ptr::write_bytes(memory, FRESH, layout.size()) };
+    Some((memory, function.domain().map(memory, layout.size(), Access::ReadWrite)))
+}
+
+/// Gives memory of [`allocate_common`] back: the device cannot reach it any more.
+pub fn free_common(function: &Function, memory: *mut u8, bus: u64, length: u32) {
+    let layout = common_layout(length);
+    if !function.domain().unmap(bus, layout.size()) {
+        sim::fail(DMA, format!("shared memory at bus address {bus:#x} is not mapped"));
+    }
+    // SAFETY: allocated with this layout and given back.
+    unsafe { dealloc(memory, layout) };
+}
+
+/// A mapped list: the memory that holds it, and what it maps.
+struct List {
+    _memory: Box<[u64]>,
+    runs: Vec<(u64, usize)>,
+}
+
+/// One DMA adapter. The driver sees its first field.
+#[repr(C)]
+struct Adapter {
+    public: _DMA_ADAPTER,
+    domain: Rc<Domain>,
+    device: PDEVICE_OBJECT,
+    lists: RefCell<HashMap<usize, List>>,
+}
+
+/// The live adapters; the driver gives every one back.
+#[derive(Default)]
+struct Adapters(RefCell<Vec<Rc<Adapter>>>);
+
+static OPERATIONS: Operations = Operations(_DMA_OPERATIONS {
+    Size: size_of::<_DMA_OPERATIONS>() as ULONG,
+    PutDmaAdapter: Some(put_dma_adapter),
+    AllocateCommonBuffer: ptr::null_mut(),
+    FreeCommonBuffer: ptr::null_mut(),
+    AllocateAdapterChannel: ptr::null_mut(),
+    FlushAdapterBuffers: ptr::null_mut(),
+    FreeAdapterChannel: ptr::null_mut(),
+    FreeMapRegisters: ptr::null_mut(),
+    MapTransfer: ptr::null_mut(),
+    GetDmaAlignment: ptr::null_mut(),
+    ReadDmaCounter: ptr::null_mut(),
+    GetScatterGatherList: Some(get_scatter_gather_list),
+    PutScatterGatherList: Some(put_scatter_gather_list),
+});
+
+struct Operations(_DMA_OPERATIONS);
+
+// SAFETY: a table of functions that nobody writes.
+unsafe impl Sync for Operations {}
+
+/// How many adapters and lists the drivers of the run hold.
+pub fn dma_outstanding() -> (usize, usize) {
+    let adapters = sim::local::<Adapters>();
+    let adapters = adapters.0.borrow();
+    (adapters.len(), adapters.iter().map(|adapter| adapter.lists.borrow().len()).sum())
+}
+
+fn find(adapter: PDMA_ADAPTER, what: &str) -> Rc<Adapter> {
+    let adapters = sim::local::<Adapters>();
+    let adapters = adapters.0.borrow();
+    let found = adapters.iter().find(|known| Rc::as_ptr(known).cast::<_DMA_ADAPTER>() == adapter.cast_const());
+    found.map_or_else(|| sim::fail(DMA, format!("{what}: no such DMA adapter")), Rc::clone)
+}
+
+/// `IoGetDmaAdapter`: `PASSIVE_LEVEL`; NULL when there are no resources. Fault point `IoGetDmaAdapter`.
+///
+/// # Safety
+/// `description` is a device description, `registers` a place for the answer.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn IoGetDmaAdapter(
+    device: PDEVICE_OBJECT,
+    description: *mut _DEVICE_DESCRIPTION,
+    registers: PULONG,
+) -> *mut _DMA_ADAPTER {
+    enter("IoGetDmaAdapter", Level::Passive);
+    // SAFETY: the caller's description.
+    let description = unsafe { *description };
+    if description.Master == 0 || description.ScatterGather == 0 || description.Dma64BitAddresses == 0 {
+        sim::fail(DMA, "the description is not that of a 64-bit bus master with scatter/gather");
+    }
+    let Some(function) = function_of(device) else {
+        sim::fail(DMA, "IoGetDmaAdapter of something that is no physical device object");
+    };
+    if faults::fire("IoGetDmaAdapter") {
+        return ptr::null_mut();
+    }
+    // SAFETY: the caller gives a place for the answer.
+    unsafe { registers.write(description.MaximumLength.div_ceil(PAGE as u32).saturating_add(1)) };
+    let public = _DMA_ADAPTER {
+        Version: 1,
+        Size: size_of::<_DMA_ADAPTER>() as u16,
+        DmaOperations: (&raw const OPERATIONS.0).cast_mut(),
+    };
+    let adapter = Rc::new(Adapter { public, domain: Rc::clone(function.domain()), device, lists: RefCell::default() });
+    let pointer = Rc::as_ptr(&adapter).cast_mut().cast::<_DMA_ADAPTER>();
+    sim::local::<Adapters>().0.borrow_mut().push(adapter);
+    pointer
+}
+
+unsafe extern "win64" fn put_dma_adapter(adapter: PDMA_ADAPTER) {
+    enter("PutDmaAdapter", Level::Passive);
+    let found = find(adapter, "PutDmaAdapter");
+    let lists = found.lists.borrow().len();
+    if lists > 0 {
+        sim::fail(DMA, format!("a DMA adapter is given back with {lists} scatter/gather lists"));
+    }
+    sim::local::<Adapters>().0.borrow_mut().retain(|known| !Rc::ptr_eq(known, &found));
+}
+
+unsafe extern "win64" fn get_scatter_gather_list(
+    adapter: PDMA_ADAPTER,
+    device: PDEVICE_OBJECT,
+    mdl: PMDL,
+    from: PVOID,
+    length: ULONG,
+    routine: PDRIVER_LIST_CONTROL,
+    context: PVOID,
+    write_to_device: BOOLEAN,
+) -> NTSTATUS {
+    enter("GetScatterGatherList", Level::AtDispatch);
+    let adapter = find(adapter, "GetScatterGatherList");
+    // SAFETY: the caller's MDL chain.
+    let Some(pieces) = (unsafe { mdl_pieces(mdl, from as usize, length as usize) }) else {
+        return STATUS_INVALID_PARAMETER;
+    };
+    if faults::fire("GetScatterGatherList") {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    let access = if write_to_device == 0 { Access::ReadWrite } else { Access::Read };
+    let list = map(&adapter, &pieces, access) as usize;
+    let Some(routine) = routine else { sim::fail(DMA, "GetScatterGatherList without a routine") };
+    let (device, context) = (device as usize, context as usize);
+    let call = move || {
+        // SAFETY: the driver gave the routine for this call; the list lives until it is given back.
+        unsafe {
+            routine(device as PDEVICE_OBJECT, ptr::null_mut(), list as PSCATTER_GATHER_LIST, context as *mut c_void);
+        };
+    };
+    // Map registers may be short: then the routine runs later.
+    if sim::choose(Stream::Bus, 4) == 0 {
+        queue_dpc(host(), sim::processor(), move || {
+            call();
+            expect_clean("a scatter/gather routine");
+        });
+    } else {
+        at_irql(DISPATCH_LEVEL, call);
+    }
+    STATUS_SUCCESS
+}
+
+/// Maps the pieces, in runs of a few pages that are apart on the bus, and makes the list.
+fn map(adapter: &Adapter, pieces: &[(*mut u8, usize)], access: Access) -> PSCATTER_GATHER_LIST {
+    let mut runs = Vec::new();
+    for &(mut memory, mut left) in pieces {
+        while left > 0 {
+            let room = (1 + sim::choose(Stream::Bus, LONGEST_RUN) as usize) * PAGE - memory as usize % PAGE;
+            let count = room.min(left);
+            runs.push((adapter.domain.map(memory, count, access), count));
+            memory = memory.wrapping_add(count);
+            left -= count;
+        }
+    }
+    let mut memory = vec![0_u64; 2 + runs.len() * 3].into_boxed_slice();
+    memory[0] = runs.len() as u64;
+    for (place, (bus, count)) in memory[2..].chunks_exact_mut(3).zip(&runs) {
+        let element = _SCATTER_GATHER_ELEMENT {
+            Address: PHYSICAL_ADDRESS { QuadPart: *bus as i64 },
+            Length: *count as u32,
+            Reserved: 0,
+        };
+        // SAFETY: an element is three qwords.
+        unsafe { place.as_mut_ptr().cast::<_SCATTER_GATHER_ELEMENT>().write(element) };
+    }
+    let list = memory.as_mut_ptr();
+    adapter.lists.borrow_mut().insert(list as usize, List { _memory: memory, runs });
+    list.cast()
+}
+
+unsafe extern "win64" fn put_scatter_gather_list(adapter: PDMA_ADAPTER, list: PSCATTER_GATHER_LIST, _write: BOOLEAN) {
+    enter("PutScatterGatherList", Level::AtDispatch);
+    let adapter = find(adapter, "PutScatterGatherList");
+    let Some(list) = adapter.lists.borrow_mut().remove(&(list as usize)) else {
+        sim::fail(DMA, "a scatter/gather list is given back that the adapter did not make");
+    };
+    for (bus, count) in list.runs {
+        if !adapter.domain.unmap(bus, count) {
+            sim::fail(DMA, format!("{count} bytes at bus address {bus:#x} are not mapped"));
+        }
+    }
+    let _ = adapter.device;
+}

@@ -1,0 +1,82 @@
+//! IRQL and processor exports.
+
+use super::context::{IRQL_BALANCE, Level, enter, with_context};
+use crate::pci;
+use crate::sim::{self, DISPATCH_LEVEL, MICROSECOND};
+use wdk_standin::{KIRQL, PPROCESSOR_NUMBER, PROCESSOR_NUMBER, ULONG};
+
+/// The highest IRQL of x64.
+const HIGH_LEVEL: u8 = 15;
+/// The longest stall that the verifier allows, in microseconds (VRF-27).
+const LONGEST_STALL: u32 = 50;
+
+/// `KfRaiseIrql`.
+///
+/// # Safety
+/// None beyond a live simulation.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn KfRaiseIrql(new: KIRQL) -> KIRQL {
+    enter("KfRaiseIrql", Level::Any);
+    let old = sim::irql();
+    if new < old || new > HIGH_LEVEL {
+        sim::fail(IRQL_BALANCE, format!("KfRaiseIrql from {old} to {new}"));
+    }
+    sim::set_irql(new)
+}
+
+/// `KeLowerIrql`.
+///
+/// # Safety
+/// None beyond a live simulation.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn KeLowerIrql(new: KIRQL) {
+    pci::drain();
+    let old = sim::irql();
+    if new > old {
+        sim::fail(IRQL_BALANCE, format!("KeLowerIrql from {old} to {new}"));
+    }
+    let held = with_context(|context| context.locks.borrow().len());
+    if new < DISPATCH_LEVEL && held > 0 {
+        sim::fail("VRF-30", format!("KeLowerIrql to {new} with {held} spin locks held"));
+    }
+    sim::set_irql(new);
+    enter("KeLowerIrql", Level::Any);
+}
+
+/// `KeGetCurrentIrql`.
+///
+/// # Safety
+/// None beyond a live simulation.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn KeGetCurrentIrql() -> KIRQL {
+    sim::irql()
+}
+
+/// `KeStallExecutionProcessor`: the processor stays occupied; at most 50 microseconds (VRF-27).
+///
+/// # Safety
+/// None beyond a live simulation.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn KeStallExecutionProcessor(microseconds: ULONG) {
+    enter("KeStallExecutionProcessor", Level::Any);
+    if microseconds > LONGEST_STALL {
+        sim::fail("VRF-27", format!("KeStallExecutionProcessor for {microseconds} us"));
+    }
+    sim::sleep(u64::from(microseconds) * MICROSECOND);
+}
+
+/// `KeGetCurrentProcessorNumberEx`: one group holds all processors of a host. Any IRQL; below `DISPATCH_LEVEL` the answer may
+/// be old when it comes.
+///
+/// # Safety
+/// `number` is NULL or a place for the answer.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn KeGetCurrentProcessorNumberEx(number: PPROCESSOR_NUMBER) -> ULONG {
+    enter("KeGetCurrentProcessorNumberEx", Level::Any);
+    let processor = sim::processor();
+    if !number.is_null() {
+        // SAFETY: the caller gives a place for the answer.
+        unsafe { number.write(PROCESSOR_NUMBER { Group: 0, Number: processor as u8, Reserved: 0 }) };
+    }
+    processor
+}
