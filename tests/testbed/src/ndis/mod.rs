@@ -1,24 +1,62 @@
 //! Simulated ndis.sys: what a miniport imports, and what NDIS does with a miniport.
 //!
-//! Driving a driver (all of it from a context of [`crate::sim`]; calls switch to the host's processors at `PASSIVE_LEVEL`):
+//! [`Driver::load`] runs a DriverEntry on a host; [`Driver::add_device`] brings it a PCI function with the keywords of an
+//! INF; [`Adapter`] drives it through the states of miniport-rules section 2 and sends it OID requests and frames;
+//! [`Adapter::open_ndk`] opens its Network Direct provider for a consumer, through the verifier of [`ndk`]. All of it is
+//! called from any context of [`crate::sim`] and runs in one of the host, at `PASSIVE_LEVEL`.
 //!
-//! ```text
-//! let inf = inf::Inf::parse(ndis::CXNDK_INF)?;
-//! let driver  = ndis::Driver::load(host, driver_entry)?;            // DriverEntry; NDIS_STATUS on failure
-//! let adapter = driver.add_device(ndis::Device { function, hardware_id, inf: &inf, registry })?; // AddDevice, filter
-//! adapter.initialize()?;                                            // MiniportInitializeEx: Halted -> Paused
-//! adapter.restart()?;                                               // PnP event, MiniportRestart, start-up OIDs: -> Running
-//! adapter.start()?;                                                 // both of the above
-//! adapter.query(oid, &mut buffer)?; adapter.set(oid, &mut bytes)?; adapter.direct_query(oid, &mut buffer)?;
-//! adapter.pause(); adapter.halt(action); adapter.stop();            // stop = pause, halt(NdisHaltDeviceStopped)
-//! adapter.surprise_remove(); adapter.shutdown(action);
-//! adapter.event_log(); adapter.indications(); adapter.state();
-//! adapter.ndk_events(callback);                                     // what NetEventNDKEnable/Disable tell a consumer
-//! let ndk = adapter.open_ndk(major, minor)?;                        // through the NDK verifier
-//! ndk.as_ptr() -> *mut NDK_ADAPTER; ndk.close();                    // blocks, PASSIVE
-//! driver.unload();                                                  // every leak of the driver is a violation
-//! ndis::ndk::counts() -> { inline, pended, completed, callbacks }   // closes, for the report
-//! ```
+//! Every DDI that allocates or registers is a fault point of [`crate::sim::faults`] under its own name, and
+//! `"shared memory completion"` is one for the result of `NdisMAllocateSharedMemoryAsyncEx`.
+//!
+//! What is enforced here (what is not listed is enforced by [`crate::nt`], or concerns imports that the driver lacks):
+//!
+//! | rule | where | caught in test |
+//! |---|---|---|
+//! | VRF-01, VRF-03 ... VRF-07, VRF-44 | `oid` | `tests::oids` |
+//! | VRF-02 | `oid`: a completion from a work item is a completion | `tests::oids` |
+//! | VRF-08, VRF-09, VRF-37 ... VRF-40 | `send` | `tests::sends` |
+//! | VRF-10, STATE-01, STATE-03 | `flow`, `pnp` | `tests::states` |
+//! | VRF-12 | `pnp`: [`Adapter::check_mandatory_oids`] | `tests::oids` |
+//! | VRF-13 ... VRF-15, VRF-17, VRF-19, VRF-42 | `adapter` | `tests::leaks` |
+//! | VRF-16, INT-01, INT-02, INT-09 | `interrupt` | `tests::interrupts` |
+//! | VRF-18 | `timer` | `tests::leaks` |
+//! | VRF-20 | `event`, `timer` | `tests::leaks` |
+//! | VRF-22, VRF-28, DMA-07, INIT-03 | `dma`, `flow` | `tests::leaks` |
+//! | VRF-23, VRF-26 | `status` | `tests::states` |
+//! | VRF-24, VRF-41, INIT-01, INIT-02, ATTR-01 ... ATTR-05 | `resource`, `attributes`, `flow` | `tests::states` |
+//! | VRF-32, VRF-33, VRF-35 | `kernel`: every export names its level | `tests::states` |
+//! | VRF-46 | [`registry::Registry::fuzz`] | tests of the driver |
+//! | VRF-47, VRF-48, VRF-49 | [`ndk`] | `ndk::tests` |
 
+mod adapter;
+mod attributes;
+mod configuration;
+mod dma;
+mod driver;
+mod event;
+mod flow;
 pub mod inf;
+mod interrupt;
+mod kernel;
+pub mod ndk;
+mod oid;
+mod pnp;
 pub mod registry;
+mod resource;
+mod send;
+mod status;
+mod table;
+#[cfg(test)]
+mod tests;
+mod timer;
+mod work;
+
+pub use adapter::State;
+pub use attributes::General;
+pub use driver::DriverEntry;
+pub use interrupt::{DEVICE_IRQL, interrupts_served};
+pub use ndk::edge::{NdkAdapter, NdkEvent};
+pub use oid::OidError;
+pub use pnp::{Adapter, Device, Driver, StartError};
+pub use status::{Indication, LogEntry};
+pub use table::STALE_HANDLE;

@@ -1,0 +1,341 @@
+//! The steps between the states of an adapter, each in a context of its host at `PASSIVE_LEVEL`.
+
+use std::ptr;
+
+use cxndk::sys::ndis::{
+    CM_MEMORY_RESOURCE, CM_PARTIAL_RESOURCE_DESCRIPTOR, CM_PARTIAL_RESOURCE_DESCRIPTOR_u, CM_PARTIAL_RESOURCE_LIST,
+    NDIS_HANDLE, NDIS_MINIPORT_INIT_PARAMETERS, NDIS_MINIPORT_PAUSE_PARAMETERS, NDIS_MINIPORT_RESTART_PARAMETERS,
+    NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT, NDIS_OBJECT_TYPE_MINIPORT_INIT_PARAMETERS, NDIS_STATUS,
+    NDIS_STATUS_FAILURE, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS, NET_DEVICE_PNP_EVENT,
+};
+
+use super::adapter::{AdapterState, State};
+use super::kernel::{self, Level};
+use super::table;
+use crate::sim;
+
+/// `NdisDevicePnPEventSurpriseRemoved`.
+pub(super) const SURPRISE_REMOVED: i32 = 2;
+/// `NdisDevicePnPEventPowerProfileChanged`.
+pub(super) const POWER_PROFILE_CHANGED: i32 = 5;
+
+/// `OID_GEN_CURRENT_LOOKAHEAD`.
+const LOOKAHEAD: u32 = 0x0001_010F;
+/// `OID_GEN_CURRENT_PACKET_FILTER`.
+const PACKET_FILTER: u32 = 0x0001_010E;
+/// `OID_802_3_MULTICAST_LIST`.
+const MULTICAST_LIST: u32 = 0x0101_0103;
+
+/// Mandatory OIDs of miniport-rules section 5 for a miniport without RSS and offloads; true for sets.
+pub(super) const MANDATORY_OIDS: [(u32, bool); 22] = [
+    (LOOKAHEAD, true),
+    (PACKET_FILTER, true),
+    (0x0001_0209, false),
+    (0x0001_0209, true),
+    (0x0001_0208, true),
+    (0x0001_0111, false),
+    (0x0002_0102, false),
+    (0x0002_0101, false),
+    (0x0001_010B, false),
+    (0x0001_010A, false),
+    (0x0001_0109, false),
+    (0x0001_0108, false),
+    (0x0002_0106, false),
+    (0x0001_010C, false),
+    (0x0001_010D, false),
+    (0x0001_0116, false),
+    (MULTICAST_LIST, true),
+    (0xFD01_0102, false),
+    (0x0001_0106, false),
+    (0xFC04_0201, true),
+    (0xFC04_0203, false),
+    (0xFC04_0204, false),
+];
+
+/// `CmResourceTypeMemory`.
+const RESOURCE_MEMORY: u8 = 3;
+/// `CmResourceTypeInterrupt`.
+const RESOURCE_INTERRUPT: u8 = 2;
+/// `CM_RESOURCE_INTERRUPT_LATCHED | CM_RESOURCE_INTERRUPT_MESSAGE`.
+const LATCHED_MESSAGE: u16 = 3;
+
+fn header(kind: u32, size: u16) -> NDIS_OBJECT_HEADER {
+    NDIS_OBJECT_HEADER { Type: kind as u8, Revision: 1, Size: size }
+}
+
+impl AdapterState {
+    pub(super) fn add_device(&self) -> NDIS_STATUS {
+        let Some(handler) = self.driver.pnp.get().and_then(|pnp| pnp.MiniportAddDeviceHandler) else {
+            return NDIS_STATUS_SUCCESS;
+        };
+        // SAFETY: the driver registered the handler.
+        let status = unsafe { handler(self.handle, self.driver.context) };
+        kernel::expect_clean("MiniportAddDevice");
+        status
+    }
+
+    pub(super) fn remove_device(&self) {
+        self.expect("STATE-01", "RemoveDevice", &[State::Halted]);
+        if let Some(handler) = self.driver.pnp.get().and_then(|pnp| pnp.MiniportRemoveDeviceHandler) {
+            // SAFETY: the driver registered the handler; the context is the one it set.
+            unsafe { handler(self.attributes.add_device_context.get()) };
+            kernel::expect_clean("MiniportRemoveDevice");
+        }
+    }
+
+    /// The memory of BAR 0 and one descriptor for each message, as PnP gives them out.
+    fn build_resources(&self) {
+        let (base, length) = kernel::bar(&self.function);
+        let messages = kernel::message_count(&self.function);
+        let memory = CM_PARTIAL_RESOURCE_DESCRIPTOR {
+            Type: RESOURCE_MEMORY,
+            ShareDisposition: 1,
+            Flags: 0,
+            u: CM_PARTIAL_RESOURCE_DESCRIPTOR_u { Memory: CM_MEMORY_RESOURCE { Start: base as i64, Length: length } },
+        };
+        let interrupt = |message: u32| {
+            let mut bytes = [0; 16];
+            bytes[..4].copy_from_slice(&u32::from(super::interrupt::DEVICE_IRQL).to_le_bytes());
+            bytes[4..8].copy_from_slice(&(0x50 + message).to_le_bytes());
+            bytes[8..].copy_from_slice(&(1_u64 << (message % kernel::processors(self.host))).to_le_bytes());
+            CM_PARTIAL_RESOURCE_DESCRIPTOR {
+                Type: RESOURCE_INTERRUPT,
+                ShareDisposition: 1,
+                Flags: LATCHED_MESSAGE,
+                u: CM_PARTIAL_RESOURCE_DESCRIPTOR_u { Interrupt: bytes },
+            }
+        };
+        let count = 1 + messages as usize;
+        let head = std::mem::offset_of!(CM_PARTIAL_RESOURCE_LIST, PartialDescriptors);
+        let bytes = head + count * size_of::<CM_PARTIAL_RESOURCE_DESCRIPTOR>();
+        self.resources.replace(vec![0; bytes.div_ceil(8)]);
+        let list = self.resource_list();
+        // SAFETY: the list has room for its head.
+        unsafe { (*list).Version = 1 };
+        // SAFETY: as above.
+        unsafe { (*list).Revision = 1 };
+        // SAFETY: as above.
+        unsafe { (*list).Count = count as u32 };
+        let first = list.cast::<u8>().wrapping_add(head).cast::<CM_PARTIAL_RESOURCE_DESCRIPTOR>();
+        for (at, descriptor) in std::iter::once(memory).chain((0..messages).map(interrupt)).enumerate() {
+            // SAFETY: the list has room for `count` descriptors.
+            unsafe { first.add(at).write_unaligned(descriptor) };
+        }
+    }
+
+    pub(super) fn initialize(&self) -> NDIS_STATUS {
+        self.expect("STATE-01", "MiniportInitializeEx", &[State::Halted]);
+        self.attributes.clear();
+        self.unlogged_failure.set(false);
+        self.build_resources();
+        let logged = self.log.borrow().len();
+        let pool = kernel::pool_outstanding(self.host);
+        self.state.set(State::Initializing);
+        let status = self.call_initialize();
+        kernel::expect_clean("MiniportInitializeEx");
+        if status == NDIS_STATUS_SUCCESS {
+            self.expect_initialized();
+            self.pool_before.set(pool);
+            self.state.set(State::Paused);
+            return status;
+        }
+        if self.unlogged_failure.get() {
+            sim::fail("VRF-28", format!("{}: shared memory failed and nothing was written to the event log", self.name));
+        }
+        if self.log.borrow().len() == logged {
+            sim::fail("INIT-01", format!("{}: Initialize returned {status:#x} without an event log entry", self.name));
+        }
+        self.expect_nothing_held(true);
+        kernel::expect_pool(self.host, pool, "VRF-42", "a failed MiniportInitializeEx");
+        self.attributes.clear();
+        self.edge.set_enabled(false);
+        self.state.set(State::Halted);
+        status
+    }
+
+    fn call_initialize(&self) -> NDIS_STATUS {
+        let interface = self.interface.get();
+        let mut parameters = NDIS_MINIPORT_INIT_PARAMETERS {
+            Header: header(NDIS_OBJECT_TYPE_MINIPORT_INIT_PARAMETERS, 0x40),
+            Flags: 0,
+            AllocatedResources: self.resource_list().cast(),
+            IMDeviceInstanceContext: ptr::null_mut(),
+            MiniportAddDeviceContext: self.attributes.add_device_context.get(),
+            IfIndex: interface.map_or(0, |i| i.index),
+            NetLuid: interface.map_or(0, |i| i.luid()),
+            DefaultPortAuthStates: ptr::null_mut(),
+            PciDeviceCustomProperties: ptr::null_mut(),
+        };
+        let handler = self.driver.characteristics.InitializeHandlerEx;
+        // SAFETY: the driver registered the handler; the parameters live until it returns.
+        handler.map_or(NDIS_STATUS_FAILURE, |f| unsafe { f(self.handle, self.driver.context, &raw mut parameters) })
+    }
+
+    /// What has to be true after a successful Initialize.
+    fn expect_initialized(&self) {
+        let general = self.attributes.general.borrow();
+        let Some(general) = general.as_ref() else {
+            sim::fail("INIT-02", format!("{}: Initialize succeeded without general attributes", self.name));
+        };
+        if self.driver.ndk.get().is_none() {
+            return;
+        }
+        if self.attributes.ndk.get().is_none() {
+            sim::fail("ADAPTER-02", format!("{}: Initialize succeeded without NDK attributes", self.name));
+        }
+        if let Some(missing) = (0xFC04_0201..=0xFC04_0204).find(|oid| !general.oids.contains(oid)) {
+            sim::fail("ADAPTER-40", format!("{}: OID {missing:#x} is not in the supported list", self.name));
+        }
+    }
+
+    /// `MiniportDevicePnPEventNotify`.
+    pub(super) fn pnp_event(&self, event: i32) {
+        // SAFETY: all fields of an event may be zero.
+        let mut notification: NET_DEVICE_PNP_EVENT = unsafe { std::mem::zeroed() };
+        notification.Header = header(NDIS_OBJECT_TYPE_DEFAULT, size_of::<NET_DEVICE_PNP_EVENT>() as u16);
+        notification.DevicePnPEvent = event;
+        let mut profile = 1_u32;
+        if event == POWER_PROFILE_CHANGED {
+            notification.InformationBuffer = (&raw mut profile).cast();
+            notification.InformationBufferLength = 4;
+        }
+        if let Some(handler) = self.driver.characteristics.DevicePnPEventNotifyHandler {
+            // SAFETY: the driver registered the handler; the event lives until it returns.
+            unsafe { handler(self.context(), &raw mut notification) };
+        }
+        kernel::expect_clean("MiniportDevicePnPEventNotify");
+    }
+
+    pub(super) fn restart(&self) -> NDIS_STATUS {
+        self.expect("STATE-01", "MiniportRestart", &[State::Paused]);
+        let logged = self.log.borrow().len();
+        self.begin(State::Restarting);
+        let mut parameters = NDIS_MINIPORT_RESTART_PARAMETERS {
+            Header: header(NDIS_OBJECT_TYPE_DEFAULT, 0x14),
+            RestartAttributes: ptr::null_mut(),
+            Flags: 0,
+        };
+        let handler = self.driver.characteristics.RestartHandler;
+        // SAFETY: the driver registered the handler; the parameters live until it returns.
+        let status = handler.map_or(NDIS_STATUS_FAILURE, |f| unsafe { f(self.context(), &raw mut parameters) });
+        kernel::expect_clean("MiniportRestart");
+        let status = self.finish("MiniportRestart", status);
+        if status != NDIS_STATUS_SUCCESS {
+            if self.log.borrow().len() == logged {
+                sim::fail("RESTART-01", format!("{}: Restart failed without an event log entry", self.name));
+            }
+            self.state.set(State::Paused);
+            return status;
+        }
+        self.state.set(State::Running);
+        self.configure();
+        status
+    }
+
+    /// What NDIS and the protocols set when data starts to move.
+    fn configure(&self) {
+        let set = |oid: u32, bytes: &mut [u8]| {
+            if let Err(error) = self.oid(false, true, oid, bytes) {
+                sim::fail("OID-02", format!("{}: OID {oid:#x} at start: {:#x}", self.name, error.status));
+            }
+        };
+        set(LOOKAHEAD, &mut 256_u32.to_le_bytes());
+        set(MULTICAST_LIST, &mut [0x01, 0x00, 0x5e, 0, 0, 1]);
+        set(PACKET_FILTER, &mut 0xb_u32.to_le_bytes());
+    }
+
+    pub(super) fn pause(&self) {
+        self.expect("STATE-01", "MiniportPause", &[State::Running]);
+        self.begin(State::Pausing);
+        let mut parameters =
+            NDIS_MINIPORT_PAUSE_PARAMETERS { Header: header(NDIS_OBJECT_TYPE_DEFAULT, 0xc), Flags: 0, PauseReason: 1 };
+        let handler = self.driver.characteristics.PauseHandler;
+        // SAFETY: the driver registered the handler; the parameters live until it returns.
+        let status = handler.map_or(NDIS_STATUS_FAILURE, |f| unsafe { f(self.context(), &raw mut parameters) });
+        kernel::expect_clean("MiniportPause");
+        if !matches!(status, NDIS_STATUS_SUCCESS | NDIS_STATUS_PENDING) {
+            sim::fail("VRF-10", format!("{}: MiniportPause returned {status:#x}", self.name));
+        }
+        self.finish("MiniportPause", status);
+        if self.sends.outstanding() > 0 {
+            sim::fail("VRF-37", format!("{}: {} sends are pending in Paused", self.name, self.sends.outstanding()));
+        }
+        self.state.set(State::Paused);
+    }
+
+    fn begin(&self, state: State) {
+        self.transition.result.set(None);
+        self.transition.waiter.set(None);
+        self.transition.pending.set(true);
+        self.state.set(state);
+    }
+
+    fn finish(&self, what: &'static str, status: NDIS_STATUS) -> NDIS_STATUS {
+        if status == NDIS_STATUS_PENDING {
+            return self.await_transition(what);
+        }
+        if self.transition.result.get().is_some() {
+            sim::fail("PAUSE-01", format!("{what} of {} was completed and returned {status:#x} too", self.name));
+        }
+        self.transition.pending.set(false);
+        status
+    }
+
+    pub(super) fn halt(&self, action: i32) {
+        self.expect("STATE-01", "MiniportHaltEx", &[State::Paused]);
+        while self.oids.outstanding() > 0 {
+            sim::sleep(sim::MICROSECOND);
+        }
+        self.halting.set(true);
+        if let Some(handler) = self.driver.characteristics.HaltHandlerEx {
+            // SAFETY: the driver registered the handler.
+            unsafe { handler(self.context(), action) };
+        }
+        kernel::expect_clean("MiniportHaltEx");
+        self.halting.set(false);
+        self.state.set(State::Halted);
+        self.expect_nothing_held(false);
+        kernel::expect_pool(self.host, self.pool_before.get(), "VRF-42", "MiniportHaltEx");
+        self.attributes.clear();
+        self.edge.set_enabled(false);
+        self.removed.set(false);
+    }
+
+    pub(super) fn shutdown(&self, action: i32) {
+        let states = [State::Paused, State::Restarting, State::Running, State::Pausing];
+        self.expect("STATE-01", "MiniportShutdownEx", &states);
+        self.state.set(State::Shutdown);
+        let bug_check = action == cxndk::sys::ndis::NdisShutdownBugCheck;
+        let old = bug_check.then(|| kernel::raise(15));
+        if let Some(handler) = self.driver.characteristics.ShutdownHandlerEx {
+            // SAFETY: the driver registered the handler.
+            unsafe { handler(self.context(), action) };
+        }
+        if let Some(old) = old {
+            kernel::lower(old);
+        }
+    }
+}
+
+/// `NdisMPauseComplete`.
+///
+/// # Safety
+/// None beyond a live simulation; the handle is checked.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn NdisMPauseComplete(handle: NDIS_HANDLE) {
+    let ddi = "NdisMPauseComplete";
+    kernel::enter(ddi, Level::Dispatch);
+    table::adapter(handle, ddi).complete_transition(ddi, State::Pausing, NDIS_STATUS_SUCCESS);
+}
+
+/// `NdisMRestartComplete`.
+///
+/// # Safety
+/// None beyond a live simulation; the handle is checked.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn NdisMRestartComplete(handle: NDIS_HANDLE, status: NDIS_STATUS) {
+    let ddi = "NdisMRestartComplete";
+    kernel::enter(ddi, Level::Dispatch);
+    table::adapter(handle, ddi).complete_transition(ddi, State::Restarting, status);
+}
+

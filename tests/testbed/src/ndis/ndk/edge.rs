@@ -1,0 +1,214 @@
+//! Opening and closing NDK adapters, and whether NDK is on.
+
+use std::cell::{Cell, RefCell};
+use std::ptr;
+use std::rc::Rc;
+
+use cxndk::sys::ndis::{
+    NDIS_OPEN_NDK_ADAPTER_PARAMETERS, NDIS_STATUS, NDIS_STATUS_ADAPTER_NOT_READY, NDIS_STATUS_BAD_VERSION,
+    NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS, NDK_VERSION,
+};
+use cxndk::sys::ndkpi::NDK_ADAPTER;
+
+use super::super::adapter::AdapterState;
+use super::super::kernel;
+use super::super::pnp::Adapter;
+use super::track::{self, Kind, Object, Open, breach};
+use crate::sim::{self, MICROSECOND};
+
+/// What a consumer learns of the NDK state of an adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NdkEvent {
+    /// NDK adapters can be opened.
+    Enabled,
+    /// All NDK opens have to be closed.
+    Disabled,
+}
+
+type Subscriber = Rc<dyn Fn(NdkEvent)>;
+
+/// The NDK side of one miniport adapter.
+#[derive(Default)]
+pub struct Edge {
+    enabled: Cell<bool>,
+    opens: Cell<usize>,
+    /// Calls of the open handler that have not returned, begun while NDK was enabled.
+    opening: Cell<u32>,
+    subscribers: RefCell<Vec<Subscriber>>,
+}
+
+impl Edge {
+    pub(in crate::ndis) fn set_enabled(&self, enabled: bool) {
+        self.enabled.set(enabled);
+    }
+
+    /// How many NDK adapters are open.
+    pub(in crate::ndis) fn opens(&self) -> usize {
+        self.opens.get()
+    }
+
+    /// `NetEventNDKEnable`.
+    pub(in crate::ndis) fn enable(&self) {
+        self.enabled.set(true);
+        self.tell(NdkEvent::Enabled);
+    }
+
+    /// `NetEventNDKDisable`: returns when the last open is closed (ADAPTER-26).
+    pub(in crate::ndis) fn disable(&self) {
+        self.enabled.set(false);
+        self.tell(NdkEvent::Disabled);
+        while self.opens.get() > 0 || self.opening.get() > 0 {
+            sim::sleep(MICROSECOND);
+        }
+    }
+
+    fn tell(&self, event: NdkEvent) {
+        let subscribers = self.subscribers.borrow().clone();
+        subscribers.iter().for_each(|subscriber| subscriber(event));
+    }
+}
+
+/// An open NDK adapter. It has to be closed with [`NdkAdapter::close`].
+pub struct NdkAdapter {
+    adapter: Rc<AdapterState>,
+    address: usize,
+    /// The verifier's view; `None` for an open without verifier.
+    tracked: Option<Rc<Object>>,
+}
+
+impl Adapter {
+    /// Whether NDK is enabled: the NDK attributes and the last PnP event say so.
+    pub fn ndk_enabled(&self) -> bool {
+        self.state.edge.enabled.get()
+    }
+
+    /// Calls `subscriber` at every change of the NDK state, at `PASSIVE_LEVEL`, in the driver's context. It may wait.
+    pub fn ndk_events(&self, subscriber: impl Fn(NdkEvent) + 'static) {
+        self.state.edge.subscribers.borrow_mut().push(Rc::new(subscriber));
+    }
+
+    /// Opens an NDK adapter at this version or the highest minor that the provider has, with the verifier in between.
+    ///
+    /// # Errors
+    /// What the provider's open handler returned if it is not success.
+    pub fn open_ndk(&self, major: u16, minor: u16) -> Result<NdkAdapter, NDIS_STATUS> {
+        self.on_host("open NDK adapter", move |state| open(state, (major, minor), true))
+    }
+
+    /// The same without the verifier, for counting what the provider costs.
+    ///
+    /// # Errors
+    /// What the provider's open handler returned if it is not success.
+    pub fn open_ndk_unverified(&self, major: u16, minor: u16) -> Result<NdkAdapter, NDIS_STATUS> {
+        self.on_host("open NDK adapter", move |state| open(state, (major, minor), false))
+    }
+}
+
+fn open(adapter: &Rc<AdapterState>, wanted: (u16, u16), verify: bool) -> Result<NdkAdapter, NDIS_STATUS> {
+    let provider = adapter.driver.ndk.get().and_then(|ndk| ndk.OpenNDKAdapterHandler);
+    let Some(handler) = provider else { return Err(NDIS_STATUS_NOT_SUPPORTED) };
+    if !adapter.attributes.registered.get() {
+        return Err(NDIS_STATUS_ADAPTER_NOT_READY);
+    }
+    let enabled = adapter.edge.enabled.get();
+    let (major, minor) = wanted;
+    let mut parameters =
+        NDIS_OPEN_NDK_ADAPTER_PARAMETERS { Version: NDK_VERSION { Major: major, Minor: minor }, SwitchId: 0, VPortId: 0 };
+    let mut out: *mut NDK_ADAPTER = ptr::null_mut();
+    adapter.edge.opening.set(adapter.edge.opening.get() + u32::from(enabled));
+    // SAFETY: the driver registered the handler; both pointers are good while it runs.
+    let status = unsafe { handler(adapter.context(), &raw mut parameters, &raw mut out) };
+    kernel::expect_clean("OpenNDKAdapterHandler");
+    adapter.edge.opening.set(adapter.edge.opening.get() - u32::from(enabled));
+    if status == NDIS_STATUS_PENDING {
+        breach("VRF-47", "ADAPTER-09", "OpenNDKAdapterHandler returned PENDING");
+    }
+    if !enabled && !matches!(status, NDIS_STATUS_ADAPTER_NOT_READY | NDIS_STATUS_BAD_VERSION) {
+        breach("VRF-49", "ADAPTER-07", format!("OpenNDKAdapterHandler returned {status:#x} while NDK is disabled"));
+    }
+    if status != NDIS_STATUS_SUCCESS {
+        return Err(status);
+    }
+    if out.is_null() {
+        breach("VRF-47", "ADAPTER-09", "OpenNDKAdapterHandler succeeded without an adapter");
+    }
+    adapter.edge.opens.set(adapter.edge.opens.get() + 1);
+    let tracked = verify.then(|| adopt(out, wanted));
+    Ok(NdkAdapter { adapter: Rc::clone(adapter), address: out as usize, tracked })
+}
+
+fn adopt(address: *mut NDK_ADAPTER, wanted: (u16, u16)) -> Rc<Object> {
+    // SAFETY: the provider handed the adapter out just now.
+    let version = unsafe { (*address).Header.Version };
+    if version.Major != wanted.0 || version.Minor < wanted.1 {
+        let given = (version.Major, version.Minor);
+        breach("VRF-48", "ADAPTER-05", format!("asked for {wanted:?}, the adapter is {given:?}"));
+    }
+    let open = Rc::new(Open {
+        version: (version.Major, version.Minor),
+        live: Cell::new(0),
+        callbacks: Cell::new(0),
+        mappings: Cell::new(0),
+        closed: Cell::new(false),
+    });
+    track::adopt(address.cast(), Kind::Adapter, &open, Vec::new())
+}
+
+impl NdkAdapter {
+    /// The object, for calls through its dispatch table.
+    pub fn as_ptr(&self) -> *mut NDK_ADAPTER {
+        self.address as *mut NDK_ADAPTER
+    }
+
+    /// The version that the provider reports.
+    pub fn version(&self) -> (u16, u16) {
+        // SAFETY: the adapter is open.
+        let version = unsafe { (*self.as_ptr()).Header.Version };
+        (version.Major, version.Minor)
+    }
+
+    /// Closes the adapter; blocks until the provider is done with all its objects (LIFE-60, LIFE-61).
+    pub fn close(self) {
+        let host = self.adapter.host;
+        kernel::on_host(host, "close NDK adapter", move || self.close_here());
+    }
+
+    fn close_here(self) {
+        if let Some(object) = &self.tracked {
+            object.check_reserved();
+            if object.open.mappings.get() > 0 {
+                breach("VRF-49", "LIFE-64", "the adapter is closed with logical address mappings");
+            }
+            if track::inside_callback() {
+                breach("VRF-49", "LIFE-63", "the adapter is closed inside a consumer callback");
+            }
+            object.life.set(track::Life::Closing);
+        }
+        if let Some(handler) = self.adapter.driver.ndk.get().and_then(|ndk| ndk.CloseNDKAdapterHandler) {
+            // SAFETY: the driver registered the handler; the adapter is open.
+            unsafe { handler(self.adapter.context(), self.as_ptr()) };
+        }
+        kernel::expect_clean("CloseNDKAdapterHandler");
+        if let Some(object) = &self.tracked {
+            expect_closed(object);
+        }
+        let edge = &self.adapter.edge;
+        edge.opens.set(edge.opens.get() - 1);
+    }
+}
+
+/// VRF-49: no descendant lives, no callback runs.
+fn expect_closed(object: &Rc<Object>) {
+    let open = &object.open;
+    if open.live.get() > 0 {
+        breach("VRF-49", "LIFE-61", format!("CloseNDKAdapterHandler returned with {} live objects", open.live.get()));
+    }
+    if open.callbacks.get() > 0 {
+        breach("VRF-49", "LIFE-61", format!("CloseNDKAdapterHandler returned with {} callbacks running", open.callbacks.get()));
+    }
+    if object.pending.get() > 0 {
+        breach("VRF-49", "LIFE-61", format!("CloseNDKAdapterHandler returned with {} requests pending", object.pending.get()));
+    }
+    open.closed.set(true);
+    object.retire();
+}

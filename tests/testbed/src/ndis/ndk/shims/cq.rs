@@ -1,0 +1,100 @@
+//! Completion queue functions, seen from the consumer.
+
+use std::ffi::c_void;
+
+use cxndk::sys::ndkpi::*;
+use wdk_standin::GUID;
+
+use super::super::request::Effect;
+use super::super::track::{Kind, Object, breach};
+use super::{Call, close, pass, provider};
+use crate::sim;
+
+pub(in crate::ndis::ndk) static TABLE: NDK_CQ_DISPATCH = NDK_CQ_DISPATCH {
+    NdkCloseCq: Some(close),
+    NdkQueryExtension: Some(query_extension),
+    NdkResizeCq: Some(resize),
+    NdkArmCq: Some(arm),
+    NdkGetCqResults: Some(get_results),
+    NdkControlCqInterruptModeration: Some(moderate),
+    NdkGetCqResultsEx: Some(get_results_ex),
+};
+
+pass!(query_extension: Cq, NDK_CQ_DISPATCH, NdkQueryExtension,
+    (object: *mut NDK_OBJECT_HEADER, guid: *mut GUID, version: cxndk::sys::ndis::NDK_VERSION, out: *mut NDK_EXTENSION_INTERFACE) -> i32);
+pass!(moderate: Cq, NDK_CQ_DISPATCH, NdkControlCqInterruptModeration, (cq: *mut NDK_CQ, interval: u32, count: u32) -> i32);
+
+/// CQ-01: one context at a time in ArmCq, GetCqResults and GetCqResultsEx of one CQ.
+struct Alone<'a>(Option<&'a Object>);
+
+impl<'a> Alone<'a> {
+    fn enter(cq: &'a Object, what: &str) -> Self {
+        let me = sim::current();
+        match cq.user.get() {
+            None => {
+                cq.user.set(me);
+                Self(Some(cq))
+            }
+            user if user == me => Self(None),
+            _ => breach("VRF-48", "CQ-01", format!("{what} on {cq} while another context polls or arms it")),
+        }
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|cq| cq.user.set(None));
+    }
+}
+
+unsafe extern "win64" fn resize(
+    cq: *mut NDK_CQ,
+    depth: u32,
+    callback: NDK_FN_REQUEST_COMPLETION,
+    context: *mut c_void,
+) -> i32 {
+    let call = Call::enter(cq.cast(), Kind::Cq, "NdkResizeCq");
+    let provider = provider!(call, NDK_CQ_DISPATCH, NdkResizeCq);
+    super::request(&call, (callback, context), Effect::None, |ours, token| {
+        // SAFETY: the consumer's arguments; callback and context are the verifier's.
+        unsafe { provider(cq, depth, ours, token) }
+    })
+}
+
+unsafe extern "win64" fn arm(cq: *mut NDK_CQ, kind: u32) {
+    let call = Call::enter(cq.cast(), Kind::Cq, "NdkArmCq");
+    let alone = Alone::enter(&call.object, call.what);
+    let provider = provider!(call, NDK_CQ_DISPATCH, NdkArmCq);
+    call.object.arm(kind);
+    // SAFETY: the consumer's arguments.
+    unsafe { provider(cq, kind) };
+    drop(alone);
+}
+
+unsafe extern "win64" fn get_results(cq: *mut NDK_CQ, results: *mut NDK_RESULT, room: u32) -> u32 {
+    let call = Call::enter(cq.cast(), Kind::Cq, "NdkGetCqResults");
+    let alone = Alone::enter(&call.object, call.what);
+    let provider = provider!(call, NDK_CQ_DISPATCH, NdkGetCqResults);
+    // SAFETY: the consumer's arguments.
+    let count = unsafe { provider(cq, results, room) };
+    drop(alone);
+    expect_room(&call, count, room)
+}
+
+unsafe extern "win64" fn get_results_ex(cq: *mut NDK_CQ, results: *mut NDK_RESULT_EX, room: u32) -> u32 {
+    let call = Call::enter(cq.cast(), Kind::Cq, "NdkGetCqResultsEx");
+    let alone = Alone::enter(&call.object, call.what);
+    let provider = provider!(call, NDK_CQ_DISPATCH, NdkGetCqResultsEx);
+    // SAFETY: the consumer's arguments.
+    let count = unsafe { provider(cq, results, room) };
+    drop(alone);
+    expect_room(&call, count, room)
+}
+
+/// CQ-03: no more results than there is room.
+fn expect_room(call: &Call, count: u32, room: u32) -> u32 {
+    if count > room {
+        breach("VRF-48", "CQ-03", format!("{} of {} returned {count} results for {room}", call.what, call.object));
+    }
+    count
+}

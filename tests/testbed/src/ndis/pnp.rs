@@ -1,0 +1,405 @@
+//! What NDIS does with a driver: load, start, pause, halt, unload. The public face of this module for tests.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use cxndk::sys::ndis::{NDIS_STATUS, NDIS_STATUS_FAILURE, NDIS_STATUS_SUCCESS};
+use wdk_standin::{_DRIVER_OBJECT as DRIVER_OBJECT, UNICODE_STRING};
+
+use super::adapter::{AdapterState, Held, State, Transition};
+use super::attributes::{Attributes, General};
+use super::driver::{self, DriverEntry, DriverState};
+use super::inf::{Inf, InfError, Install};
+use super::kernel;
+use super::ndk::edge::Edge;
+use super::oid::{OidError, OidQueue};
+use super::registry::Registry;
+use super::send::Sends;
+use super::status::{Indication, LogEntry};
+use super::table::{self, Object};
+use crate::netio::InterfaceId;
+use crate::pci;
+use crate::sim::{self, HostId, SECOND};
+
+/// Longest that a miniport may take for a pause or restart; a limit of the testbed.
+const LONGEST_TRANSITION: u64 = 60 * SECOND;
+
+/// Why a driver or adapter did not start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// A function of the driver returned this status.
+    #[error("{what} returned {status:#x}")]
+    Status {
+        /// The function.
+        what: &'static str,
+        /// What it returned.
+        status: NDIS_STATUS,
+    },
+    /// The INF does not install the device.
+    #[error(transparent)]
+    Inf(#[from] InfError),
+}
+
+fn failed(what: &'static str, status: NDIS_STATUS) -> StartError {
+    StartError::Status { what, status }
+}
+
+/// A loaded miniport driver.
+#[derive(Clone)]
+pub struct Driver {
+    pub(super) state: Rc<DriverState>,
+    object: usize,
+}
+
+/// A device for [`Driver::add_device`].
+pub struct Device {
+    /// The PCI function.
+    pub function: pci::Function,
+    /// What the INF says about its hardware id.
+    pub install: Install,
+    /// The driver key; [`Registry::installed`] makes the one of a fresh installation.
+    pub registry: Registry,
+    /// The IP interface on top, if there is one: its carrier follows the link state that the driver indicates.
+    pub interface: Option<InterfaceId>,
+}
+
+impl Device {
+    /// The device as it is right after installation by `inf` for `hardware_id`.
+    ///
+    /// # Errors
+    /// The INF does not install it.
+    pub fn installed(function: pci::Function, inf: &Inf, hardware_id: &str) -> Result<Self, InfError> {
+        let install = inf.install_for(hardware_id)?;
+        let registry = Registry::installed(&install);
+        Ok(Self { function, install, registry, interface: None })
+    }
+}
+
+impl Driver {
+    /// Loads a driver on `host`: runs its `DriverEntry` at `PASSIVE_LEVEL`.
+    ///
+    /// # Errors
+    /// What `DriverEntry` returned if it is not success.
+    pub fn load(host: HostId, entry: DriverEntry) -> Result<Self, StartError> {
+        kernel::on_host(host, "DriverEntry", move || {
+            // SAFETY: all fields of a driver object may be zero.
+            let object: Box<DRIVER_OBJECT> = Box::new(unsafe { std::mem::zeroed() });
+            let object = Box::into_raw(object);
+            let path = "\\Registry\\Machine\\System\\CurrentControlSet\\Services\\driver";
+            let mut units: Vec<u16> = path.encode_utf16().collect();
+            let bytes = (units.len() * 2) as u16;
+            let mut path = UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: units.as_mut_ptr() };
+            // SAFETY: DriverEntry gets what it is promised.
+            let status = unsafe { entry(object, &raw mut path) };
+            kernel::expect_clean("DriverEntry");
+            let registered = driver::registered(object);
+            match (status, registered) {
+                (NDIS_STATUS_SUCCESS, Some(state)) => Ok(Self { state, object: object as usize }),
+                (NDIS_STATUS_SUCCESS, None) => sim::fail("DRV-01", "DriverEntry succeeded and registered nothing"),
+                (_, Some(_)) => sim::fail("DRV-09", format!("DriverEntry returned {status:#x} and stays registered")),
+                (_, None) => {
+                    kernel::expect_no_pool(host, "DRV-09", "a failed DriverEntry");
+                    Err(failed("DriverEntry", status))
+                }
+            }
+        })
+    }
+
+    /// The host that it is loaded on.
+    pub fn host(&self) -> HostId {
+        self.state.host
+    }
+
+    /// Brings a device to the driver: AddDevice and the resource filter, if the driver has them. The adapter is Halted.
+    ///
+    /// # Errors
+    /// What AddDevice returned if it is not success.
+    pub fn add_device(&self, device: Device) -> Result<Adapter, StartError> {
+        let index = self.state.adapters.borrow().len();
+        let state = Rc::new(AdapterState {
+            handle: table::reserve(),
+            name: format!("host {} adapter {index}", self.state.host.0),
+            host: self.state.host,
+            driver: Rc::clone(&self.state),
+            function: device.function,
+            interface: Cell::new(device.interface),
+            registry: RefCell::new(device.registry),
+            resources: RefCell::default(),
+            state: Cell::new(State::Halted),
+            attributes: Attributes::default(),
+            held: Held::default(),
+            oids: OidQueue::default(),
+            sends: Sends::default(),
+            edge: Edge::default(),
+            log: RefCell::default(),
+            indications: RefCell::default(),
+            halting: Cell::new(false),
+            removed: Cell::new(false),
+            unlogged_failure: Cell::new(false),
+            pool_before: Cell::new(0),
+            transition: Transition::default(),
+            operator: Cell::new(None),
+        });
+        table::insert(state.handle, Object::Adapter(Rc::clone(&state)));
+        self.state.adapters.borrow_mut().push(Rc::clone(&state));
+        let adapter = Adapter { state, install: Rc::new(device.install) };
+        let status = adapter.on_host("AddDevice", |state| state.add_device());
+        if status == NDIS_STATUS_SUCCESS {
+            return Ok(adapter);
+        }
+        adapter.forget();
+        Err(failed("MiniportAddDevice", status))
+    }
+
+    /// Unloads the driver: `MiniportDriverUnload`, after which nothing of it may be left.
+    pub fn unload(self) {
+        let Self { state, object } = self;
+        if !state.adapters.borrow().is_empty() {
+            sim::fail("STATE-01", "a driver with adapters is unloaded");
+        }
+        kernel::on_host(state.host, "DriverUnload", move || {
+            let object = object as *mut DRIVER_OBJECT;
+            if let Some(handler) = state.characteristics.UnloadHandler {
+                // SAFETY: the driver registered the handler.
+                unsafe { handler(object) };
+            }
+            kernel::expect_clean("MiniportDriverUnload");
+            if driver::registered(object).is_some() {
+                sim::fail("DRV-11", "MiniportDriverUnload did not deregister the driver");
+            }
+            kernel::expect_no_pool(state.host, "VRF-42", "MiniportDriverUnload");
+        });
+    }
+}
+
+/// One adapter of a driver.
+#[derive(Clone)]
+pub struct Adapter {
+    pub(super) state: Rc<AdapterState>,
+    install: Rc<Install>,
+}
+
+impl Adapter {
+    /// Runs `f` in a context of the host at `PASSIVE_LEVEL` and waits for it.
+    pub(super) fn on_host<R: 'static>(&self, what: &'static str, f: impl FnOnce(&Rc<AdapterState>) -> R + 'static) -> R {
+        let state = Rc::clone(&self.state);
+        kernel::on_host(self.state.host, what, move || f(&state))
+    }
+
+    /// A PnP operation: one at a time for each adapter (STATE-03).
+    fn operation<R: 'static>(&self, what: &'static str, f: impl FnOnce(&Rc<AdapterState>) -> R + 'static) -> R {
+        self.on_host(what, move |state| {
+            if state.operator.get().is_some() {
+                sim::fail("STATE-03", format!("{what} during another PnP operation"));
+            }
+            state.operator.set(sim::current());
+            let result = f(state);
+            state.operator.set(None);
+            result
+        })
+    }
+
+    /// `MiniportInitializeEx`: Halted to Paused. After a failure nothing may be left.
+    ///
+    /// # Errors
+    /// What the driver returned if it is not success.
+    pub fn initialize(&self) -> Result<(), StartError> {
+        let status = self.operation("Initialize", |state| state.initialize());
+        if status == NDIS_STATUS_SUCCESS { Ok(()) } else { Err(failed("MiniportInitializeEx", status)) }
+    }
+
+    /// `MiniportRestart`: Paused to Running, then what NDIS and the protocols set at start.
+    ///
+    /// # Errors
+    /// What the driver returned if it is not success.
+    pub fn restart(&self) -> Result<(), StartError> {
+        let status = self.operation("Restart", |state| state.restart());
+        if status == NDIS_STATUS_SUCCESS { Ok(()) } else { Err(failed("MiniportRestart", status)) }
+    }
+
+    /// Initialize, the PnP event and restart: from Halted to Running.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn start(&self) -> Result<(), StartError> {
+        self.initialize()?;
+        self.operation("PnP event", |state| state.pnp_event(super::flow::POWER_PROFILE_CHANGED));
+        self.restart()
+    }
+
+    /// `MiniportPause`: Running to Paused.
+    pub fn pause(&self) {
+        self.operation("Pause", |state| state.pause());
+    }
+
+    /// `MiniportHaltEx` with this `NDIS_HALT_ACTION`: Paused to Halted. Everything must be given back.
+    pub fn halt(&self, action: i32) {
+        self.operation("Halt", move |state| state.halt(action));
+    }
+
+    /// Pause, if it runs, and halt.
+    pub fn stop(&self) {
+        if self.state() == State::Running {
+            self.pause();
+        }
+        self.halt(cxndk::sys::ndis::NdisHaltDeviceStopped);
+    }
+
+    /// The device was pulled out: the PnP event, pause, halt with `NdisHaltDeviceSurpriseRemoved`.
+    pub fn surprise_remove(&self) {
+        self.operation("SurpriseRemoval", |state| {
+            state.removed.set(true);
+            state.pnp_event(super::flow::SURPRISE_REMOVED);
+        });
+        if self.state() == State::Running {
+            self.pause();
+        }
+        self.halt(cxndk::sys::ndis::NdisHaltDeviceSurpriseRemoved);
+    }
+
+    /// `MiniportShutdownEx` with this `NDIS_SHUTDOWN_ACTION`: terminal.
+    pub fn shutdown(&self, action: i32) {
+        self.operation("Shutdown", move |state| state.shutdown(action));
+    }
+
+    /// Takes the device away from the driver; the adapter is Halted.
+    pub fn remove(self) {
+        self.operation("RemoveDevice", |state| state.remove_device());
+        self.forget();
+    }
+
+    fn forget(&self) {
+        table::remove(self.state.handle);
+        self.state.driver.adapters.borrow_mut().retain(|a| !Rc::ptr_eq(a, &self.state));
+    }
+
+    /// Its state.
+    pub fn state(&self) -> State {
+        self.state.state.get()
+    }
+
+    /// What the driver said of the adapter in the general attributes.
+    pub fn general(&self) -> Option<General> {
+        self.state.attributes.general.borrow().clone()
+    }
+
+    /// What the INF says of the device.
+    pub fn install(&self) -> &Install {
+        &self.install
+    }
+
+    /// Changes the driver key; the driver sees it when it reads next.
+    pub fn change_registry(&self, change: impl FnOnce(&mut Registry)) {
+        change(&mut self.state.registry.borrow_mut());
+    }
+
+    /// The event log entries of the adapter, oldest first.
+    pub fn event_log(&self) -> Vec<LogEntry> {
+        self.state.log.borrow().clone()
+    }
+
+    /// The status indications of the adapter, oldest first.
+    pub fn indications(&self) -> Vec<Indication> {
+        self.state.indications.borrow().clone()
+    }
+
+    /// Queries an OID. Returns the bytes written.
+    ///
+    /// # Errors
+    /// The driver's status if it is not success.
+    pub fn query(&self, oid: u32, buffer: &mut [u8]) -> Result<usize, OidError> {
+        self.request(false, false, oid, buffer)
+    }
+
+    /// Sets an OID. Returns the bytes read.
+    ///
+    /// # Errors
+    /// The driver's status if it is not success.
+    pub fn set(&self, oid: u32, bytes: &[u8]) -> Result<usize, OidError> {
+        self.request(false, true, oid, &mut bytes.to_vec())
+    }
+
+    /// Queries an OID by a direct request.
+    ///
+    /// # Errors
+    /// The driver's status if it is not success.
+    pub fn direct_query(&self, oid: u32, buffer: &mut [u8]) -> Result<usize, OidError> {
+        self.request(true, false, oid, buffer)
+    }
+
+    fn request(&self, direct: bool, set: bool, oid: u32, buffer: &mut [u8]) -> Result<usize, OidError> {
+        let mut copy = buffer.to_vec();
+        let (result, copy) = self.on_host("OID request", move |state| {
+            let result = state.oid(direct, set, oid, &mut copy);
+            (result, copy)
+        });
+        buffer.copy_from_slice(&copy);
+        result
+    }
+
+    /// Cancels the normal OID request that the driver has; true if there is one.
+    pub fn cancel_oids(&self) -> bool {
+        self.on_host("cancel OID", |state| state.cancel_oids())
+    }
+
+    /// Sends frames in one chain and waits for nothing.
+    pub fn send(&self, frames: &[&[u8]]) {
+        let frames: Vec<Vec<u8>> = frames.iter().map(|frame| frame.to_vec()).collect();
+        self.on_host("send", move |state| {
+            let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+            state.send(&frames);
+        });
+    }
+
+    /// Waits for all sends (VRF-08, VRF-09) and returns their statuses.
+    pub fn sent(&self) -> Vec<NDIS_STATUS> {
+        self.on_host("await sends", |state| {
+            state.drain_sends();
+            state.sends.take_completed()
+        })
+    }
+
+    /// Tries every mandatory OID: none may be unknown to the driver (VRF-12).
+    pub fn check_mandatory_oids(&self) {
+        for (oid, set) in super::flow::MANDATORY_OIDS {
+            let mut buffer = vec![0; 1024];
+            let result = if set { self.set(oid, &[]) } else { self.query(oid, &mut buffer) };
+            let unknown = [cxndk::sys::ndis::NDIS_STATUS_NOT_SUPPORTED, cxndk::sys::ndis::NDIS_STATUS_INVALID_OID];
+            if result.is_err_and(|error| unknown.contains(&error.status)) {
+                sim::fail("VRF-12", format!("mandatory OID {oid:#x} (set: {set}) is unknown to the driver"));
+            }
+        }
+    }
+}
+
+impl AdapterState {
+    /// Waits for the pending pause or restart; its result.
+    pub(super) fn await_transition(&self, what: &str) -> NDIS_STATUS {
+        let deadline = sim::now() + LONGEST_TRANSITION;
+        loop {
+            if let Some(result) = self.transition.result.take() {
+                self.transition.pending.set(false);
+                return result;
+            }
+            if sim::now() >= deadline {
+                sim::fail("PAUSE-02", format!("{what} of {} is not completed after 60 s", self.name));
+            }
+            self.transition.waiter.set(sim::current());
+            sim::park_until("a pause or restart", deadline);
+        }
+    }
+
+    /// The driver completes a pending pause or restart.
+    pub(super) fn complete_transition(&self, ddi: &str, from: State, status: NDIS_STATUS) {
+        self.expect("STATE-01", ddi, &[from]);
+        if !self.transition.pending.get() || self.transition.result.get().is_some() {
+            sim::fail("PAUSE-01", format!("{ddi} on {} without a pending request", self.name));
+        }
+        if status == cxndk::sys::ndis::NDIS_STATUS_PENDING {
+            self.transition.result.set(Some(NDIS_STATUS_FAILURE));
+            sim::fail("VRF-03", format!("{ddi} on {} with PENDING", self.name));
+        }
+        self.transition.result.set(Some(status));
+        self.transition.waiter.take().into_iter().for_each(sim::unpark);
+    }
+}

@@ -1,0 +1,58 @@
+//! Sends: VRF-08, VRF-09, VRF-37 ... VRF-40.
+
+use super::{Wrong, assert_caught, caught, halted};
+use crate::ndis::Adapter;
+use crate::{pci, sim};
+
+fn send(_: &pci::Function, adapter: &Adapter) {
+    adapter.start().expect("the adapter starts");
+    adapter.send(&[&[0; 60]]);
+    adapter.sent();
+    adapter.stop();
+}
+
+fn send_and_pause(_: &pci::Function, adapter: &Adapter) {
+    adapter.start().expect("the adapter starts");
+    adapter.send(&[&[0; 60]]);
+    adapter.stop();
+}
+
+fn send_paused(_: &pci::Function, adapter: &Adapter) {
+    adapter.initialize().expect("the adapter starts");
+    adapter.send(&[&[0; 60]]);
+}
+
+/// Every so often one more send, so that only the oldest is late.
+fn keep_sending(_: &pci::Function, adapter: &Adapter) {
+    adapter.start().expect("the adapter starts");
+    adapter.send(&[&[0; 60]]);
+    super::tiny().wrong.set(None);
+    for _ in 0..5 {
+        sim::sleep(7 * sim::SECOND);
+        adapter.send(&[&[0; 60]]);
+    }
+    adapter.sent();
+}
+
+/// Proves VRF-08, VRF-09, VRF-37 and VRF-38.
+#[test]
+fn sends_are_completed_once_in_time_and_without_locks() {
+    assert_caught(&[(Wrong::SendStalls, "VRF-09"), (Wrong::SendTwice, "VRF-37"), (Wrong::SendUnderLock, "VRF-38")], send);
+    assert_eq!(caught(Wrong::SendNever, keep_sending), "VRF-08");
+    assert_eq!(caught(Wrong::PauseWithSends, send_and_pause), "VRF-37");
+}
+
+/// Proves VRF-40.
+#[test]
+fn sends_in_paused_are_rejected_at_once() {
+    assert_eq!(caught(Wrong::SendAcceptedInPaused, send_paused), "VRF-40");
+    assert_eq!(caught(Wrong::SendStalls, send_paused), "VRF-40");
+    sim::run(1, || {
+        let (_, _, adapter) = halted();
+        adapter.initialize().expect("the adapter starts");
+        adapter.send(&[&[0; 60], &[0; 60]]);
+        assert_eq!(adapter.sent(), [cxndk::sys::ndis::NDIS_STATUS_PAUSED; 2]);
+        adapter.stop();
+    })
+    .unwrap_or_else(|failure| panic!("{failure}"));
+}

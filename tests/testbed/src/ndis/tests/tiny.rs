@@ -1,0 +1,621 @@
+//! The tiny miniport.
+
+use std::ffi::c_void;
+use std::ptr;
+
+use cxndk::sys::ndis::*;
+use wdk_standin::{_DRIVER_OBJECT as DRIVER_OBJECT, LARGE_INTEGER, PHYSICAL_ADDRESS, UNICODE_STRING};
+
+use super::{Wrong, handle, tiny, wrong};
+use crate::{nt, sim};
+
+const TAG: u32 = 0x796e_6954;
+const OIDS: [u32; 1] = [0x0001_010E];
+
+fn header(kind: u32, revision: u8, size: usize) -> NDIS_OBJECT_HEADER {
+    NDIS_OBJECT_HEADER { Type: kind as u8, Revision: revision, Size: size as u16 }
+}
+
+/// `DriverEntry`.
+pub(super) unsafe extern "win64" fn entry(object: *mut DRIVER_OBJECT, path: *mut UNICODE_STRING) -> i32 {
+    // SAFETY: all fields may be zero.
+    let mut c: NDIS_MINIPORT_DRIVER_CHARACTERISTICS = unsafe { std::mem::zeroed() };
+    c.Header = header(NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS, 2, 0x98);
+    (c.MajorNdisVersion, c.MinorNdisVersion) = (6, 50);
+    c.InitializeHandlerEx = Some(initialize);
+    c.HaltHandlerEx = Some(halt);
+    c.UnloadHandler = Some(unload);
+    c.PauseHandler = Some(pause);
+    c.RestartHandler = Some(restart);
+    c.OidRequestHandler = Some(oid);
+    c.SendNetBufferListsHandler = Some(send);
+    c.ReturnNetBufferListsHandler = Some(returned);
+    c.CancelSendHandler = Some(cancel);
+    c.DevicePnPEventNotifyHandler = Some(pnp_event);
+    c.ShutdownHandlerEx = Some(shutdown);
+    c.CancelOidRequestHandler = Some(cancel);
+    c.DirectOidRequestHandler = Some(direct_oid);
+    c.CancelDirectOidRequestHandler = Some(cancel);
+    let mut out = ptr::null_mut();
+    // SAFETY: the pointers are good.
+    let status = unsafe { NdisMRegisterMiniportDriver(object, path, ptr::null_mut(), &raw mut c, &raw mut out) };
+    tiny().driver.set(out as usize);
+    if wrong(Wrong::StaysRegistered) { NDIS_STATUS_FAILURE } else { status }
+}
+
+unsafe extern "win64" fn unload(_object: *mut DRIVER_OBJECT) {
+    if !wrong(Wrong::NeverDeregisters) {
+        // SAFETY: the handle is that of the registration.
+        unsafe { NdisMDeregisterMiniportDriver(handle(&tiny().driver)) };
+    }
+}
+
+unsafe extern "win64" fn returned(_context: *mut c_void, _lists: *mut NET_BUFFER_LIST, _flags: u32) {}
+unsafe extern "win64" fn cancel(_context: *mut c_void, _id: *mut c_void) {}
+unsafe extern "win64" fn pnp_event(_context: *mut c_void, _event: *mut NET_DEVICE_PNP_EVENT) {}
+
+unsafe extern "win64" fn initialize(
+    adapter: *mut c_void,
+    _driver: *mut c_void,
+    parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS,
+) -> i32 {
+    tiny().adapter.set(adapter as usize);
+    tiny().paused.set(true);
+    // SAFETY: the parameters are good.
+    let status = unsafe { bring_up(parameters) };
+    if status != NDIS_STATUS_SUCCESS {
+        if !wrong(Wrong::SilentFailure) && !wrong(Wrong::SilentSharedFailure) {
+            // SAFETY: the handle is the adapter's.
+            unsafe { NdisWriteErrorLogEntry(adapter, 0xc000_1389, 1, status as usize, 0, 0) };
+        }
+        tear_down();
+        if wrong(Wrong::PoolLeftOnFailure) {
+            allocate(TAG);
+        }
+    }
+    status
+}
+
+fn allocate(tag: u32) -> usize {
+    // SAFETY: the handle is the adapter's.
+    unsafe { NdisAllocateMemoryWithTagPriority(handle(&tiny().adapter), 100, tag, 0) as usize }
+}
+
+unsafe fn bring_up(parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS) -> i32 {
+    let adapter = handle(&tiny().adapter);
+    if wrong(Wrong::IndicateEarly) {
+        indicate();
+    }
+    if wrong(Wrong::ClaimFirst) {
+        register_dma();
+    }
+    if wrong(Wrong::GeneralFirst) {
+        set_general(adapter);
+    }
+    let mut registration = NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES {
+        Header: header(NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES, 2, 32),
+        MiniportAdapterContext: adapter,
+        AttributeFlags: 0x45,
+        CheckForHangTimeInSeconds: 0,
+        InterfaceType: NdisInterfacePci,
+    };
+    // SAFETY: the attributes are good.
+    let status = unsafe { NdisMSetMiniportAttributes(adapter, (&raw mut registration).cast()) };
+    if status != 0 {
+        return status;
+    }
+    read_configuration();
+    if wrong(Wrong::SharedBeforeDma) {
+        allocate_shared();
+    }
+    // SAFETY: the list in the parameters begins with the memory of the device.
+    let status = unsafe { map(parameters) };
+    if status != 0 {
+        return status;
+    }
+    let status = register_dma();
+    if status != 0 {
+        return status;
+    }
+    if !allocate_shared() {
+        return NDIS_STATUS_RESOURCES;
+    }
+    tiny().memory.set(allocate(if wrong(Wrong::NoTag) { 0 } else { TAG }));
+    if tiny().memory.get() == 0 {
+        return NDIS_STATUS_RESOURCES;
+    }
+    let status = services(adapter);
+    if status != 0 {
+        return status;
+    }
+    if !wrong(Wrong::NoGeneral) {
+        let status = set_general(adapter);
+        if status != 0 {
+            return status;
+        }
+    }
+    register_interrupt(adapter)
+}
+
+fn read_configuration() {
+    let mut object = NDIS_CONFIGURATION_OBJECT {
+        Header: header(NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT, 1, 24),
+        NdisHandle: handle(&tiny().adapter),
+        Flags: 0,
+    };
+    let mut configuration = ptr::null_mut();
+    // SAFETY: the pointers are good.
+    if unsafe { NdisOpenConfigurationEx(&raw mut object, &raw mut configuration) } != 0 {
+        return;
+    }
+    let mut units: Vec<u16> = "*JumboPacket".encode_utf16().collect();
+    let bytes = units.len() as u16 * 2;
+    let mut name = UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: units.as_mut_ptr() };
+    let (mut status, mut value) = (0, ptr::null_mut());
+    // SAFETY: the pointers are good.
+    unsafe { NdisReadConfiguration(&raw mut status, &raw mut value, configuration, &raw mut name, NdisParameterInteger) };
+    if status == 0 {
+        // SAFETY: a successful read gives an integer.
+        tiny().jumbo.set(unsafe { (*value).ParameterData.IntegerData });
+    }
+    if !wrong(Wrong::ConfigurationLeft) {
+        // SAFETY: the handle is open.
+        unsafe { NdisCloseConfiguration(configuration) };
+    }
+}
+
+unsafe fn map(parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS) -> i32 {
+    // SAFETY: NDIS gives a resource list whose first entry is the device's memory.
+    let memory = unsafe {
+        let list: *mut CM_PARTIAL_RESOURCE_LIST = (*parameters).AllocatedResources.cast();
+        ptr::addr_of!((*list).PartialDescriptors[0].u.Memory).read_unaligned()
+    };
+    map_at(memory.Start, memory.Length)
+}
+
+fn map_at(start: i64, length: u32) -> i32 {
+    let mut mapped = ptr::null_mut();
+    let physical = PHYSICAL_ADDRESS { QuadPart: start };
+    // SAFETY: the pointers are good.
+    let status = unsafe { NdisMMapIoSpace(&raw mut mapped, handle(&tiny().adapter), physical, length) };
+    if status == 0 {
+        tiny().io.set((mapped as usize, length));
+    }
+    status
+}
+
+unsafe extern "win64" fn process_list(
+    _device: *mut wdk_standin::_DEVICE_OBJECT,
+    _reserved: *mut c_void,
+    _list: *mut wdk_standin::_SCATTER_GATHER_LIST,
+    _context: *mut c_void,
+) {
+}
+
+unsafe extern "win64" fn shared_allocated(
+    _context: *mut c_void,
+    address: *mut c_void,
+    physical: *mut LARGE_INTEGER,
+    _length: u32,
+    _request: *mut c_void,
+) {
+    tiny().async_shared.set(address as usize);
+    // SAFETY: NDIS gives the address; the union is a number.
+    tiny().shared.set((address as usize, unsafe { (*physical).QuadPart }));
+}
+
+fn register_dma() -> i32 {
+    let mut description = NDIS_SG_DMA_DESCRIPTION {
+        Header: header(NDIS_OBJECT_TYPE_SG_DMA_DESCRIPTION, 1, 40),
+        Flags: 1,
+        MaximumPhysicalMapping: 65536,
+        ProcessSGListHandler: Some(process_list),
+        SharedMemAllocateCompleteHandler: Some(shared_allocated),
+        ScatterGatherListSize: 0,
+    };
+    let mut dma = ptr::null_mut();
+    // SAFETY: the pointers are good.
+    let status = unsafe {
+        NdisMRegisterScatterGatherDma(handle(&tiny().adapter), &raw mut description, &raw mut dma)
+    };
+    if status == 0 {
+        tiny().dma.set(dma as usize);
+    }
+    status
+}
+
+fn allocate_shared() -> bool {
+    let (mut address, mut physical) = (ptr::null_mut(), PHYSICAL_ADDRESS { QuadPart: 0 });
+    // SAFETY: the pointers are good.
+    unsafe { NdisMAllocateSharedMemory(handle(&tiny().adapter), 8192, 1, &raw mut address, &raw mut physical) };
+    // SAFETY: the union is a number.
+    tiny().shared.set((address as usize, unsafe { physical.QuadPart }));
+    !address.is_null()
+}
+
+/// Timer, work item and lock.
+fn services(adapter: NDIS_HANDLE) -> i32 {
+    let mut characteristics = NDIS_TIMER_CHARACTERISTICS {
+        Header: header(NDIS_OBJECT_TYPE_TIMER_CHARACTERISTICS, 1, 24),
+        AllocationTag: TAG,
+        TimerFunction: Some(timer_due),
+        FunctionContext: ptr::null_mut(),
+    };
+    let mut timer = ptr::null_mut();
+    // SAFETY: the pointers are good.
+    let status = unsafe { NdisAllocateTimerObject(adapter, &raw mut characteristics, &raw mut timer) };
+    if status != 0 {
+        return status;
+    }
+    tiny().timer.set(timer as usize);
+    // SAFETY: the handle is the adapter's.
+    tiny().work_item.set(unsafe { NdisAllocateIoWorkItem(adapter) } as usize);
+    if tiny().work_item.get() == 0 {
+        return NDIS_STATUS_RESOURCES;
+    }
+    let lock = Box::into_raw(Box::new(0_u64));
+    tiny().lock.set(lock as usize);
+    NDIS_STATUS_SUCCESS
+}
+
+unsafe extern "win64" fn timer_due(_: *mut c_void, _: *mut c_void, _: *mut c_void, _: *mut c_void) {
+    tiny().timer_runs.set(tiny().timer_runs.get() + 1);
+    if wrong(Wrong::PeriodicCancelAtDispatch) {
+        // SAFETY: the handle is a timer's.
+        unsafe { NdisCancelTimerObject(handle(&tiny().timer)) };
+    }
+}
+
+fn set_timer(milliseconds: i64, period: i32) {
+    let due = LARGE_INTEGER { QuadPart: -milliseconds * 10_000 };
+    // SAFETY: the handle is a timer's.
+    unsafe { NdisSetTimerObject(handle(&tiny().timer), due, period, ptr::null_mut()) };
+}
+
+fn set_general(adapter: NDIS_HANDLE) -> i32 {
+    // SAFETY: all fields may be zero.
+    let mut power: NDIS_PM_CAPABILITIES = unsafe { std::mem::zeroed() };
+    // SAFETY: all fields may be zero.
+    let mut general: NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES = unsafe { std::mem::zeroed() };
+    general.Header = header(NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES, 2, 224);
+    general.PhysicalMediumType = 14;
+    general.MtuSize = 1500;
+    (general.MaxXmitLinkSpeed, general.MaxRcvLinkSpeed) = (1, 1);
+    general.LookaheadSize = 1500;
+    general.MacOptions = 0x3;
+    general.MaxMulticastListSize = 32;
+    general.MacAddressLength = 6;
+    general.PermanentMacAddress[5] = 1;
+    general.CurrentMacAddress[5] = 1;
+    general.IfType = 6;
+    general.IfConnectorPresent = 1;
+    let mut oids = OIDS;
+    general.SupportedOidList = oids.as_mut_ptr();
+    general.SupportedOidListLength = 4;
+    general.PowerManagementCapabilitiesEx = &raw mut power;
+    // SAFETY: the attributes are good.
+    unsafe { NdisMSetMiniportAttributes(adapter, (&raw mut general).cast()) }
+}
+
+unsafe extern "win64" fn line_isr(_: *mut c_void, _: *mut u8, _: *mut u32) -> u8 {
+    0
+}
+
+unsafe extern "win64" fn line_dpc(_: *mut c_void, _: *mut c_void, _: *mut c_void, _: *mut c_void) {}
+
+unsafe extern "win64" fn isr(_context: *mut c_void, _message: u32, queue: *mut u8, targets: *mut u32) -> u8 {
+    let count = tiny().isrs.get() + 1;
+    tiny().isrs.set(count);
+    if count.is_multiple_of(2) {
+        // SAFETY: NDIS gives a place for the answer.
+        unsafe { targets.write(0b11) };
+    } else {
+        // SAFETY: as above.
+        unsafe { queue.write(1) };
+    }
+    u8::from(!wrong(Wrong::IsrSaysNo))
+}
+
+unsafe extern "win64" fn dpc(_: *mut c_void, _: u32, _: *mut c_void, throttle: *mut c_void, _: *mut c_void) {
+    let count = tiny().dpcs.get() + 1;
+    tiny().dpcs.set(count);
+    // SAFETY: NDIS passes throttle parameters.
+    let throttle = unsafe { &mut *throttle.cast::<NDIS_RECEIVE_THROTTLE_PARAMETERS>() };
+    throttle.BitField4 = u32::from(count.is_multiple_of(3));
+    if wrong(Wrong::DpcTooLong) {
+        sim::sleep(sim::SECOND);
+    }
+    if wrong(Wrong::DpcHoldsLock) {
+        // SAFETY: the lock is live.
+        unsafe { nt::KeAcquireSpinLockAtDpcLevel(tiny().lock.get() as *mut u64) };
+    }
+}
+
+fn register_interrupt(adapter: NDIS_HANDLE) -> i32 {
+    // SAFETY: all fields may be zero.
+    let mut c: NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS = unsafe { std::mem::zeroed() };
+    c.Header = header(NDIS_OBJECT_TYPE_MINIPORT_INTERRUPT, 1, 96);
+    if !wrong(Wrong::NoLineHandlers) {
+        c.InterruptHandler = Some(line_isr);
+        c.InterruptDpcHandler = Some(line_dpc);
+    }
+    c.MsiSupported = 1;
+    c.MessageInterruptHandler = Some(isr);
+    c.MessageInterruptDpcHandler = Some(dpc);
+    let mut out = ptr::null_mut();
+    // SAFETY: the pointers are good.
+    let status = unsafe { NdisMRegisterInterruptEx(adapter, adapter, &raw mut c, &raw mut out) };
+    if status == 0 {
+        tiny().interrupt.set(out as usize);
+        // SAFETY: NDIS filled the table in.
+        assert_eq!(unsafe { (*c.MessageInfoTable).MessageCount }, 4);
+    }
+    status
+}
+
+unsafe extern "win64" fn synchronized(_context: *mut c_void) -> u8 {
+    assert_eq!(sim::irql(), super::super::DEVICE_IRQL);
+    1
+}
+
+unsafe extern "win64" fn halt(_context: *mut c_void, _action: i32) {
+    // SAFETY: the handle is the interrupt's.
+    let result = unsafe {
+        NdisMSynchronizeWithInterruptEx(handle(&tiny().interrupt), 0, Some(synchronized), ptr::null_mut())
+    };
+    assert_eq!(result, 1);
+    if wrong(Wrong::TimerLeftSet) {
+        set_timer(1000, 0);
+    }
+    tear_down();
+    if wrong(Wrong::IndicateLate) {
+        let adapter = tiny().adapter.get();
+        sim::spawn(sim::TaskSpec::on("late", nt::host(), 0), move || {
+            sim::sleep(sim::MILLISECOND);
+            tiny().adapter.set(adapter);
+            indicate();
+        });
+    }
+}
+
+fn tear_down() {
+    let t = tiny();
+    let adapter = handle(&t.adapter);
+    let take = |cell: &std::cell::Cell<usize>| cell.replace(0) as *mut c_void;
+    let interrupt = t.interrupt.get() as *mut c_void;
+    if !interrupt.is_null() && !wrong(Wrong::InterruptLeft) {
+        // SAFETY: the handle is live.
+        unsafe { NdisMDeregisterInterruptEx(take(&t.interrupt)) };
+    }
+    if wrong(Wrong::SynchronizeLate) {
+        // SAFETY: none; the handle is dead on purpose.
+        unsafe { NdisMSynchronizeWithInterruptEx(interrupt, 0, Some(synchronized), ptr::null_mut()) };
+    }
+    if t.timer.get() != 0 && !wrong(Wrong::TimerLeft) && !wrong(Wrong::TimerLeftSet) {
+        // SAFETY: the handle is live.
+        unsafe { NdisCancelTimerObject(handle(&t.timer)) };
+        // SAFETY: as above.
+        unsafe { NdisFreeTimerObject(take(&t.timer)) };
+    }
+    if t.work_item.get() != 0 && !wrong(Wrong::WorkItemLeft) {
+        let item = take(&t.work_item);
+        // SAFETY: the handle is live.
+        unsafe { NdisFreeIoWorkItem(item) };
+        if wrong(Wrong::HandleAfterFree) {
+            // SAFETY: none; the handle is dead on purpose.
+            unsafe { NdisQueueIoWorkItem(item, None, ptr::null_mut()) };
+        }
+    }
+    if t.memory.get() != 0 && !wrong(Wrong::PoolLeft) {
+        // SAFETY: the memory is ours.
+        unsafe { NdisFreeMemory(take(&t.memory), 0, 0) };
+    }
+    if !wrong(Wrong::SharedLeft) {
+        free_shared();
+    }
+    if t.dma.get() != 0 && !wrong(Wrong::DmaLeft) {
+        // SAFETY: the handle is live.
+        unsafe { NdisMDeregisterScatterGatherDma(take(&t.dma)) };
+    }
+    let (io, length) = t.io.replace((0, 0));
+    if io != 0 && !wrong(Wrong::IoLeft) {
+        // SAFETY: the mapping is ours.
+        unsafe { NdisMUnmapIoSpace(adapter, io as *mut c_void, length) };
+    }
+}
+
+fn free_shared() {
+    let (address, bus) = tiny().shared.replace((0, 0));
+    if address != 0 {
+        let physical = PHYSICAL_ADDRESS { QuadPart: bus };
+        // SAFETY: the memory is ours.
+        unsafe { NdisMFreeSharedMemory(handle(&tiny().adapter), 8192, 1, address as *mut c_void, physical) };
+    }
+}
+
+unsafe extern "win64" fn shutdown(_context: *mut c_void, _action: i32) {
+    if wrong(Wrong::FreeSharedInShutdown) {
+        free_shared();
+    }
+}
+
+fn indicate() {
+    let adapter = handle(&tiny().adapter);
+    // SAFETY: all fields may be zero.
+    let mut indication: NDIS_STATUS_INDICATION = unsafe { std::mem::zeroed() };
+    indication.SourceHandle = adapter;
+    indication.StatusCode = 0x4001_0006;
+    // SAFETY: the indication is good.
+    unsafe { NdisMIndicateStatusEx(adapter, &raw mut indication) };
+}
+
+unsafe extern "win64" fn restart(_context: *mut c_void, _parameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS) -> i32 {
+    tiny().paused.set(false);
+    if wrong(Wrong::MapLate) {
+        map_at(0, 0x1000);
+    }
+    if wrong(Wrong::PeriodicCancelAtDispatch) {
+        set_timer(1, 1);
+        // SAFETY: no pointers.
+        unsafe { NdisMSleep(5000) };
+    }
+    if wrong(Wrong::SleepAtDispatch) || wrong(Wrong::WaitAtDispatch) {
+        at_dispatch();
+    }
+    // SAFETY: the handle and routine are good.
+    unsafe { NdisQueueIoWorkItem(handle(&tiny().work_item), Some(restarted), ptr::null_mut()) };
+    NDIS_STATUS_PENDING
+}
+
+fn at_dispatch() {
+    let mut event = NDIS_EVENT { Event: wdk_standin::KEVENT { Header: [0; 3] } };
+    // SAFETY: the event is ours.
+    unsafe { NdisInitializeEvent(&raw mut event) };
+    // SAFETY: no pointers.
+    let old = unsafe { nt::KfRaiseIrql(2) };
+    if wrong(Wrong::SleepAtDispatch) {
+        // SAFETY: no pointers.
+        unsafe { NdisMSleep(1) };
+    }
+    // SAFETY: the event is initialized.
+    unsafe { NdisWaitEvent(&raw mut event, 1) };
+    // SAFETY: the old level is lower.
+    unsafe { nt::KeLowerIrql(old) };
+}
+
+unsafe extern "win64" fn restarted(_context: *mut c_void, _item: *mut c_void) {
+    indicate();
+    // SAFETY: a restart is pending.
+    unsafe { NdisMRestartComplete(handle(&tiny().adapter), NDIS_STATUS_SUCCESS) };
+}
+
+unsafe extern "win64" fn pause(_context: *mut c_void, _parameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS) -> i32 {
+    if wrong(Wrong::PauseFails) {
+        return NDIS_STATUS_FAILURE;
+    }
+    tiny().paused.set(true);
+    let queued = tiny().queued_sends.take();
+    if wrong(Wrong::PauseWithSends) {
+        return NDIS_STATUS_SUCCESS;
+    }
+    for list in queued {
+        complete_send(list as *mut NET_BUFFER_LIST, NDIS_STATUS_SUCCESS);
+    }
+    if wrong(Wrong::PauseTwice) {
+        // SAFETY: a pause is in progress.
+        unsafe { NdisMPauseComplete(handle(&tiny().adapter)) };
+    }
+    NDIS_STATUS_SUCCESS
+}
+
+fn complete_send(list: *mut NET_BUFFER_LIST, status: i32) {
+    // SAFETY: the list is ours until it is completed.
+    unsafe { (*list).Status = status };
+    // SAFETY: as above.
+    unsafe { (*list).Next = ptr::null_mut() };
+    let adapter = handle(&tiny().adapter);
+    // SAFETY: the list is ours.
+    unsafe { NdisMSendNetBufferListsComplete(adapter, list, 0) };
+    if wrong(Wrong::SendTwice) {
+        // SAFETY: none; the list is gone on purpose.
+        unsafe { NdisMSendNetBufferListsComplete(adapter, list, 0) };
+    }
+}
+
+unsafe extern "win64" fn send(_context: *mut c_void, lists: *mut NET_BUFFER_LIST, _port: u32, _flags: u32) {
+    let mut list = lists;
+    while !list.is_null() {
+        // SAFETY: NDIS gives a chain.
+        let next = unsafe { (*list).Next };
+        let reject = tiny().paused.get() && !wrong(Wrong::SendAcceptedInPaused);
+        if wrong(Wrong::SendNever) || wrong(Wrong::SendStalls) || wrong(Wrong::PauseWithSends) {
+            tiny().queued_sends.borrow_mut().push(list as usize);
+        } else if wrong(Wrong::SendUnderLock) {
+            let lock = tiny().lock.get() as *mut u64;
+            // SAFETY: the lock is live.
+            let old = unsafe { nt::KeAcquireSpinLockRaiseToDpc(lock) };
+            complete_send(list, NDIS_STATUS_SUCCESS);
+            // SAFETY: the lock is held.
+            unsafe { nt::KeReleaseSpinLock(lock, old) };
+        } else {
+            complete_send(list, if reject { NDIS_STATUS_PAUSED } else { NDIS_STATUS_SUCCESS });
+        }
+        list = next;
+    }
+}
+
+fn disable_ndk() {
+    // SAFETY: all fields may be zero.
+    let mut event: NET_PNP_EVENT_NOTIFICATION = unsafe { std::mem::zeroed() };
+    event.NetPnPEvent.NetEvent = 14;
+    // SAFETY: the event is good.
+    unsafe { NdisMNetPnPEvent(handle(&tiny().adapter), &raw mut event) };
+}
+
+/// Set packet filter pends and completes from a work item; the rest is answered at once.
+unsafe extern "win64" fn oid(_context: *mut c_void, request: *mut NDIS_OID_REQUEST) -> i32 {
+    // SAFETY: NDIS gives a request of the information kind.
+    let code = unsafe { (*request).DATA.INFORMATION.Oid };
+    if wrong(Wrong::OidUnknown) && code == 0x0001_0111 {
+        return NDIS_STATUS_NOT_SUPPORTED;
+    }
+    if wrong(Wrong::ShortBufferNeedsNothing) {
+        return NDIS_STATUS_BUFFER_TOO_SHORT;
+    }
+    if wrong(Wrong::SetPowerFails) && code == 0xFD01_0101 || wrong(Wrong::RemovePatternFails) && code == 0xFD01_010B {
+        return NDIS_STATUS_FAILURE;
+    }
+    if wrong(Wrong::NetEventInOid) {
+        disable_ndk();
+    }
+    if wrong(Wrong::NetEventAtDispatch) {
+        // SAFETY: no pointers.
+        unsafe { nt::KfRaiseIrql(2) };
+        disable_ndk();
+    }
+    if code != 0x0001_010E {
+        return NDIS_STATUS_SUCCESS;
+    }
+    tiny().pended.set(request as usize);
+    // SAFETY: handle and routine are good.
+    unsafe { NdisQueueIoWorkItem(handle(&tiny().work_item), Some(complete_oid), ptr::null_mut()) };
+    if wrong(Wrong::OidTwice) { NDIS_STATUS_SUCCESS } else { NDIS_STATUS_PENDING }
+}
+
+unsafe extern "win64" fn complete_oid(_context: *mut c_void, _item: *mut c_void) {
+    let adapter = handle(&tiny().adapter);
+    let request: *mut NDIS_OID_REQUEST = tiny().pended.get() as *mut NDIS_OID_REQUEST;
+    if wrong(Wrong::NetEventDuringPendedOid) {
+        // SAFETY: no pointers.
+        unsafe { NdisMSleep(10) };
+        disable_ndk();
+    }
+    if wrong(Wrong::OidNever) {
+        return;
+    }
+    if wrong(Wrong::OidByDirect) {
+        // SAFETY: the request is pending.
+        return unsafe { NdisMDirectOidRequestComplete(adapter, request, NDIS_STATUS_SUCCESS) };
+    }
+    let status = if wrong(Wrong::OidCompletedPending) { NDIS_STATUS_PENDING } else { NDIS_STATUS_SUCCESS };
+    // SAFETY: the request is pending.
+    unsafe { NdisMOidRequestComplete(adapter, request, status) };
+    if wrong(Wrong::OidTwiceByWorkItem) {
+        // SAFETY: none; the request is complete on purpose.
+        unsafe { NdisMOidRequestComplete(adapter, request, status) };
+    }
+}
+
+unsafe extern "win64" fn direct_oid(_context: *mut c_void, request: *mut NDIS_OID_REQUEST) -> i32 {
+    // SAFETY: the request is pending from here on.
+    unsafe { NdisMDirectOidRequestComplete(handle(&tiny().adapter), request, NDIS_STATUS_SUCCESS) };
+    NDIS_STATUS_PENDING
+}
+
+/// Allocates at run time; the completion brings the memory, or null.
+pub(super) fn allocate_async() -> i32 {
+    free_shared();
+    tiny().async_shared.set(usize::MAX);
+    // SAFETY: the handle is live.
+    unsafe { NdisMAllocateSharedMemoryAsyncEx(handle(&tiny().dma), 8192, 1, ptr::null_mut()) }
+}
