@@ -120,13 +120,20 @@ impl AdapterState {
     /// VRF-41: resources may be claimed only after the registration attributes were set.
     pub(super) fn expect_registered(&self, ddi: &str) {
         if !self.attributes.registered.get() {
-            sim::fail("VRF-41", format!("{ddi} on {} before the registration attributes", self.name));
+            sim::fail(
+                "VRF-41",
+                format!("{ddi} on {} before the registration attributes", self.name),
+            );
         }
     }
 
     /// Everything that was taken has been given back; `failed` tells a failed Initialize from a Halt.
     pub(super) fn expect_nothing_held(&self, failed: bool) {
-        let when = if failed { "failed MiniportInitializeEx" } else { "MiniportHaltEx" };
+        let when = if failed {
+            "failed MiniportInitializeEx"
+        } else {
+            "MiniportHaltEx"
+        };
         let check = |rule: &'static str, what: &str, count: usize| {
             if count > 0 {
                 sim::fail(rule, format!("{}: {count} {what} left after {when}", self.name));
@@ -134,12 +141,24 @@ impl AdapterState {
         };
         let held = &self.held;
         check("VRF-13", "interrupts", held.interrupts.borrow().len());
-        check("VRF-17", "set timers", super::timer::set_timers(&held.timers.borrow()));
+        check(
+            "VRF-17",
+            "set timers",
+            super::timer::set_timers(&held.timers.borrow()),
+        );
         check("VRF-42", "timers", held.timers.borrow().len());
         check("VRF-15", "work items", held.work_items.borrow().len());
-        check("VRF-19", "open configurations", held.configurations.borrow().len());
+        check(
+            "VRF-19",
+            "open configurations",
+            held.configurations.borrow().len(),
+        );
         check("VRF-42", "pieces of shared memory", held.shared.borrow().len());
-        check("VRF-42", "pending shared memory allocations", held.shared_pending.get() as usize);
+        check(
+            "VRF-42",
+            "pending shared memory allocations",
+            held.shared_pending.get() as usize,
+        );
         check("VRF-14", "DMA registrations", held.dma.borrow().len());
         check("VRF-42", "mapped I/O spaces", held.io.borrow().len());
         check("VRF-49", "NDK opens", self.edge.opens());

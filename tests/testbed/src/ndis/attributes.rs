@@ -8,7 +8,8 @@ use cxndk::sys::ndis::{
     MediaConnectStateConnected, NDIS_HANDLE, NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
     NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES, NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES,
     NDIS_MINIPORT_ADD_DEVICE_REGISTRATION_ATTRIBUTES, NDIS_NDK_CAPABILITIES, NDIS_OBJECT_HEADER,
-    NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES, NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_HARDWARE_ASSIST_ATTRIBUTES,
+    NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
+    NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_HARDWARE_ASSIST_ATTRIBUTES,
     NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_NDK_ATTRIBUTES, NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES,
     NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES,
     NDIS_OBJECT_TYPE_MINIPORT_ADD_DEVICE_REGISTRATION_ATTRIBUTES, NDIS_STATUS, NDIS_STATUS_BAD_VERSION,
@@ -75,7 +76,10 @@ impl Attributes {
 /// # Safety
 /// `attributes` points to the structure that its header names.
 #[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisMSetMiniportAttributes(handle: NDIS_HANDLE, attributes: *mut c_void) -> NDIS_STATUS {
+pub unsafe extern "win64" fn NdisMSetMiniportAttributes(
+    handle: NDIS_HANDLE,
+    attributes: *mut c_void,
+) -> NDIS_STATUS {
     let ddi = "NdisMSetMiniportAttributes";
     kernel::enter(ddi, Level::Passive);
     let adapter = table::adapter(handle, ddi);
@@ -87,14 +91,25 @@ pub unsafe extern "win64" fn NdisMSetMiniportAttributes(handle: NDIS_HANDLE, att
     match u32::from(header.Type) {
         NDIS_OBJECT_TYPE_MINIPORT_ADD_DEVICE_REGISTRATION_ATTRIBUTES => {
             // SAFETY: the header says so.
-            let given = unsafe { attributes.cast::<NDIS_MINIPORT_ADD_DEVICE_REGISTRATION_ATTRIBUTES>().read_unaligned() };
+            let given = unsafe {
+                attributes
+                    .cast::<NDIS_MINIPORT_ADD_DEVICE_REGISTRATION_ATTRIBUTES>()
+                    .read_unaligned()
+            };
             adapter.expect("STATE-01", ddi, &[State::Halted]);
-            adapter.attributes.add_device_context.set(given.MiniportAddDeviceContext);
+            adapter
+                .attributes
+                .add_device_context
+                .set(given.MiniportAddDeviceContext);
             NDIS_STATUS_SUCCESS
         }
         NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES => {
             // SAFETY: the header says so.
-            let given = unsafe { attributes.cast::<NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES>().read_unaligned() };
+            let given = unsafe {
+                attributes
+                    .cast::<NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES>()
+                    .read_unaligned()
+            };
             registration(&adapter, header, &given)
         }
         NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES => {
@@ -106,7 +121,11 @@ pub unsafe extern "win64" fn NdisMSetMiniportAttributes(handle: NDIS_HANDLE, att
         }
         NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_NDK_ATTRIBUTES => {
             // SAFETY: the header says so.
-            let given = unsafe { attributes.cast::<NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES>().read_unaligned() };
+            let given = unsafe {
+                attributes
+                    .cast::<NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES>()
+                    .read_unaligned()
+            };
             expect_after_general(&adapter, "NDK");
             // SAFETY: `given` is what the caller passed.
             unsafe { ndk(&adapter, header, &given) }
@@ -123,14 +142,26 @@ pub unsafe extern "win64" fn NdisMSetMiniportAttributes(handle: NDIS_HANDLE, att
 fn expect_after_registration(adapter: &AdapterState, what: &str) {
     adapter.expect("VRF-41", "NdisMSetMiniportAttributes", &[State::Initializing]);
     if !adapter.attributes.registered.get() {
-        sim::fail("VRF-41", format!("{}: {what} attributes before the registration attributes", adapter.name));
+        sim::fail(
+            "VRF-41",
+            format!(
+                "{}: {what} attributes before the registration attributes",
+                adapter.name
+            ),
+        );
     }
 }
 
 fn expect_after_general(adapter: &AdapterState, what: &str) {
     expect_after_registration(adapter, what);
     if adapter.attributes.general.borrow().is_none() {
-        sim::fail("VRF-41", format!("{}: {what} attributes before the general attributes", adapter.name));
+        sim::fail(
+            "VRF-41",
+            format!(
+                "{}: {what} attributes before the general attributes",
+                adapter.name
+            ),
+        );
     }
 }
 
@@ -142,16 +173,31 @@ fn registration(
     adapter.expect("VRF-41", "NdisMSetMiniportAttributes", &[State::Initializing]);
     let attributes = &adapter.attributes;
     if attributes.registered.get() {
-        sim::fail("VRF-41", format!("{}: registration attributes set twice", adapter.name));
+        sim::fail(
+            "VRF-41",
+            format!("{}: registration attributes set twice", adapter.name),
+        );
     }
     if header.Revision < 2 || header.Size < 28 {
         return NDIS_STATUS_BAD_VERSION;
     }
     if given.CheckForHangTimeInSeconds % 2 != 0 || given.InterfaceType != NdisInterfacePci {
-        sim::fail("ATTR-01", format!("{}: CheckForHangTimeInSeconds odd or interface not PCI", adapter.name));
+        sim::fail(
+            "ATTR-01",
+            format!(
+                "{}: CheckForHangTimeInSeconds odd or interface not PCI",
+                adapter.name
+            ),
+        );
     }
     if given.AttributeFlags & (HARDWARE_DEVICE | BUS_MASTER) != HARDWARE_DEVICE | BUS_MASTER {
-        sim::fail("ATTR-02", format!("{}: flags {:#x} of a PCI device", adapter.name, given.AttributeFlags));
+        sim::fail(
+            "ATTR-02",
+            format!(
+                "{}: flags {:#x} of a PCI device",
+                adapter.name, given.AttributeFlags
+            ),
+        );
     }
     attributes.context.set(given.MiniportAdapterContext);
     attributes.flags.set(given.AttributeFlags);
@@ -166,14 +212,21 @@ unsafe fn general(
     header: NDIS_OBJECT_HEADER,
     given: &NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
 ) -> NDIS_STATUS {
-    if header.Revision < 2 || usize::from(header.Size) < size_of::<NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES>() {
+    if header.Revision < 2 || usize::from(header.Size) < size_of::<NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES>()
+    {
         return NDIS_STATUS_BAD_VERSION;
     }
     if let Some(wrong) = wrong_in(given) {
-        sim::fail("ATTR-03", format!("{}: {wrong} in the general attributes", adapter.name));
+        sim::fail(
+            "ATTR-03",
+            format!("{}: {wrong} in the general attributes", adapter.name),
+        );
     }
     if given.MacOptions & MAC_OPTIONS != MAC_OPTIONS {
-        sim::fail("ATTR-05", format!("{}: MacOptions {:#x}", adapter.name, given.MacOptions));
+        sim::fail(
+            "ATTR-05",
+            format!("{}: MacOptions {:#x}", adapter.name, given.MacOptions),
+        );
     }
     let count = given.SupportedOidListLength as usize / 4;
     // SAFETY: the caller says how long the list is; it was checked not to be null.
@@ -196,16 +249,31 @@ fn wrong_in(given: &NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES) -> Option<&'static
         (given.MediaType != 0, "MediaType"),
         (given.PhysicalMediumType != 14, "PhysicalMediumType"),
         (given.MtuSize < 1500, "MtuSize"),
-        (given.MaxXmitLinkSpeed == 0 || given.MaxRcvLinkSpeed == 0, "a maximum link speed"),
+        (
+            given.MaxXmitLinkSpeed == 0 || given.MaxRcvLinkSpeed == 0,
+            "a maximum link speed",
+        ),
         (given.LookaheadSize == 0, "LookaheadSize"),
         (given.MaxMulticastListSize < 32, "MaxMulticastListSize"),
         (given.MacAddressLength != 6, "MacAddressLength"),
-        (given.PermanentMacAddress[..6] == [0; 6] || given.PermanentMacAddress[0] & 1 != 0, "PermanentMacAddress"),
-        (given.CurrentMacAddress[..6] == [0; 6] || given.CurrentMacAddress[0] & 1 != 0, "CurrentMacAddress"),
+        (
+            given.PermanentMacAddress[..6] == [0; 6] || given.PermanentMacAddress[0] & 1 != 0,
+            "PermanentMacAddress",
+        ),
+        (
+            given.CurrentMacAddress[..6] == [0; 6] || given.CurrentMacAddress[0] & 1 != 0,
+            "CurrentMacAddress",
+        ),
         (given.IfType != 6, "IfType"),
         (given.IfConnectorPresent != 1, "IfConnectorPresent"),
-        (given.SupportedOidList.is_null() || given.SupportedOidListLength % 4 != 0, "SupportedOidList"),
-        (given.PowerManagementCapabilitiesEx.is_null(), "PowerManagementCapabilitiesEx"),
+        (
+            given.SupportedOidList.is_null() || given.SupportedOidListLength % 4 != 0,
+            "SupportedOidList",
+        ),
+        (
+            given.PowerManagementCapabilitiesEx.is_null(),
+            "PowerManagementCapabilitiesEx",
+        ),
     ];
     checks.iter().find(|(wrong, _)| *wrong).map(|(_, what)| *what)
 }
@@ -221,10 +289,19 @@ unsafe fn ndk(
         return NDIS_STATUS_BAD_VERSION;
     }
     if adapter.driver.ndk.get().is_none() {
-        sim::fail("ADAPTER-01", format!("{}: NDK attributes without provider characteristics", adapter.name));
+        sim::fail(
+            "ADAPTER-01",
+            format!(
+                "{}: NDK attributes without provider characteristics",
+                adapter.name
+            ),
+        );
     }
     if given.NdkCapabilities.is_null() {
-        sim::fail("ADAPTER-02", format!("{}: NDK attributes without capabilities", adapter.name));
+        sim::fail(
+            "ADAPTER-02",
+            format!("{}: NDK attributes without capabilities", adapter.name),
+        );
     }
     // SAFETY: it is not null and the caller vouches for it.
     let capabilities = unsafe { given.NdkCapabilities.read() };

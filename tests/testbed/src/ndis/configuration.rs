@@ -6,10 +6,11 @@ use std::ptr;
 use std::rc::Rc;
 
 use cxndk::sys::ndis::{
-    NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_PARAMETER, NDIS_CONFIGURATION_PARAMETER_ParameterData, NDIS_HANDLE,
-    NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT, NDIS_PARAMETER_TYPE, NDIS_STATUS, NDIS_STATUS_FAILURE,
-    NDIS_STATUS_INVALID_ADDRESS, NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
-    NdisParameterBinary, NdisParameterHexInteger, NdisParameterInteger, NdisParameterMultiString, NdisParameterString,
+    NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_PARAMETER, NDIS_CONFIGURATION_PARAMETER_ParameterData,
+    NDIS_HANDLE, NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT, NDIS_PARAMETER_TYPE, NDIS_STATUS,
+    NDIS_STATUS_FAILURE, NDIS_STATUS_INVALID_ADDRESS, NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_RESOURCES,
+    NDIS_STATUS_SUCCESS, NdisParameterBinary, NdisParameterHexInteger, NdisParameterInteger,
+    NdisParameterMultiString, NdisParameterString,
 };
 use wdk_standin::UNICODE_STRING;
 
@@ -130,48 +131,80 @@ pub unsafe extern "win64" fn NdisReadNetworkAddress(
 
 impl Configuration {
     #[expect(non_upper_case_globals, reason = "the names are those of the header")]
-    fn read(&self, keyword: &str, kind: NDIS_PARAMETER_TYPE) -> Result<*mut NDIS_CONFIGURATION_PARAMETER, NDIS_STATUS> {
+    fn read(
+        &self,
+        keyword: &str,
+        kind: NDIS_PARAMETER_TYPE,
+    ) -> Result<*mut NDIS_CONFIGURATION_PARAMETER, NDIS_STATUS> {
         if faults::fire("NdisReadConfiguration") {
             return Err(NDIS_STATUS_RESOURCES);
         }
-        let value = self.adapter.registry.borrow().get(keyword).cloned().ok_or(NDIS_STATUS_FAILURE)?;
+        let value = self
+            .adapter
+            .registry
+            .borrow()
+            .get(keyword)
+            .cloned()
+            .ok_or(NDIS_STATUS_FAILURE)?;
         match (kind, value) {
             (NdisParameterInteger | NdisParameterHexInteger, Value::Dword(n)) => Ok(self.integer(n)),
-            (NdisParameterInteger, Value::Text(text)) => {
-                parse_integer(&text, 10).map(|n| self.integer(n)).ok_or(NDIS_STATUS_FAILURE)
-            }
-            (NdisParameterHexInteger, Value::Text(text)) => {
-                parse_integer(&text, 16).map(|n| self.integer(n)).ok_or(NDIS_STATUS_FAILURE)
-            }
+            (NdisParameterInteger, Value::Text(text)) => parse_integer(&text, 10)
+                .map(|n| self.integer(n))
+                .ok_or(NDIS_STATUS_FAILURE),
+            (NdisParameterHexInteger, Value::Text(text)) => parse_integer(&text, 16)
+                .map(|n| self.integer(n))
+                .ok_or(NDIS_STATUS_FAILURE),
             (NdisParameterString | NdisParameterMultiString, Value::Text(text)) => Ok(self.string(&text)),
             (NdisParameterBinary, Value::Binary(bytes)) => Ok(self.binary(&bytes)),
             _ => Err(NDIS_STATUS_FAILURE),
         }
     }
 
-    fn keep(&self, kind: NDIS_PARAMETER_TYPE, data: NDIS_CONFIGURATION_PARAMETER_ParameterData) -> *mut NDIS_CONFIGURATION_PARAMETER {
+    fn keep(
+        &self,
+        kind: NDIS_PARAMETER_TYPE,
+        data: NDIS_CONFIGURATION_PARAMETER_ParameterData,
+    ) -> *mut NDIS_CONFIGURATION_PARAMETER {
         let mut parameters = self.parameters.borrow_mut();
-        parameters.push(Box::new(NDIS_CONFIGURATION_PARAMETER { ParameterType: kind, ParameterData: data }));
-        parameters.last_mut().map_or(ptr::null_mut(), |boxed| &raw mut **boxed)
+        parameters.push(Box::new(NDIS_CONFIGURATION_PARAMETER {
+            ParameterType: kind,
+            ParameterData: data,
+        }));
+        parameters
+            .last_mut()
+            .map_or(ptr::null_mut(), |boxed| &raw mut **boxed)
     }
 
     fn integer(&self, value: u32) -> *mut NDIS_CONFIGURATION_PARAMETER {
-        self.keep(NdisParameterInteger, NDIS_CONFIGURATION_PARAMETER_ParameterData { IntegerData: value })
+        self.keep(
+            NdisParameterInteger,
+            NDIS_CONFIGURATION_PARAMETER_ParameterData { IntegerData: value },
+        )
     }
 
     fn string(&self, value: &str) -> *mut NDIS_CONFIGURATION_PARAMETER {
         let mut units: Box<[u16]> = value.encode_utf16().chain([0]).collect();
         let bytes = (units.len() - 1) * 2;
-        let string = UNICODE_STRING { Length: bytes as u16, MaximumLength: bytes as u16 + 2, Buffer: units.as_mut_ptr() };
+        let string = UNICODE_STRING {
+            Length: bytes as u16,
+            MaximumLength: bytes as u16 + 2,
+            Buffer: units.as_mut_ptr(),
+        };
         self.texts.borrow_mut().push(units);
-        self.keep(NdisParameterString, NDIS_CONFIGURATION_PARAMETER_ParameterData { StringData: string })
+        self.keep(
+            NdisParameterString,
+            NDIS_CONFIGURATION_PARAMETER_ParameterData { StringData: string },
+        )
     }
 
     fn binary(&self, value: &[u8]) -> *mut NDIS_CONFIGURATION_PARAMETER {
         let mut bytes: Box<[u8]> = value.into();
         let data = [bytes.len() as u64, bytes.as_mut_ptr() as u64];
         self.bytes.borrow_mut().push(bytes);
-        self.keep(NdisParameterBinary, NDIS_CONFIGURATION_PARAMETER_ParameterData { BinaryData: data })
+        self.keep(
+            NdisParameterBinary,
+            NDIS_CONFIGURATION_PARAMETER_ParameterData { BinaryData: data },
+        )
     }
 
     /// Hex digits, hyphens between pairs allowed; anything else is no address.
@@ -180,10 +213,17 @@ impl Configuration {
             return Err(NDIS_STATUS_RESOURCES);
         }
         let value = self.adapter.registry.borrow().get("NetworkAddress").cloned();
-        let Some(Value::Text(text)) = value else { return Err(NDIS_STATUS_FAILURE) };
-        let digits: Option<Vec<u8>> =
-            text.chars().filter(|c| *c != '-').map(|c| c.to_digit(16).map(|d| d as u8)).collect();
-        let digits = digits.filter(|d| !d.is_empty() && d.len() % 2 == 0).ok_or(NDIS_STATUS_INVALID_ADDRESS)?;
+        let Some(Value::Text(text)) = value else {
+            return Err(NDIS_STATUS_FAILURE);
+        };
+        let digits: Option<Vec<u8>> = text
+            .chars()
+            .filter(|c| *c != '-')
+            .map(|c| c.to_digit(16).map(|d| d as u8))
+            .collect();
+        let digits = digits
+            .filter(|d| !d.is_empty() && d.len() % 2 == 0)
+            .ok_or(NDIS_STATUS_INVALID_ADDRESS)?;
         let mut bytes: Box<[u8]> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
         let result = (bytes.as_mut_ptr().cast(), bytes.len() as u32);
         self.bytes.borrow_mut().push(bytes);
@@ -195,7 +235,9 @@ impl Configuration {
         for parameter in self.parameters.borrow_mut().drain(..) {
             let parameter = Box::leak(parameter);
             parameter.ParameterType = -1;
-            parameter.ParameterData = NDIS_CONFIGURATION_PARAMETER_ParameterData { BinaryData: [0xdead_beef_dead_beef; 2] };
+            parameter.ParameterData = NDIS_CONFIGURATION_PARAMETER_ParameterData {
+                BinaryData: [0xdead_beef_dead_beef; 2],
+            };
         }
         for bytes in self.bytes.borrow_mut().drain(..) {
             Box::leak(bytes).fill(0xde);
@@ -212,7 +254,13 @@ impl Configuration {
 /// The string's buffer is good for its length.
 pub(super) unsafe fn text(string: &UNICODE_STRING) -> String {
     if string.Length % 2 != 0 || string.Length > string.MaximumLength {
-        sim::fail("NDIS-STRING", format!("a counted string of {} of {} bytes", string.Length, string.MaximumLength));
+        sim::fail(
+            "NDIS-STRING",
+            format!(
+                "a counted string of {} of {} bytes",
+                string.Length, string.MaximumLength
+            ),
+        );
     }
     if string.Length == 0 {
         return String::new();

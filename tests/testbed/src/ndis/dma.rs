@@ -6,8 +6,9 @@ use std::ptr;
 use std::rc::Rc;
 
 use cxndk::sys::ndis::{
-    NDIS_HANDLE, NDIS_OBJECT_TYPE_SG_DMA_DESCRIPTION, NDIS_SG_DMA_DESCRIPTION, NDIS_STATUS, NDIS_STATUS_BAD_VERSION,
-    NDIS_STATUS_FAILURE, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PENDING, NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
+    NDIS_HANDLE, NDIS_OBJECT_TYPE_SG_DMA_DESCRIPTION, NDIS_SG_DMA_DESCRIPTION, NDIS_STATUS,
+    NDIS_STATUS_BAD_VERSION, NDIS_STATUS_FAILURE, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PENDING,
+    NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
 };
 use wdk_standin::{LARGE_INTEGER, PHYSICAL_ADDRESS};
 
@@ -55,7 +56,11 @@ pub unsafe extern "win64" fn NdisMRegisterScatterGatherDma(
     }
     let fresh = table::reserve();
     adapter.held.dma.borrow_mut().push(fresh);
-    let dma = Dma { adapter, description: given, pending: Cell::new(0) };
+    let dma = Dma {
+        adapter,
+        description: given,
+        pending: Cell::new(0),
+    };
     table::insert(fresh, Object::Dma(Rc::new(dma)));
     // SAFETY: the caller's description, in which NDIS returns the size of its lists.
     unsafe { (*description).ScatterGatherListSize = LIST_SIZE };
@@ -76,7 +81,10 @@ pub unsafe extern "win64" fn NdisMDeregisterScatterGatherDma(handle: NDIS_HANDLE
     let shared = dma.adapter.held.shared.borrow().len();
     if shared > 0 || dma.pending.get() > 0 {
         let pending = dma.pending.get();
-        sim::fail("VRF-45", format!("{ddi}: {shared} pieces of shared memory left, {pending} pending"));
+        sim::fail(
+            "VRF-45",
+            format!("{ddi}: {shared} pieces of shared memory left, {pending} pending"),
+        );
     }
     adapter::release(&dma.adapter.held.dma, handle);
     table::remove(handle);
@@ -99,15 +107,22 @@ pub unsafe extern "win64" fn NdisMAllocateSharedMemory(
     let adapter = table::adapter(handle, ddi);
     adapter.expect("DMA-07", ddi, &[State::Initializing]);
     if adapter.held.dma.borrow().is_empty() {
-        sim::fail("INIT-03", format!("{ddi} on {} before NdisMRegisterScatterGatherDma", adapter.name));
+        sim::fail(
+            "INIT-03",
+            format!("{ddi} on {} before NdisMRegisterScatterGatherDma", adapter.name),
+        );
     }
-    let region = (!faults::fire("NdisMAllocateSharedMemory")).then(|| allocate(&adapter, length, cached != 0)).flatten();
+    let region = (!faults::fire("NdisMAllocateSharedMemory"))
+        .then(|| allocate(&adapter, length, cached != 0))
+        .flatten();
     if region.is_none() {
         adapter.unlogged_failure.set(true);
     }
     // SAFETY: the caller gives places for the results.
     unsafe { address.write(region.map_or(ptr::null_mut(), |r| r.address as *mut c_void)) };
-    let bus = PHYSICAL_ADDRESS { QuadPart: region.map_or(0, |r| r.bus as i64) };
+    let bus = PHYSICAL_ADDRESS {
+        QuadPart: region.map_or(0, |r| r.bus as i64),
+    };
     // SAFETY: as above.
     unsafe { physical.write(bus) };
 }
@@ -117,7 +132,12 @@ fn allocate(adapter: &AdapterState, length: u32, cached: bool) -> Option<Region>
         return None;
     }
     let (address, bus) = kernel::allocate_common(&adapter.function, length)?;
-    let region = Region { address: address as usize, bus, length, cached };
+    let region = Region {
+        address: address as usize,
+        bus,
+        length,
+        cached,
+    };
     adapter.held.shared.borrow_mut().push(region);
     Some(region)
 }
@@ -138,20 +158,39 @@ pub unsafe extern "win64" fn NdisMFreeSharedMemory(
     kernel::enter(ddi, Level::Dispatch);
     let adapter = table::adapter(handle, ddi);
     if adapter.state.get() == State::Shutdown {
-        sim::fail("VRF-22", format!("{ddi} on {} after MiniportShutdownEx began", adapter.name));
+        sim::fail(
+            "VRF-22",
+            format!("{ddi} on {} after MiniportShutdownEx began", adapter.name),
+        );
     }
     // SAFETY: both views of the union are plain integers.
     let bus = unsafe { physical.QuadPart } as u64;
-    let wanted = Region { address: address as usize, bus, length, cached: cached != 0 };
+    let wanted = Region {
+        address: address as usize,
+        bus,
+        length,
+        cached: cached != 0,
+    };
     let found = {
         let mut shared = adapter.held.shared.borrow_mut();
         let at = shared.iter().position(|r| *r == wanted);
         at.map(|at| shared.swap_remove(at))
     };
     let Some(region) = found else {
-        sim::fail("VRF-42", format!("{ddi}: {address:p}+{length:#x} at {bus:#x} was not allocated so for {}", adapter.name));
+        sim::fail(
+            "VRF-42",
+            format!(
+                "{ddi}: {address:p}+{length:#x} at {bus:#x} was not allocated so for {}",
+                adapter.name
+            ),
+        );
     };
-    kernel::free_common(&adapter.function, region.address as *mut u8, region.bus, region.length);
+    kernel::free_common(
+        &adapter.function,
+        region.address as *mut u8,
+        region.bus,
+        region.length,
+    );
 }
 
 /// `NdisMAllocateSharedMemoryAsyncEx`: the same at run time; `SharedMemAllocateCompleteHandler` brings the result.
@@ -175,27 +214,47 @@ pub unsafe extern "win64" fn NdisMAllocateSharedMemoryAsyncEx(
         return NDIS_STATUS_RESOURCES;
     }
     dma.pending.set(dma.pending.get() + 1);
-    dma.adapter.held.shared_pending.set(dma.adapter.held.shared_pending.get() + 1);
+    dma.adapter
+        .held
+        .shared_pending
+        .set(dma.adapter.held.shared_pending.get() + 1);
     let context = context as usize;
     let host = dma.adapter.host;
-    kernel::worker(host, "shared memory", move || complete(&dma, length, cached != 0, context));
+    kernel::worker(host, "shared memory", move || {
+        complete(&dma, length, cached != 0, context)
+    });
     NDIS_STATUS_PENDING
 }
 
 fn complete(dma: &Dma, length: u32, cached: bool, context: usize) {
     sim::sleep(MICROSECOND * (1 + sim::choose(Stream::Ndis, 40)));
     let adapter = &dma.adapter;
-    let region = (!faults::fire("shared memory completion")).then(|| allocate(adapter, length, cached)).flatten();
-    let mut bus = LARGE_INTEGER { QuadPart: region.map_or(0, |r| r.bus as i64) };
+    let region = (!faults::fire("shared memory completion"))
+        .then(|| allocate(adapter, length, cached))
+        .flatten();
+    let mut bus = LARGE_INTEGER {
+        QuadPart: region.map_or(0, |r| r.bus as i64),
+    };
     let address = region.map_or(0, |r| r.address);
     // Whoever waits for the handler may halt the adapter as soon as the handler has told it so.
     dma.pending.set(dma.pending.get() - 1);
-    adapter.held.shared_pending.set(adapter.held.shared_pending.get() - 1);
+    adapter
+        .held
+        .shared_pending
+        .set(adapter.held.shared_pending.get() - 1);
     // The page allows any level up to DISPATCH_LEVEL.
     let old = (sim::choose(Stream::Ndis, 2) == 1).then(|| kernel::raise(sim::DISPATCH_LEVEL));
     if let Some(handler) = dma.description.SharedMemAllocateCompleteHandler {
         // SAFETY: the driver registered this handler and is not halted while an allocation is pending (checked there).
-        unsafe { handler(adapter.context(), address as *mut c_void, &raw mut bus, length, context as *mut c_void) };
+        unsafe {
+            handler(
+                adapter.context(),
+                address as *mut c_void,
+                &raw mut bus,
+                length,
+                context as *mut c_void,
+            )
+        };
     }
     if let Some(old) = old {
         kernel::lower(old);

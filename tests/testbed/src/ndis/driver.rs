@@ -7,9 +7,9 @@ use std::rc::Rc;
 use cxndk::sys::ndis::{
     NDIS_HANDLE, NDIS_MINIPORT_DRIVER_CHARACTERISTICS, NDIS_MINIPORT_PNP_CHARACTERISTICS,
     NDIS_NDK_PROVIDER_CHARACTERISTICS, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS,
-    NDIS_OBJECT_TYPE_MINIPORT_PNP_CHARACTERISTICS, NDIS_OBJECT_TYPE_NDK_PROVIDER_CHARACTERISTICS, NDIS_STATUS,
-    NDIS_STATUS_BAD_CHARACTERISTICS, NDIS_STATUS_BAD_VERSION, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_RESOURCES,
-    NDIS_STATUS_SUCCESS,
+    NDIS_OBJECT_TYPE_MINIPORT_PNP_CHARACTERISTICS, NDIS_OBJECT_TYPE_NDK_PROVIDER_CHARACTERISTICS,
+    NDIS_STATUS, NDIS_STATUS_BAD_CHARACTERISTICS, NDIS_STATUS_BAD_VERSION, NDIS_STATUS_NOT_SUPPORTED,
+    NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
 };
 use wdk_standin::{_DRIVER_OBJECT as DRIVER_OBJECT, UNICODE_STRING};
 
@@ -48,7 +48,12 @@ pub(super) struct Drivers {
 /// The driver that registered with this driver object.
 pub(super) fn registered(object: *mut DRIVER_OBJECT) -> Option<Rc<DriverState>> {
     let drivers = sim::local::<Drivers>();
-    let found = drivers.registered.borrow().iter().find(|(at, _)| *at == object as usize).map(|(_, d)| Rc::clone(d));
+    let found = drivers
+        .registered
+        .borrow()
+        .iter()
+        .find(|(at, _)| *at == object as usize)
+        .map(|(_, d)| Rc::clone(d));
     found
 }
 
@@ -85,7 +90,10 @@ pub unsafe extern "win64" fn NdisMRegisterMiniportDriver(
         in_set_options: Cell::new(false),
     });
     table::insert(driver.handle, Object::Driver(Rc::clone(&driver)));
-    sim::local::<Drivers>().registered.borrow_mut().push((driver_object as usize, Rc::clone(&driver)));
+    sim::local::<Drivers>()
+        .registered
+        .borrow_mut()
+        .push((driver_object as usize, Rc::clone(&driver)));
     // SAFETY: the caller gives a place for the handle.
     unsafe { handle.write(driver.handle) };
     // SAFETY: the driver gave its own handler.
@@ -99,7 +107,9 @@ pub unsafe extern "win64" fn NdisMRegisterMiniportDriver(
 /// # Safety
 /// The handler in the characteristics is a function of the driver.
 unsafe fn set_options(driver: &DriverState) -> NDIS_STATUS {
-    let Some(handler) = driver.characteristics.SetOptionsHandler else { return NDIS_STATUS_SUCCESS };
+    let Some(handler) = driver.characteristics.SetOptionsHandler else {
+        return NDIS_STATUS_SUCCESS;
+    };
     driver.in_set_options.set(true);
     // SAFETY: the driver gave this function for this call.
     let status = unsafe { handler(driver.handle, driver.context) };
@@ -129,21 +139,37 @@ unsafe fn read_characteristics(
     // SAFETY: all fields may be zero.
     let mut copy: NDIS_MINIPORT_DRIVER_CHARACTERISTICS = unsafe { std::mem::zeroed() };
     // SAFETY: the source has `size` bytes by its header; the copy is as long as the longest revision.
-    unsafe { given.cast::<u8>().copy_to((&raw mut copy).cast(), usize::from(size)) };
+    unsafe {
+        given
+            .cast::<u8>()
+            .copy_to((&raw mut copy).cast(), usize::from(size))
+    };
     let version = (copy.MajorNdisVersion, copy.MinorNdisVersion);
     if version.0 != 6 || !MINORS.contains(&version.1) || version > RUNNING {
         return Err(NDIS_STATUS_BAD_VERSION);
     }
     if copy.Flags != 0 {
-        sim::fail("DRV-12", format!("flags {:#x} in the miniport characteristics", copy.Flags));
+        sim::fail(
+            "DRV-12",
+            format!("flags {:#x} in the miniport characteristics", copy.Flags),
+        );
     }
-    if version.1 >= 20 && (copy.DirectOidRequestHandler.is_none() || copy.CancelDirectOidRequestHandler.is_none()) {
+    if version.1 >= 20
+        && (copy.DirectOidRequestHandler.is_none() || copy.CancelDirectOidRequestHandler.is_none())
+    {
         sim::fail("DRV-05", "no direct OID handlers".to_owned());
     }
     if copy.CheckForHangHandlerEx.is_some() && copy.ResetHandlerEx.is_none() {
-        sim::fail("DRV-08", "MiniportCheckForHangEx without MiniportResetEx".to_owned());
+        sim::fail(
+            "DRV-08",
+            "MiniportCheckForHangEx without MiniportResetEx".to_owned(),
+        );
     }
-    if all_required(&copy) { Ok(copy) } else { Err(NDIS_STATUS_BAD_CHARACTERISTICS) }
+    if all_required(&copy) {
+        Ok(copy)
+    } else {
+        Err(NDIS_STATUS_BAD_CHARACTERISTICS)
+    }
 }
 
 fn all_required(c: &NDIS_MINIPORT_DRIVER_CHARACTERISTICS) -> bool {
@@ -166,7 +192,10 @@ fn all_required(c: &NDIS_MINIPORT_DRIVER_CHARACTERISTICS) -> bool {
 /// # Safety
 /// `handlers` points to the structure that its header names.
 #[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisSetOptionalHandlers(handle: NDIS_HANDLE, handlers: *mut c_void) -> NDIS_STATUS {
+pub unsafe extern "win64" fn NdisSetOptionalHandlers(
+    handle: NDIS_HANDLE,
+    handlers: *mut c_void,
+) -> NDIS_STATUS {
     let ddi = "NdisSetOptionalHandlers";
     kernel::enter(ddi, Level::Passive);
     let driver = table::driver(handle, ddi);
@@ -182,14 +211,21 @@ pub unsafe extern "win64" fn NdisSetOptionalHandlers(handle: NDIS_HANDLE, handle
         NDIS_OBJECT_TYPE_NDK_PROVIDER_CHARACTERISTICS => {
             // SAFETY: the header says so.
             let given = unsafe { handlers.cast::<NDIS_NDK_PROVIDER_CHARACTERISTICS>().read() };
-            if given.OpenNDKAdapterHandler.is_none() || given.CloseNDKAdapterHandler.is_none() || given.Flags != 0 {
+            if given.OpenNDKAdapterHandler.is_none()
+                || given.CloseNDKAdapterHandler.is_none()
+                || given.Flags != 0
+            {
                 sim::fail("ADAPTER-01", "incomplete NDK provider characteristics".to_owned());
             }
             driver.ndk.set(Some(given));
         }
         NDIS_OBJECT_TYPE_MINIPORT_PNP_CHARACTERISTICS => {
             // SAFETY: the header says so.
-            driver.pnp.set(Some(unsafe { handlers.cast::<NDIS_MINIPORT_PNP_CHARACTERISTICS>().read_unaligned() }));
+            driver.pnp.set(Some(unsafe {
+                handlers
+                    .cast::<NDIS_MINIPORT_PNP_CHARACTERISTICS>()
+                    .read_unaligned()
+            }));
         }
         _ => return NDIS_STATUS_NOT_SUPPORTED,
     }
@@ -213,7 +249,10 @@ pub unsafe extern "win64" fn NdisMDeregisterMiniportDriver(handle: NDIS_HANDLE) 
 
 fn forget(driver: &Rc<DriverState>) {
     table::remove(driver.handle);
-    sim::local::<Drivers>().registered.borrow_mut().retain(|(_, d)| !Rc::ptr_eq(d, driver));
+    sim::local::<Drivers>()
+        .registered
+        .borrow_mut()
+        .retain(|(_, d)| !Rc::ptr_eq(d, driver));
 }
 
 /// `NdisGetVersion`: major version in the upper half, minor in the lower.

@@ -3,10 +3,11 @@
 use std::ptr;
 
 use cxndk::sys::ndis::{
-    CM_MEMORY_RESOURCE, CM_PARTIAL_RESOURCE_DESCRIPTOR, CM_PARTIAL_RESOURCE_DESCRIPTOR_u, CM_PARTIAL_RESOURCE_LIST,
-    NDIS_HANDLE, NDIS_MINIPORT_INIT_PARAMETERS, NDIS_MINIPORT_PAUSE_PARAMETERS, NDIS_MINIPORT_RESTART_PARAMETERS,
-    NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT, NDIS_OBJECT_TYPE_MINIPORT_INIT_PARAMETERS, NDIS_STATUS,
-    NDIS_STATUS_FAILURE, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS, NET_DEVICE_PNP_EVENT,
+    CM_MEMORY_RESOURCE, CM_PARTIAL_RESOURCE_DESCRIPTOR, CM_PARTIAL_RESOURCE_DESCRIPTOR_u,
+    CM_PARTIAL_RESOURCE_LIST, NDIS_HANDLE, NDIS_MINIPORT_INIT_PARAMETERS, NDIS_MINIPORT_PAUSE_PARAMETERS,
+    NDIS_MINIPORT_RESTART_PARAMETERS, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT,
+    NDIS_OBJECT_TYPE_MINIPORT_INIT_PARAMETERS, NDIS_STATUS, NDIS_STATUS_FAILURE, NDIS_STATUS_PENDING,
+    NDIS_STATUS_SUCCESS, NET_DEVICE_PNP_EVENT,
 };
 
 use super::adapter::{AdapterState, State};
@@ -60,7 +61,11 @@ const RESOURCE_INTERRUPT: u8 = 2;
 const LATCHED_MESSAGE: u16 = 3;
 
 fn header(kind: u32, size: u16) -> NDIS_OBJECT_HEADER {
-    NDIS_OBJECT_HEADER { Type: kind as u8, Revision: 1, Size: size }
+    NDIS_OBJECT_HEADER {
+        Type: kind as u8,
+        Revision: 1,
+        Size: size,
+    }
 }
 
 impl AdapterState {
@@ -76,7 +81,12 @@ impl AdapterState {
 
     pub(super) fn remove_device(&self) {
         self.expect("STATE-01", "RemoveDevice", &[State::Halted]);
-        if let Some(handler) = self.driver.pnp.get().and_then(|pnp| pnp.MiniportRemoveDeviceHandler) {
+        if let Some(handler) = self
+            .driver
+            .pnp
+            .get()
+            .and_then(|pnp| pnp.MiniportRemoveDeviceHandler)
+        {
             // SAFETY: the driver registered the handler; the context is the one it set.
             unsafe { handler(self.attributes.add_device_context.get()) };
             kernel::expect_clean("MiniportRemoveDevice");
@@ -91,7 +101,12 @@ impl AdapterState {
             Type: RESOURCE_MEMORY,
             ShareDisposition: 1,
             Flags: 0,
-            u: CM_PARTIAL_RESOURCE_DESCRIPTOR_u { Memory: CM_MEMORY_RESOURCE { Start: base as i64, Length: length } },
+            u: CM_PARTIAL_RESOURCE_DESCRIPTOR_u {
+                Memory: CM_MEMORY_RESOURCE {
+                    Start: base as i64,
+                    Length: length,
+                },
+            },
         };
         let interrupt = |message: u32| {
             let mut bytes = [0; 16];
@@ -116,8 +131,14 @@ impl AdapterState {
         unsafe { (*list).Revision = 1 };
         // SAFETY: as above.
         unsafe { (*list).Count = count as u32 };
-        let first = list.cast::<u8>().wrapping_add(head).cast::<CM_PARTIAL_RESOURCE_DESCRIPTOR>();
-        for (at, descriptor) in std::iter::once(memory).chain((0..messages).map(interrupt)).enumerate() {
+        let first = list
+            .cast::<u8>()
+            .wrapping_add(head)
+            .cast::<CM_PARTIAL_RESOURCE_DESCRIPTOR>();
+        for (at, descriptor) in std::iter::once(memory)
+            .chain((0..messages).map(interrupt))
+            .enumerate()
+        {
             // SAFETY: the list has room for `count` descriptors.
             unsafe { first.add(at).write_unaligned(descriptor) };
         }
@@ -140,10 +161,22 @@ impl AdapterState {
             return status;
         }
         if self.unlogged_failure.get() {
-            sim::fail("VRF-28", format!("{}: shared memory failed and nothing was written to the event log", self.name));
+            sim::fail(
+                "VRF-28",
+                format!(
+                    "{}: shared memory failed and nothing was written to the event log",
+                    self.name
+                ),
+            );
         }
         if self.log.borrow().len() == logged {
-            sim::fail("INIT-01", format!("{}: Initialize returned {status:#x} without an event log entry", self.name));
+            sim::fail(
+                "INIT-01",
+                format!(
+                    "{}: Initialize returned {status:#x} without an event log entry",
+                    self.name
+                ),
+            );
         }
         self.expect_nothing_held(true);
         kernel::expect_pool(self.host, pool, "VRF-42", "a failed MiniportInitializeEx");
@@ -168,23 +201,34 @@ impl AdapterState {
         };
         let handler = self.driver.characteristics.InitializeHandlerEx;
         // SAFETY: the driver registered the handler; the parameters live until it returns.
-        handler.map_or(NDIS_STATUS_FAILURE, |f| unsafe { f(self.handle, self.driver.context, &raw mut parameters) })
+        handler.map_or(NDIS_STATUS_FAILURE, |f| unsafe {
+            f(self.handle, self.driver.context, &raw mut parameters)
+        })
     }
 
     /// What has to be true after a successful Initialize.
     fn expect_initialized(&self) {
         let general = self.attributes.general.borrow();
         let Some(general) = general.as_ref() else {
-            sim::fail("INIT-02", format!("{}: Initialize succeeded without general attributes", self.name));
+            sim::fail(
+                "INIT-02",
+                format!("{}: Initialize succeeded without general attributes", self.name),
+            );
         };
         if self.driver.ndk.get().is_none() {
             return;
         }
         if self.attributes.ndk.get().is_none() {
-            sim::fail("ADAPTER-02", format!("{}: Initialize succeeded without NDK attributes", self.name));
+            sim::fail(
+                "ADAPTER-02",
+                format!("{}: Initialize succeeded without NDK attributes", self.name),
+            );
         }
         if let Some(missing) = (0xFC04_0201..=0xFC04_0204).find(|oid| !general.oids.contains(oid)) {
-            sim::fail("ADAPTER-40", format!("{}: OID {missing:#x} is not in the supported list", self.name));
+            sim::fail(
+                "ADAPTER-40",
+                format!("{}: OID {missing:#x} is not in the supported list", self.name),
+            );
         }
     }
 
@@ -217,12 +261,17 @@ impl AdapterState {
         };
         let handler = self.driver.characteristics.RestartHandler;
         // SAFETY: the driver registered the handler; the parameters live until it returns.
-        let status = handler.map_or(NDIS_STATUS_FAILURE, |f| unsafe { f(self.context(), &raw mut parameters) });
+        let status = handler.map_or(NDIS_STATUS_FAILURE, |f| unsafe {
+            f(self.context(), &raw mut parameters)
+        });
         kernel::expect_clean("MiniportRestart");
         let status = self.finish("MiniportRestart", status);
         if status != NDIS_STATUS_SUCCESS {
             if self.log.borrow().len() == logged {
-                sim::fail("RESTART-01", format!("{}: Restart failed without an event log entry", self.name));
+                sim::fail(
+                    "RESTART-01",
+                    format!("{}: Restart failed without an event log entry", self.name),
+                );
             }
             self.state.set(State::Paused);
             return status;
@@ -236,7 +285,10 @@ impl AdapterState {
     fn configure(&self) {
         let set = |oid: u32, bytes: &mut [u8]| {
             if let Err(error) = self.oid(false, true, oid, bytes) {
-                sim::fail("OID-02", format!("{}: OID {oid:#x} at start: {:#x}", self.name, error.status));
+                sim::fail(
+                    "OID-02",
+                    format!("{}: OID {oid:#x} at start: {:#x}", self.name, error.status),
+                );
             }
         };
         set(LOOKAHEAD, &mut 256_u32.to_le_bytes());
@@ -247,18 +299,33 @@ impl AdapterState {
     pub(super) fn pause(&self) {
         self.expect("STATE-01", "MiniportPause", &[State::Running]);
         self.begin(State::Pausing);
-        let mut parameters =
-            NDIS_MINIPORT_PAUSE_PARAMETERS { Header: header(NDIS_OBJECT_TYPE_DEFAULT, 0xc), Flags: 0, PauseReason: 1 };
+        let mut parameters = NDIS_MINIPORT_PAUSE_PARAMETERS {
+            Header: header(NDIS_OBJECT_TYPE_DEFAULT, 0xc),
+            Flags: 0,
+            PauseReason: 1,
+        };
         let handler = self.driver.characteristics.PauseHandler;
         // SAFETY: the driver registered the handler; the parameters live until it returns.
-        let status = handler.map_or(NDIS_STATUS_FAILURE, |f| unsafe { f(self.context(), &raw mut parameters) });
+        let status = handler.map_or(NDIS_STATUS_FAILURE, |f| unsafe {
+            f(self.context(), &raw mut parameters)
+        });
         kernel::expect_clean("MiniportPause");
         if !matches!(status, NDIS_STATUS_SUCCESS | NDIS_STATUS_PENDING) {
-            sim::fail("VRF-10", format!("{}: MiniportPause returned {status:#x}", self.name));
+            sim::fail(
+                "VRF-10",
+                format!("{}: MiniportPause returned {status:#x}", self.name),
+            );
         }
         self.finish("MiniportPause", status);
         if self.sends.outstanding() > 0 {
-            sim::fail("VRF-37", format!("{}: {} sends are pending in Paused", self.name, self.sends.outstanding()));
+            sim::fail(
+                "VRF-37",
+                format!(
+                    "{}: {} sends are pending in Paused",
+                    self.name,
+                    self.sends.outstanding()
+                ),
+            );
         }
         self.state.set(State::Paused);
     }
@@ -275,7 +342,13 @@ impl AdapterState {
             return self.await_transition(what);
         }
         if self.transition.result.get().is_some() {
-            sim::fail("PAUSE-01", format!("{what} of {} was completed and returned {status:#x} too", self.name));
+            sim::fail(
+                "PAUSE-01",
+                format!(
+                    "{what} of {} was completed and returned {status:#x} too",
+                    self.name
+                ),
+            );
         }
         self.transition.pending.set(false);
         status
@@ -338,4 +411,3 @@ pub unsafe extern "win64" fn NdisMRestartComplete(handle: NDIS_HANDLE, status: N
     kernel::enter(ddi, Level::Dispatch);
     table::adapter(handle, ddi).complete_transition(ddi, State::Restarting, status);
 }
-

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use cxndk::sys::ndis::{
     IO_INTERRUPT_MESSAGE_INFO, IO_INTERRUPT_MESSAGE_INFO_ENTRY, MINIPORT_SYNCHRONIZE_INTERRUPT_HANDLER,
     NDIS_CONNECT_MESSAGE_BASED, NDIS_HANDLE, NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS,
-    NDIS_OBJECT_TYPE_MINIPORT_INTERRUPT, NDIS_RECEIVE_THROTTLE_PARAMETERS, NDIS_STATUS, NDIS_STATUS_BAD_VERSION,
-    NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
+    NDIS_OBJECT_TYPE_MINIPORT_INTERRUPT, NDIS_RECEIVE_THROTTLE_PARAMETERS, NDIS_STATUS,
+    NDIS_STATUS_BAD_VERSION, NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
 };
 use wdk_standin::PHYSICAL_ADDRESS;
 
@@ -73,7 +73,9 @@ pub unsafe extern "win64" fn NdisMRegisterInterruptEx(
     // SAFETY: the caller's characteristics.
     let given = unsafe { characteristics.read() };
     let size = size_of::<NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS>();
-    if u32::from(given.Header.Type) != NDIS_OBJECT_TYPE_MINIPORT_INTERRUPT || usize::from(given.Header.Size) < size {
+    if u32::from(given.Header.Type) != NDIS_OBJECT_TYPE_MINIPORT_INTERRUPT
+        || usize::from(given.Header.Size) < size
+    {
         return NDIS_STATUS_BAD_VERSION;
     }
     expect_handlers(&given);
@@ -100,17 +102,31 @@ fn expect_handlers(given: &NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS) {
     let lines = given.InterruptHandler.is_some() && given.InterruptDpcHandler.is_some();
     let messages = given.MessageInterruptHandler.is_some() && given.MessageInterruptDpcHandler.is_some();
     if !lines || (given.MsiSupported != 0 && !messages) {
-        sim::fail("INT-01", "interrupt characteristics without line and message handlers".to_owned());
+        sim::fail(
+            "INT-01",
+            "interrupt characteristics without line and message handlers".to_owned(),
+        );
     }
     if given.MsiSupported == 0 {
-        sim::fail("INT-01", "the simulated bus has no line interrupts and MsiSupported is FALSE".to_owned());
+        sim::fail(
+            "INT-01",
+            "the simulated bus has no line interrupts and MsiSupported is FALSE".to_owned(),
+        );
     }
 }
 
 impl Interrupt {
-    fn new(adapter: Rc<AdapterState>, context: *mut c_void, given: NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS) -> Self {
+    fn new(
+        adapter: Rc<AdapterState>,
+        context: *mut c_void,
+        given: NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS,
+    ) -> Self {
         let messages = kernel::message_count(&adapter.function);
-        let locks = if given.MsiSyncWithAllMessages != 0 { 1 } else { messages };
+        let locks = if given.MsiSyncWithAllMessages != 0 {
+            1
+        } else {
+            messages
+        };
         let info = message_info(&adapter, messages);
         Self {
             adapter,
@@ -135,7 +151,13 @@ impl Interrupt {
                     interrupt.service(message);
                 }
             };
-            kernel::connect_message(&self.adapter.function, message, processor, DEVICE_IRQL, Rc::new(service));
+            kernel::connect_message(
+                &self.adapter.function,
+                message,
+                processor,
+                DEVICE_IRQL,
+                Rc::new(service),
+            );
         }
     }
 
@@ -154,12 +176,21 @@ impl Interrupt {
             // SAFETY: the driver registered the handler with this context and has not deregistered it.
             let ours = unsafe { handler(self.context, message, &raw mut queue_default, &raw mut targets) };
             if ours == 0 {
-                sim::fail("INT-02", format!("the service routine of message {message} returned FALSE"));
+                sim::fail(
+                    "INT-02",
+                    format!("the service routine of message {message} returned FALSE"),
+                );
             }
         }
         self.unlock(message);
         if sim::irql() != DEVICE_IRQL {
-            sim::fail("INT-02", format!("the service routine of message {message} returned at IRQL {}", sim::irql()));
+            sim::fail(
+                "INT-02",
+                format!(
+                    "the service routine of message {message} returned at IRQL {}",
+                    sim::irql()
+                ),
+            );
         }
         if queue_default != 0 {
             self.queue(message, sim::processor(), 0);
@@ -184,7 +215,9 @@ impl Interrupt {
     fn queue_mask(self: &Rc<Self>, message: u32, mask: u32, context: usize) -> u32 {
         let processors = kernel::processors(self.adapter.host).min(32);
         let wanted = (0..processors).filter(|cpu| mask & (1 << cpu) != 0);
-        wanted.filter(|cpu| self.queue(message, *cpu, context)).fold(0, |done, cpu| done | 1 << cpu)
+        wanted
+            .filter(|cpu| self.queue(message, *cpu, context))
+            .fold(0, |done, cpu| done | 1 << cpu)
     }
 
     /// Queues the DPC of this message for this processor; false if it is queued already (INT-03).
@@ -198,24 +231,48 @@ impl Interrupt {
         if fresh {
             self.busy.set(self.busy.get() + 1);
             let this = Rc::clone(self);
-            kernel::queue_dpc(self.adapter.host, processor, move || this.run_dpc(message, processor));
+            kernel::queue_dpc(self.adapter.host, processor, move || {
+                this.run_dpc(message, processor)
+            });
         }
         fresh
     }
 
     fn run_dpc(self: &Rc<Self>, message: u32, processor: u32) {
-        let context = self.queued.borrow_mut().remove(&(message, processor)).unwrap_or(0);
+        let context = self
+            .queued
+            .borrow_mut()
+            .remove(&(message, processor))
+            .unwrap_or(0);
         let began = sim::now();
-        let limit = if sim::choose(Stream::Ndis, 4) == 0 { 16 } else { u32::MAX };
-        let mut throttle = NDIS_RECEIVE_THROTTLE_PARAMETERS { MaxNblsToIndicate: limit, BitField4: 0 };
+        let limit = if sim::choose(Stream::Ndis, 4) == 0 {
+            16
+        } else {
+            u32::MAX
+        };
+        let mut throttle = NDIS_RECEIVE_THROTTLE_PARAMETERS {
+            MaxNblsToIndicate: limit,
+            BitField4: 0,
+        };
         let parameters = (&raw mut throttle).cast();
         if let Some(handler) = self.characteristics.MessageInterruptDpcHandler {
             // SAFETY: the driver registered the handler; deregistration waits for this DPC.
-            unsafe { handler(self.context, message, context as *mut c_void, parameters, ptr::null_mut()) };
+            unsafe {
+                handler(
+                    self.context,
+                    message,
+                    context as *mut c_void,
+                    parameters,
+                    ptr::null_mut(),
+                )
+            };
         }
         kernel::expect_clean("MiniportMessageInterruptDPC");
         if sim::now() - began > LONGEST_DPC {
-            sim::fail("INT-09", format!("the DPC of message {message} ran for {} ns", sim::now() - began));
+            sim::fail(
+                "INT-09",
+                format!("the DPC of message {message} ran for {} ns", sim::now() - began),
+            );
         }
         if throttle.BitField4 & MORE_PENDING != 0 {
             self.queue(message, processor, context);
@@ -237,7 +294,9 @@ fn message_info(adapter: &AdapterState, messages: u32) -> Vec<u64> {
     for message in 0..messages {
         let (address, data) = kernel::message_target(message);
         let entry = IO_INTERRUPT_MESSAGE_INFO_ENTRY {
-            MessageAddress: PHYSICAL_ADDRESS { QuadPart: address as i64 },
+            MessageAddress: PHYSICAL_ADDRESS {
+                QuadPart: address as i64,
+            },
             TargetProcessorSet: 1 << (message % kernel::processors(adapter.host)),
             InterruptObject: ptr::null_mut(),
             MessageData: data,
@@ -246,7 +305,11 @@ fn message_info(adapter: &AdapterState, messages: u32) -> Vec<u64> {
             Mode: 1,
             Polarity: 0,
         };
-        let at = words.as_mut_ptr().cast::<u8>().wrapping_add(head).cast::<IO_INTERRUPT_MESSAGE_INFO_ENTRY>();
+        let at = words
+            .as_mut_ptr()
+            .cast::<u8>()
+            .wrapping_add(head)
+            .cast::<IO_INTERRUPT_MESSAGE_INFO_ENTRY>();
         // SAFETY: the words are large enough for `messages` entries behind the head.
         unsafe { at.add(message as usize).write(entry) };
     }

@@ -23,8 +23,17 @@ const SET_POWER: u32 = 0xFD01_0101;
 /// OIDs that delete or free something (VRF-05): receive filter, receive queue, switch, VF, VPort, WoL pattern, protocol
 /// offload, multicast address, security associations, tunnel interface.
 const DELETING: [u32; 11] = [
-    0x0001_0228, 0x0001_0224, 0x0001_0239, 0x0001_0246, 0x0001_0244, 0xFD01_010B, 0xFD01_010F, 0x0101_0209,
-    0xFC01_0203, 0xFC03_0203, 0x0F01_0107,
+    0x0001_0228,
+    0x0001_0224,
+    0x0001_0239,
+    0x0001_0246,
+    0x0001_0244,
+    0xFD01_010B,
+    0xFD01_010F,
+    0x0101_0209,
+    0xFC01_0203,
+    0xFC03_0203,
+    0x0F01_0107,
 ];
 
 /// What became of a request that did not succeed.
@@ -61,7 +70,12 @@ impl OidQueue {
     pub(super) fn in_oid_context(&self) -> bool {
         let me = sim::current();
         let inside = me.is_some_and(|me| self.handlers.borrow().contains(&me));
-        inside || self.normal.borrow().values().any(|p| p.pended && p.result.is_none())
+        inside
+            || self
+                .normal
+                .borrow()
+                .values()
+                .any(|p| p.pended && p.result.is_none())
     }
 
     /// Requests, of either kind, that the driver has.
@@ -98,18 +112,33 @@ impl Request {
         unsafe { at.copy_from_nonoverlapping(buffer.as_ptr(), buffer.len()) };
         let information = NDIS_OID_REQUEST_INFORMATION {
             Oid: oid,
-            InformationBuffer: if buffer.is_empty() { std::ptr::null_mut() } else { at.cast() },
+            InformationBuffer: if buffer.is_empty() {
+                std::ptr::null_mut()
+            } else {
+                at.cast()
+            },
             InformationBufferLength: buffer.len() as u32,
             BytesUsed: 0,
             BytesNeeded: 0,
         };
         // SAFETY: all fields of a request may be zero.
         let mut request: Box<NDIS_OID_REQUEST> = Box::new(unsafe { std::mem::zeroed() });
-        request.Header = NDIS_OBJECT_HEADER { Type: NDIS_OBJECT_TYPE_OID_REQUEST as u8, Revision: 1, Size: 0xec };
+        request.Header = NDIS_OBJECT_HEADER {
+            Type: NDIS_OBJECT_TYPE_OID_REQUEST as u8,
+            Revision: 1,
+            Size: 0xec,
+        };
         request.RequestType = kind;
         request.RequestId = id as *mut c_void;
-        request.DATA = NDIS_OID_REQUEST_DATA { INFORMATION: information };
-        Self { request, memory, offset, length: buffer.len() }
+        request.DATA = NDIS_OID_REQUEST_DATA {
+            INFORMATION: information,
+        };
+        Self {
+            request,
+            memory,
+            offset,
+            length: buffer.len(),
+        }
     }
 
     fn information(&self) -> NDIS_OID_REQUEST_INFORMATION {
@@ -133,8 +162,16 @@ impl AdapterState {
         oid: u32,
         buffer: &mut [u8],
     ) -> Result<usize, OidError> {
-        self.expect("STATE-01", "an OID request", &[State::Paused, State::Restarting, State::Running, State::Pausing]);
-        let kind = if set { NdisRequestSetInformation } else { NdisRequestQueryInformation };
+        self.expect(
+            "STATE-01",
+            "an OID request",
+            &[State::Paused, State::Restarting, State::Running, State::Pausing],
+        );
+        let kind = if set {
+            NdisRequestSetInformation
+        } else {
+            NdisRequestQueryInformation
+        };
         let id = self.oids.next_id.replace(self.oids.next_id.get() + 1);
         let mut request = Request::new(kind, oid, id, buffer);
         if !direct {
@@ -151,7 +188,10 @@ impl AdapterState {
         if status == NDIS_STATUS_SUCCESS {
             Ok(information.BytesUsed as usize)
         } else {
-            Err(OidError { status, needed: information.BytesNeeded })
+            Err(OidError {
+                status,
+                needed: information.BytesNeeded,
+            })
         }
     }
 
@@ -159,9 +199,17 @@ impl AdapterState {
     fn hand_over(&self, direct: bool, request: *mut NDIS_OID_REQUEST, oid: u32) -> NDIS_STATUS {
         let key = request as usize;
         let me = sim::current();
-        let pending = Pending { oid, waiter: me, pended: false, result: None };
+        let pending = Pending {
+            oid,
+            waiter: me,
+            pended: false,
+            result: None,
+        };
         if !direct && !self.oids.normal.borrow().is_empty() {
-            sim::fail("VRF-07", format!("{}: a second OID request while one is pending", self.name));
+            sim::fail(
+                "VRF-07",
+                format!("{}: a second OID request while one is pending", self.name),
+            );
         }
         self.oids.requests(direct).borrow_mut().insert(key, pending);
         self.oids.handlers.borrow_mut().extend(me);
@@ -172,19 +220,35 @@ impl AdapterState {
         }
         drop(inside);
         kernel::expect_clean("MiniportOidRequest");
-        let status = if returned == NDIS_STATUS_PENDING { self.await_completion(direct, key) } else { returned };
+        let status = if returned == NDIS_STATUS_PENDING {
+            self.await_completion(direct, key)
+        } else {
+            returned
+        };
         let done = self.oids.requests(direct).borrow_mut().remove(&key);
         if returned != NDIS_STATUS_PENDING && done.is_some_and(|p| p.result.is_some()) {
-            sim::fail("VRF-01", format!("{}: OID {oid:#x} completed and returned {returned:#x} too", self.name));
+            sim::fail(
+                "VRF-01",
+                format!(
+                    "{}: OID {oid:#x} completed and returned {returned:#x} too",
+                    self.name
+                ),
+            );
         }
         status
     }
 
     fn call_handler(&self, direct: bool, request: *mut NDIS_OID_REQUEST) -> NDIS_STATUS {
         let characteristics = &self.driver.characteristics;
-        let handler = if direct { characteristics.DirectOidRequestHandler } else { characteristics.OidRequestHandler };
+        let handler = if direct {
+            characteristics.DirectOidRequestHandler
+        } else {
+            characteristics.OidRequestHandler
+        };
         // SAFETY: the driver registered the handler; the request lives until it is completed.
-        handler.map_or(NDIS_STATUS_NOT_ACCEPTED, |handler| unsafe { handler(self.context(), request) })
+        handler.map_or(NDIS_STATUS_NOT_ACCEPTED, |handler| unsafe {
+            handler(self.context(), request)
+        })
     }
 
     fn await_completion(&self, direct: bool, key: usize) -> NDIS_STATUS {
@@ -194,12 +258,17 @@ impl AdapterState {
         let deadline = sim::now() + LONGEST;
         loop {
             let entry = self.oids.requests(direct).borrow().get(&key).copied();
-            let Some(entry) = entry else { sim::fail("VRF-01", format!("{}: an OID request vanished", self.name)) };
+            let Some(entry) = entry else {
+                sim::fail("VRF-01", format!("{}: an OID request vanished", self.name))
+            };
             if let Some(status) = entry.result {
                 return status;
             }
             if sim::now() >= deadline {
-                sim::fail("VRF-06", format!("{}: OID {:#x} is not completed after 12 s", self.name, entry.oid));
+                sim::fail(
+                    "VRF-06",
+                    format!("{}: OID {:#x} is not completed after 12 s", self.name, entry.oid),
+                );
             }
             sim::park_until("an OID request", deadline);
         }
@@ -208,15 +277,28 @@ impl AdapterState {
     fn complete_oid(&self, direct: bool, request: *mut NDIS_OID_REQUEST, status: NDIS_STATUS) {
         let key = request as usize;
         if self.oids.requests(!direct).borrow().contains_key(&key) {
-            let (right, wrong) = if direct { ("normal", "direct") } else { ("direct", "normal") };
-            sim::fail("VRF-44", format!("{}: a {right} OID request completed as a {wrong} one", self.name));
+            let (right, wrong) = if direct {
+                ("normal", "direct")
+            } else {
+                ("direct", "normal")
+            };
+            sim::fail(
+                "VRF-44",
+                format!("{}: a {right} OID request completed as a {wrong} one", self.name),
+            );
         }
         let entry = self.oids.requests(direct).borrow().get(&key).copied();
         let Some(entry) = entry.filter(|p| p.result.is_none()) else {
-            sim::fail("VRF-01", format!("{}: OID request {request:p} is completed already", self.name));
+            sim::fail(
+                "VRF-01",
+                format!("{}: OID request {request:p} is completed already", self.name),
+            );
         };
         if status == NDIS_STATUS_PENDING {
-            sim::fail("VRF-03", format!("{}: OID {:#x} completed with PENDING", self.name, entry.oid));
+            sim::fail(
+                "VRF-03",
+                format!("{}: OID {:#x} completed with PENDING", self.name, entry.oid),
+            );
         }
         if let Some(pending) = self.oids.requests(direct).borrow_mut().get_mut(&key) {
             pending.result = Some(status);
@@ -243,18 +325,39 @@ impl AdapterState {
 fn check_result(adapter: &AdapterState, oid: u32, status: NDIS_STATUS, request: &Request) {
     let name = &adapter.name;
     if oid == SET_POWER && !matches!(status, NDIS_STATUS_SUCCESS | NDIS_STATUS_NOT_ACCEPTED) {
-        sim::fail("VRF-04", format!("{name}: OID_PNP_SET_POWER completed with {status:#x}"));
+        sim::fail(
+            "VRF-04",
+            format!("{name}: OID_PNP_SET_POWER completed with {status:#x}"),
+        );
     }
-    let may_fail = matches!(status, NDIS_STATUS_SUCCESS | NDIS_STATUS_NOT_ACCEPTED | NDIS_STATUS_REQUEST_ABORTED);
+    let may_fail = matches!(
+        status,
+        NDIS_STATUS_SUCCESS | NDIS_STATUS_NOT_ACCEPTED | NDIS_STATUS_REQUEST_ABORTED
+    );
     if DELETING.contains(&oid) && !may_fail {
-        sim::fail("VRF-05", format!("{name}: OID {oid:#x} deletes and completed with {status:#x}"));
+        sim::fail(
+            "VRF-05",
+            format!("{name}: OID {oid:#x} deletes and completed with {status:#x}"),
+        );
     }
     let information = request.information();
     if status == NDIS_STATUS_SUCCESS && information.BytesUsed as usize > request.length {
-        sim::fail("OID-06", format!("{name}: OID {oid:#x} used {} bytes of {}", information.BytesUsed, request.length));
+        sim::fail(
+            "OID-06",
+            format!(
+                "{name}: OID {oid:#x} used {} bytes of {}",
+                information.BytesUsed, request.length
+            ),
+        );
     }
     if status == NDIS_STATUS_BUFFER_TOO_SHORT && information.BytesNeeded as usize <= request.length {
-        sim::fail("OID-06", format!("{name}: OID {oid:#x} needs {} bytes of {}", information.BytesNeeded, request.length));
+        sim::fail(
+            "OID-06",
+            format!(
+                "{name}: OID {oid:#x} needs {} bytes of {}",
+                information.BytesNeeded, request.length
+            ),
+        );
     }
 }
 

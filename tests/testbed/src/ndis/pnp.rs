@@ -71,7 +71,12 @@ impl Device {
     pub fn installed(function: pci::Function, inf: &Inf, hardware_id: &str) -> Result<Self, InfError> {
         let install = inf.install_for(hardware_id)?;
         let registry = Registry::installed(&install);
-        Ok(Self { function, install, registry, interface: None })
+        Ok(Self {
+            function,
+            install,
+            registry,
+            interface: None,
+        })
     }
 }
 
@@ -88,15 +93,27 @@ impl Driver {
             let path = "\\Registry\\Machine\\System\\CurrentControlSet\\Services\\driver";
             let mut units: Vec<u16> = path.encode_utf16().collect();
             let bytes = (units.len() * 2) as u16;
-            let mut path = UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: units.as_mut_ptr() };
+            let mut path = UNICODE_STRING {
+                Length: bytes,
+                MaximumLength: bytes,
+                Buffer: units.as_mut_ptr(),
+            };
             // SAFETY: DriverEntry gets what it is promised.
             let status = unsafe { entry(object, &raw mut path) };
             kernel::expect_clean("DriverEntry");
             let registered = driver::registered(object);
             match (status, registered) {
-                (NDIS_STATUS_SUCCESS, Some(state)) => Ok(Self { state, object: object as usize }),
-                (NDIS_STATUS_SUCCESS, None) => sim::fail("DRV-01", "DriverEntry succeeded and registered nothing"),
-                (_, Some(_)) => sim::fail("DRV-09", format!("DriverEntry returned {status:#x} and stays registered")),
+                (NDIS_STATUS_SUCCESS, Some(state)) => Ok(Self {
+                    state,
+                    object: object as usize,
+                }),
+                (NDIS_STATUS_SUCCESS, None) => {
+                    sim::fail("DRV-01", "DriverEntry succeeded and registered nothing")
+                }
+                (_, Some(_)) => sim::fail(
+                    "DRV-09",
+                    format!("DriverEntry returned {status:#x} and stays registered"),
+                ),
                 (_, None) => {
                     kernel::expect_no_pool(host, "DRV-09", "a failed DriverEntry");
                     Err(failed("DriverEntry", status))
@@ -142,7 +159,10 @@ impl Driver {
         });
         table::insert(state.handle, Object::Adapter(Rc::clone(&state)));
         self.state.adapters.borrow_mut().push(Rc::clone(&state));
-        let adapter = Adapter { state, install: Rc::new(device.install) };
+        let adapter = Adapter {
+            state,
+            install: Rc::new(device.install),
+        };
         let status = adapter.on_host("AddDevice", |state| state.add_device());
         if status == NDIS_STATUS_SUCCESS {
             return Ok(adapter);
@@ -181,13 +201,21 @@ pub struct Adapter {
 
 impl Adapter {
     /// Runs `f` in a context of the host at `PASSIVE_LEVEL` and waits for it.
-    pub(super) fn on_host<R: 'static>(&self, what: &'static str, f: impl FnOnce(&Rc<AdapterState>) -> R + 'static) -> R {
+    pub(super) fn on_host<R: 'static>(
+        &self,
+        what: &'static str,
+        f: impl FnOnce(&Rc<AdapterState>) -> R + 'static,
+    ) -> R {
         let state = Rc::clone(&self.state);
         kernel::on_host(self.state.host, what, move || f(&state))
     }
 
     /// A PnP operation: one at a time for each adapter (STATE-03).
-    fn operation<R: 'static>(&self, what: &'static str, f: impl FnOnce(&Rc<AdapterState>) -> R + 'static) -> R {
+    fn operation<R: 'static>(
+        &self,
+        what: &'static str,
+        f: impl FnOnce(&Rc<AdapterState>) -> R + 'static,
+    ) -> R {
         self.on_host(what, move |state| {
             if state.operator.get().is_some() {
                 sim::fail("STATE-03", format!("{what} during another PnP operation"));
@@ -205,7 +233,11 @@ impl Adapter {
     /// What the driver returned if it is not success.
     pub fn initialize(&self) -> Result<(), StartError> {
         let status = self.operation("Initialize", |state| state.initialize());
-        if status == NDIS_STATUS_SUCCESS { Ok(()) } else { Err(failed("MiniportInitializeEx", status)) }
+        if status == NDIS_STATUS_SUCCESS {
+            Ok(())
+        } else {
+            Err(failed("MiniportInitializeEx", status))
+        }
     }
 
     /// `MiniportRestart`: Paused to Running, then what NDIS and the protocols set at start.
@@ -214,7 +246,11 @@ impl Adapter {
     /// What the driver returned if it is not success.
     pub fn restart(&self) -> Result<(), StartError> {
         let status = self.operation("Restart", |state| state.restart());
-        if status == NDIS_STATUS_SUCCESS { Ok(()) } else { Err(failed("MiniportRestart", status)) }
+        if status == NDIS_STATUS_SUCCESS {
+            Ok(())
+        } else {
+            Err(failed("MiniportRestart", status))
+        }
     }
 
     /// Initialize, the PnP event and restart: from Halted to Running.
@@ -223,7 +259,9 @@ impl Adapter {
     /// The step that failed.
     pub fn start(&self) -> Result<(), StartError> {
         self.initialize()?;
-        self.operation("PnP event", |state| state.pnp_event(super::flow::POWER_PROFILE_CHANGED));
+        self.operation("PnP event", |state| {
+            state.pnp_event(super::flow::POWER_PROFILE_CHANGED)
+        });
         self.restart()
     }
 
@@ -270,7 +308,11 @@ impl Adapter {
 
     fn forget(&self) {
         table::remove(self.state.handle);
-        self.state.driver.adapters.borrow_mut().retain(|a| !Rc::ptr_eq(a, &self.state));
+        self.state
+            .driver
+            .adapters
+            .borrow_mut()
+            .retain(|a| !Rc::ptr_eq(a, &self.state));
     }
 
     /// Its state.
@@ -363,10 +405,20 @@ impl Adapter {
     pub fn check_mandatory_oids(&self) {
         for (oid, set) in super::flow::MANDATORY_OIDS {
             let mut buffer = vec![0; 1024];
-            let result = if set { self.set(oid, &[]) } else { self.query(oid, &mut buffer) };
-            let unknown = [cxndk::sys::ndis::NDIS_STATUS_NOT_SUPPORTED, cxndk::sys::ndis::NDIS_STATUS_INVALID_OID];
+            let result = if set {
+                self.set(oid, &[])
+            } else {
+                self.query(oid, &mut buffer)
+            };
+            let unknown = [
+                cxndk::sys::ndis::NDIS_STATUS_NOT_SUPPORTED,
+                cxndk::sys::ndis::NDIS_STATUS_INVALID_OID,
+            ];
             if result.is_err_and(|error| unknown.contains(&error.status)) {
-                sim::fail("VRF-12", format!("mandatory OID {oid:#x} (set: {set}) is unknown to the driver"));
+                sim::fail(
+                    "VRF-12",
+                    format!("mandatory OID {oid:#x} (set: {set}) is unknown to the driver"),
+                );
             }
         }
     }
@@ -382,7 +434,10 @@ impl AdapterState {
                 return result;
             }
             if sim::now() >= deadline {
-                sim::fail("PAUSE-02", format!("{what} of {} is not completed after 60 s", self.name));
+                sim::fail(
+                    "PAUSE-02",
+                    format!("{what} of {} is not completed after 60 s", self.name),
+                );
             }
             self.transition.waiter.set(sim::current());
             sim::park_until("a pause or restart", deadline);
@@ -393,7 +448,10 @@ impl AdapterState {
     pub(super) fn complete_transition(&self, ddi: &str, from: State, status: NDIS_STATUS) {
         self.expect("STATE-01", ddi, &[from]);
         if !self.transition.pending.get() || self.transition.result.get().is_some() {
-            sim::fail("PAUSE-01", format!("{ddi} on {} without a pending request", self.name));
+            sim::fail(
+                "PAUSE-01",
+                format!("{ddi} on {} without a pending request", self.name),
+            );
         }
         if status == cxndk::sys::ndis::NDIS_STATUS_PENDING {
             self.transition.result.set(Some(NDIS_STATUS_FAILURE));

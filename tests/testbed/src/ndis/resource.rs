@@ -33,9 +33,20 @@ pub unsafe extern "win64" fn NdisMMapIoSpace(
         return NDIS_STATUS_RESOURCES;
     }
     let Some(mapped) = adapter.function.map_io(bus, length as usize) else {
-        sim::fail("INIT-06", format!("{ddi}: {bus:#x}+{length:#x} is not a resource of {}", adapter.name));
+        sim::fail(
+            "INIT-06",
+            format!(
+                "{ddi}: {bus:#x}+{length:#x} is not a resource of {}",
+                adapter.name
+            ),
+        );
     };
-    adapter.held.io.borrow_mut().push(Region { address: mapped as usize, bus, length, cached: false });
+    adapter.held.io.borrow_mut().push(Region {
+        address: mapped as usize,
+        bus,
+        length,
+        cached: false,
+    });
     // SAFETY: the caller gives a place for the address.
     unsafe { address.write(mapped.cast()) };
     NDIS_STATUS_SUCCESS
@@ -51,8 +62,17 @@ pub unsafe extern "win64" fn NdisMUnmapIoSpace(handle: NDIS_HANDLE, address: *mu
     kernel::enter(ddi, Level::Passive);
     let adapter = table::adapter(handle, ddi);
     let mut io = adapter.held.io.borrow_mut();
-    let Some(at) = io.iter().position(|r| r.address == address as usize && r.length == length) else {
-        sim::fail("VRF-42", format!("{ddi}: {address:p}+{length:#x} was not mapped for {}", adapter.name));
+    let Some(at) = io
+        .iter()
+        .position(|r| r.address == address as usize && r.length == length)
+    else {
+        sim::fail(
+            "VRF-42",
+            format!(
+                "{ddi}: {address:p}+{length:#x} was not mapped for {}",
+                adapter.name
+            ),
+        );
     };
     io.swap_remove(at);
 }
@@ -74,11 +94,17 @@ pub unsafe extern "win64" fn NdisMGetDeviceProperty(
     kernel::enter(ddi, Level::Passive);
     let adapter = table::adapter(handle, ddi);
     let object = kernel::device_object(&adapter.function);
-    for place in [physical, functional, next].into_iter().filter(|place| !place.is_null()) {
+    for place in [physical, functional, next]
+        .into_iter()
+        .filter(|place| !place.is_null())
+    {
         // SAFETY: the caller gives places for what it wants to know.
         unsafe { place.write(object) };
     }
-    for place in [resources, translated].into_iter().filter(|place| !place.is_null()) {
+    for place in [resources, translated]
+        .into_iter()
+        .filter(|place| !place.is_null())
+    {
         // SAFETY: as above.
         unsafe { place.write(ptr::null_mut()) };
     }

@@ -60,10 +60,16 @@ impl Sends {
         let oldest = self.pending.borrow().values().map(|sent| sent.time).min();
         let Some(oldest) = oldest else { return };
         if now >= oldest + LONGEST {
-            sim::fail("VRF-08", format!("{name}: a NET_BUFFER_LIST is not completed after 30 s"));
+            sim::fail(
+                "VRF-08",
+                format!("{name}: a NET_BUFFER_LIST is not completed after 30 s"),
+            );
         }
         if now >= oldest.max(self.last_progress.get()) + LONGEST_PAUSE {
-            sim::fail("VRF-09", format!("{name}: sends are pending and none completed for 22 s"));
+            sim::fail(
+                "VRF-09",
+                format!("{name}: sends are pending and none completed for 22 s"),
+            );
         }
     }
 }
@@ -81,7 +87,12 @@ impl Parts {
         let mut list: Box<NET_BUFFER_LIST> = Box::new(unsafe { std::mem::zeroed() });
         list.FirstNetBuffer = &raw mut *buffer;
         list.Status = NDIS_STATUS_PENDING;
-        Self { list, buffer, mdl, data }
+        Self {
+            list,
+            buffer,
+            mdl,
+            data,
+        }
     }
 
     /// Keeps the memory, but nothing in it makes sense any more.
@@ -100,7 +111,11 @@ impl Parts {
 impl AdapterState {
     /// Gives frames to `MiniportSendNetBufferLists`, one list each, in one chain. In a context of the host.
     pub(super) fn send(&self, frames: &[&[u8]]) {
-        self.expect("STATE-01", "a send", &[State::Paused, State::Restarting, State::Running, State::Pausing]);
+        self.expect(
+            "STATE-01",
+            "a send",
+            &[State::Paused, State::Restarting, State::Running, State::Pausing],
+        );
         let rejected = self.state.get() == State::Paused;
         let mut first: *mut NET_BUFFER_LIST = ptr::null_mut();
         let mut keys = Vec::new();
@@ -110,16 +125,29 @@ impl AdapterState {
             parts.list.SourceHandle = self.handle;
             first = &raw mut *parts.list;
             keys.push(first as usize);
-            self.sends.pending.borrow_mut().insert(first as usize, Sent { time: sim::now(), rejected, parts });
+            self.sends.pending.borrow_mut().insert(
+                first as usize,
+                Sent {
+                    time: sim::now(),
+                    rejected,
+                    parts,
+                },
+            );
         }
         if let Some(handler) = self.driver.characteristics.SendNetBufferListsHandler {
             // SAFETY: the driver registered the handler; the chain lives until each list is completed.
             unsafe { handler(self.context(), first, 0, 0) };
         }
         kernel::expect_clean("MiniportSendNetBufferLists");
-        let left = keys.iter().filter(|key| self.sends.pending.borrow().contains_key(key)).count();
+        let left = keys
+            .iter()
+            .filter(|key| self.sends.pending.borrow().contains_key(key))
+            .count();
         if rejected && left > 0 {
-            sim::fail("VRF-40", format!("{}: {left} sends in Paused were not completed at once", self.name));
+            sim::fail(
+                "VRF-40",
+                format!("{}: {left} sends in Paused were not completed at once", self.name),
+            );
         }
     }
 
@@ -146,7 +174,10 @@ pub unsafe extern "win64" fn NdisMSendNetBufferListsComplete(
     kernel::enter(ddi, Level::Dispatch);
     let adapter = table::adapter(handle, ddi);
     if kernel::locks_held() > 0 {
-        sim::fail("VRF-38", format!("{ddi} with {} spin locks held", kernel::locks_held()));
+        sim::fail(
+            "VRF-38",
+            format!("{ddi} with {} spin locks held", kernel::locks_held()),
+        );
     }
     let mut next = chain;
     while !next.is_null() {
@@ -155,7 +186,10 @@ pub unsafe extern "win64" fn NdisMSendNetBufferListsComplete(
         };
         let status = sent.parts.list.Status;
         if sent.rejected && status != NDIS_STATUS_PAUSED {
-            sim::fail("VRF-40", format!("{ddi}: a send in Paused completed with {status:#x}"));
+            sim::fail(
+                "VRF-40",
+                format!("{ddi}: a send in Paused completed with {status:#x}"),
+            );
         }
         next = sent.parts.list.Next;
         sent.parts.poison();

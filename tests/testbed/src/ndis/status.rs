@@ -3,8 +3,9 @@
 use std::ptr;
 
 use cxndk::sys::ndis::{
-    NDIS_HANDLE, NDIS_LINK_STATE, NDIS_STATUS, NDIS_STATUS_FAILURE, NDIS_STATUS_INDICATION, NDIS_STATUS_LINK_STATE,
-    NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_SUCCESS, NET_PNP_EVENT_NOTIFICATION, MediaConnectStateConnected,
+    MediaConnectStateConnected, NDIS_HANDLE, NDIS_LINK_STATE, NDIS_STATUS, NDIS_STATUS_FAILURE,
+    NDIS_STATUS_INDICATION, NDIS_STATUS_LINK_STATE, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_SUCCESS,
+    NET_PNP_EVENT_NOTIFICATION,
 };
 
 use super::adapter::{AdapterState, State};
@@ -44,7 +45,10 @@ pub struct Indication {
 /// # Safety
 /// `indication` is good, and so is the buffer in it.
 #[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisMIndicateStatusEx(handle: NDIS_HANDLE, indication: *mut NDIS_STATUS_INDICATION) {
+pub unsafe extern "win64" fn NdisMIndicateStatusEx(
+    handle: NDIS_HANDLE,
+    indication: *mut NDIS_STATUS_INDICATION,
+) {
     let ddi = "NdisMIndicateStatusEx";
     kernel::enter(ddi, Level::Dispatch);
     let Some(Object::Adapter(adapter)) = table::find(handle) else {
@@ -52,29 +56,45 @@ pub unsafe extern "win64" fn NdisMIndicateStatusEx(handle: NDIS_HANDLE, indicati
     };
     let registered = adapter.attributes.registered.get();
     if !registered || matches!(adapter.state.get(), State::Halted | State::Shutdown) {
-        sim::fail("VRF-23", format!("{ddi} on {} in state {:?}", adapter.name, adapter.state.get()));
+        sim::fail(
+            "VRF-23",
+            format!("{ddi} on {} in state {:?}", adapter.name, adapter.state.get()),
+        );
     }
     // SAFETY: the caller's structure.
     let given = unsafe { &*indication };
     if given.SourceHandle != handle {
-        sim::fail("LINK-01", format!("{ddi}: SourceHandle {:p} is not the adapter", given.SourceHandle));
+        sim::fail(
+            "LINK-01",
+            format!("{ddi}: SourceHandle {:p} is not the adapter", given.SourceHandle),
+        );
     }
     let buffer = if given.StatusBufferSize == 0 {
         Vec::new()
     } else {
         // SAFETY: the caller says how large the buffer is.
-        unsafe { std::slice::from_raw_parts(given.StatusBuffer.cast::<u8>(), given.StatusBufferSize as usize) }.to_vec()
+        unsafe {
+            std::slice::from_raw_parts(given.StatusBuffer.cast::<u8>(), given.StatusBufferSize as usize)
+        }
+        .to_vec()
     };
     if given.StatusCode == NDIS_STATUS_LINK_STATE {
         link_state(&adapter, &buffer);
     }
-    adapter.indications.borrow_mut().push(Indication { time: sim::now(), code: given.StatusCode, buffer });
+    adapter.indications.borrow_mut().push(Indication {
+        time: sim::now(),
+        code: given.StatusCode,
+        buffer,
+    });
 }
 
 /// The link went up or down: so does the carrier that netio sees.
 fn link_state(adapter: &AdapterState, buffer: &[u8]) {
     if buffer.len() < size_of::<NDIS_LINK_STATE>() {
-        sim::fail("LINK-01", format!("{}: link state of {} bytes", adapter.name, buffer.len()));
+        sim::fail(
+            "LINK-01",
+            format!("{}: link state of {} bytes", adapter.name, buffer.len()),
+        );
     }
     // SAFETY: the buffer is long enough, and any bytes are a valid NDIS_LINK_STATE.
     let state = unsafe { ptr::read_unaligned(buffer.as_ptr().cast::<NDIS_LINK_STATE>()) };
@@ -100,10 +120,18 @@ pub unsafe extern "win64" fn NdisWriteErrorLogEntry(
     let ddi = "NdisWriteErrorLogEntry";
     kernel::enter(ddi, Level::Dispatch);
     let adapter = table::adapter(handle, ddi);
-    let values: Vec<u64> = [first, second, third].map(|v| v as u64).into_iter().take(count as usize).collect();
+    let values: Vec<u64> = [first, second, third]
+        .map(|v| v as u64)
+        .into_iter()
+        .take(count as usize)
+        .collect();
     sim::note(format!("event log of {}: {code:#x} {values:x?}", adapter.name));
     adapter.unlogged_failure.set(false);
-    adapter.log.borrow_mut().push(LogEntry { time: sim::now(), code, values });
+    adapter.log.borrow_mut().push(LogEntry {
+        time: sim::now(),
+        code,
+        values,
+    });
 }
 
 /// `NdisMNetPnPEvent`: an event for the protocols above. Disabling NDK returns when every NDK open is closed
@@ -123,7 +151,10 @@ pub unsafe extern "win64" fn NdisMNetPnPEvent(
     kernel::enter(ddi, Level::Passive);
     let adapter = table::adapter(handle, ddi);
     if adapter.oids.in_oid_context() {
-        sim::fail("VRF-26", format!("{ddi} on {} while an OID request is in progress", adapter.name));
+        sim::fail(
+            "VRF-26",
+            format!("{ddi} on {} while an OID request is in progress", adapter.name),
+        );
     }
     // SAFETY: the caller's structure.
     let event = unsafe { &(*notification).NetPnPEvent };

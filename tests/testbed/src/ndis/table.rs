@@ -49,18 +49,28 @@ pub(super) fn reserve() -> NDIS_HANDLE {
 
 /// Makes `handle` name `object`.
 pub(super) fn insert(handle: NDIS_HANDLE, object: Object) {
-    sim::local::<Table>().objects.borrow_mut().insert(handle as u64, object);
+    sim::local::<Table>()
+        .objects
+        .borrow_mut()
+        .insert(handle as u64, object);
 }
 
 /// Makes `handle` name nothing.
 pub(super) fn remove(handle: NDIS_HANDLE) {
-    let gone = sim::local::<Table>().objects.borrow_mut().remove(&(handle as u64));
+    let gone = sim::local::<Table>()
+        .objects
+        .borrow_mut()
+        .remove(&(handle as u64));
     drop(gone);
 }
 
 /// What `handle` names.
 pub(super) fn find(handle: NDIS_HANDLE) -> Option<Object> {
-    sim::local::<Table>().objects.borrow().get(&(handle as u64)).cloned()
+    sim::local::<Table>()
+        .objects
+        .borrow()
+        .get(&(handle as u64))
+        .cloned()
 }
 
 fn stale(handle: NDIS_HANDLE, ddi: &str, kind: &str) -> ! {

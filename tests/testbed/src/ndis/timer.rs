@@ -112,7 +112,11 @@ pub unsafe extern "win64" fn NdisSetTimerObject(
     } else {
         (due as u64).saturating_sub(kernel::system_time()) * 100
     };
-    let given = if context.is_null() { timer.characteristics.FunctionContext } else { context };
+    let given = if context.is_null() {
+        timer.characteristics.FunctionContext
+    } else {
+        context
+    };
     let period = u64::from(period_ms.max(0) as u32) * MILLISECOND;
     arm(&timer, delay, period, given as usize);
     u8::from(was_set)
@@ -121,7 +125,11 @@ pub unsafe extern "win64" fn NdisSetTimerObject(
 fn arm(timer: &Rc<Timer>, delay: u64, period: u64, context: usize) {
     let target = Rc::clone(timer);
     let event = sim::after(delay, move || target.due());
-    timer.set.replace(Some(Set { event, period, context }));
+    timer.set.replace(Some(Set {
+        event,
+        period,
+        context,
+    }));
 }
 
 impl Timer {
@@ -134,7 +142,9 @@ impl Timer {
 
     /// The time has come: the function runs in a DPC of some processor.
     fn due(self: &Rc<Self>) {
-        let Some(set) = self.set.borrow_mut().take() else { return };
+        let Some(set) = self.set.borrow_mut().take() else {
+            return;
+        };
         if set.period > 0 {
             arm(self, set.period, set.period, set.context);
         }
@@ -166,7 +176,10 @@ pub unsafe extern "win64" fn NdisCancelTimerObject(handle: NDIS_HANDLE) -> u8 {
     let timer = table::timer(handle, ddi);
     let taken = timer.take();
     if taken.is_some_and(|set| set.period > 0) && sim::irql() > sim::PASSIVE_LEVEL {
-        sim::fail("VRF-18", format!("{ddi} for a periodic timer at IRQL {}", sim::irql()));
+        sim::fail(
+            "VRF-18",
+            format!("{ddi} for a periodic timer at IRQL {}", sim::irql()),
+        );
     }
     u8::from(taken.is_some())
 }
@@ -184,7 +197,10 @@ pub unsafe extern "win64" fn NdisFreeTimerObject(handle: NDIS_HANDLE) {
         sim::fail("VRF-17", format!("{ddi}: {handle:p} is set"));
     }
     if timer.waiting.get() > 0 {
-        sim::fail("HALT-03", format!("{ddi}: the function of {handle:p} is about to run"));
+        sim::fail(
+            "HALT-03",
+            format!("{ddi}: the function of {handle:p} is about to run"),
+        );
     }
     if let Some(adapter) = &timer.adapter {
         adapter::release(&adapter.held.timers, handle);
@@ -195,7 +211,9 @@ pub unsafe extern "win64" fn NdisFreeTimerObject(handle: NDIS_HANDLE) {
 /// How many of these timers are set or running.
 pub(super) fn set_timers(handles: &[NDIS_HANDLE]) -> usize {
     let active = |handle: &&NDIS_HANDLE| match table::find(**handle) {
-        Some(Object::Timer(timer)) => timer.set.borrow().is_some() || timer.waiting.get() + timer.running.get() > 0,
+        Some(Object::Timer(timer)) => {
+            timer.set.borrow().is_some() || timer.waiting.get() + timer.running.get() > 0
+        }
         _ => false,
     };
     handles.iter().filter(active).count()

@@ -44,7 +44,12 @@ pub unsafe extern "win64" fn NdisAllocateIoWorkItem(handle: NDIS_HANDLE) -> NDIS
     if let Some(adapter) = &adapter {
         adapter.held.work_items.borrow_mut().push(fresh);
     }
-    let item = WorkItem { handle: fresh, adapter, host, queued: Cell::new(false) };
+    let item = WorkItem {
+        handle: fresh,
+        adapter,
+        host,
+        queued: Cell::new(false),
+    };
     table::insert(fresh, Object::WorkItem(Rc::new(item)));
     fresh
 }
@@ -62,7 +67,9 @@ pub unsafe extern "win64" fn NdisQueueIoWorkItem(
     let ddi = "NdisQueueIoWorkItem";
     kernel::enter(ddi, Level::Dispatch);
     let item = table::work_item(handle, ddi);
-    let Some(routine) = routine else { sim::fail("NDIS-WORK", format!("{ddi} without a routine")) };
+    let Some(routine) = routine else {
+        sim::fail("NDIS-WORK", format!("{ddi} without a routine"))
+    };
     if item.queued.replace(true) {
         sim::fail("NDIS-WORK", format!("{ddi}: {handle:p} is queued already"));
     }

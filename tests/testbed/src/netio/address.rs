@@ -43,8 +43,12 @@ pub fn to_inet_port(address: IpAddr, port: u16) -> SOCKADDR_INET {
     let mut inet: SOCKADDR_INET = unsafe { std::mem::zeroed() };
     match address {
         IpAddr::V4(v4) => {
-            inet.Ipv4 =
-                SOCKADDR_IN { sin_family: INET, sin_port: port.to_be(), sin_addr: v4.octets(), sin_zero: [0; 8] };
+            inet.Ipv4 = SOCKADDR_IN {
+                sin_family: INET,
+                sin_port: port.to_be(),
+                sin_addr: v4.octets(),
+                sin_zero: [0; 8],
+            };
         }
         IpAddr::V6(v6) => {
             inet.Ipv6 = SOCKADDR_IN6 {

@@ -38,7 +38,12 @@ pub(super) struct Tables(RefCell<BTreeMap<usize, (HostId, Vec<u64>)>>);
 
 /// How many tables of the host were not freed with `FreeMibTable`.
 pub fn tables_outstanding(host: HostId) -> usize {
-    sim::local::<Tables>().0.borrow().values().filter(|(owner, _)| *owner == host).count()
+    sim::local::<Tables>()
+        .0
+        .borrow()
+        .values()
+        .filter(|(owner, _)| *owner == host)
+        .count()
 }
 
 /// `GetUnicastIpAddressTable`.
@@ -60,8 +65,14 @@ pub unsafe extern "win64" fn GetUnicastIpAddressTable(
     let host = nt::host();
     let rows = state(|model| {
         let interfaces = model.of_host(host);
-        let rows = interfaces.flat_map(|i| i.addresses.iter().map(|u| address_row(i.id, u)).collect::<Vec<_>>());
-        rows.filter(|row| family == 0 || address::family(&row.Address) == family).collect::<Vec<_>>()
+        let rows = interfaces.flat_map(|i| {
+            i.addresses
+                .iter()
+                .map(|u| address_row(i.id, u))
+                .collect::<Vec<_>>()
+        });
+        rows.filter(|row| family == 0 || address::family(&row.Address) == family)
+            .collect::<Vec<_>>()
     });
     if rows.is_empty() {
         return STATUS_NOT_FOUND;
@@ -74,7 +85,10 @@ pub unsafe extern "win64" fn GetUnicastIpAddressTable(
     let first = start.wrapping_add(head).cast::<MIB_UNICASTIPADDRESS_ROW>();
     // SAFETY: the words have room for all rows behind the head.
     unsafe { first.copy_from_nonoverlapping(rows.as_ptr(), rows.len()) };
-    sim::local::<Tables>().0.borrow_mut().insert(start as usize, (host, words));
+    sim::local::<Tables>()
+        .0
+        .borrow_mut()
+        .insert(start as usize, (host, words));
     // SAFETY: the caller gives a place for the table.
     unsafe { table.write(start.cast()) };
     STATUS_SUCCESS
@@ -104,7 +118,10 @@ pub unsafe extern "win64" fn FreeMibTable(memory: *mut c_void) {
     nt::enter("FreeMibTable", Level::Passive);
     let freed = sim::local::<Tables>().0.borrow_mut().remove(&(memory as usize));
     if freed.is_none() {
-        sim::fail("POOL-FREE", format!("FreeMibTable of {memory:p}, which is no table"));
+        sim::fail(
+            "POOL-FREE",
+            format!("FreeMibTable of {memory:p}, which is no table"),
+        );
     }
 }
 
@@ -127,9 +144,13 @@ pub unsafe extern "win64" fn GetBestRoute2(
         return STATUS_INVALID_PARAMETER;
     }
     // SAFETY: not null, and the caller vouches for it.
-    let Some(to) = address::from_inet(unsafe { &*destination }) else { return STATUS_INVALID_PARAMETER };
+    let Some(to) = address::from_inet(unsafe { &*destination }) else {
+        return STATUS_INVALID_PARAMETER;
+    };
     // SAFETY: null, or the caller vouches for it.
-    let from = unsafe { source.as_ref() }.and_then(address::from_inet).filter(|a| !a.is_unspecified());
+    let from = unsafe { source.as_ref() }
+        .and_then(address::from_inet)
+        .filter(|a| !a.is_unspecified());
     // SAFETY: null, or the caller vouches for it.
     let luid = unsafe { luid.as_ref() }.copied().unwrap_or(0);
     let host = nt::host();
@@ -140,8 +161,12 @@ pub unsafe extern "win64" fn GetBestRoute2(
             None => return STATUS_NOT_FOUND,
         },
     };
-    let path = (!faults::fire("GetBestRoute2")).then(|| state(|model| model.path(host, to, from, through))).flatten();
-    let Some(path) = path else { return STATUS_NETWORK_UNREACHABLE };
+    let path = (!faults::fire("GetBestRoute2"))
+        .then(|| state(|model| model.path(host, to, from, through)))
+        .flatten();
+    let Some(path) = path else {
+        return STATUS_NETWORK_UNREACHABLE;
+    };
     // SAFETY: the caller gives places for the answers.
     unsafe { best_route.write(route_row(&path)) };
     // SAFETY: as above.
@@ -154,14 +179,20 @@ fn route_row(path: &Path) -> MIB_IPFORWARD_ROW2 {
     let mut row: MIB_IPFORWARD_ROW2 = unsafe { std::mem::zeroed() };
     row.InterfaceLuid = path.interface.luid();
     row.InterfaceIndex = path.interface.index;
-    row.DestinationPrefix =
-        IP_ADDRESS_PREFIX { Prefix: address::to_inet(path.route.destination), PrefixLength: path.route.prefix };
+    row.DestinationPrefix = IP_ADDRESS_PREFIX {
+        Prefix: address::to_inet(path.route.destination),
+        PrefixLength: path.route.prefix,
+    };
     let unspecified = address::unspecified_like(path.route.destination);
     row.NextHop = address::to_inet(path.route.next_hop.unwrap_or(unspecified));
     row.ValidLifetime = u32::MAX;
     row.PreferredLifetime = u32::MAX;
     row.Metric = path.route.metric;
-    row.Protocol = if path.route.next_hop.is_some() { RouteProtocolNetMgmt } else { RouteProtocolLocal };
+    row.Protocol = if path.route.next_hop.is_some() {
+        RouteProtocolNetMgmt
+    } else {
+        RouteProtocolLocal
+    };
     row.Loopback = u8::from(path.local);
     row.Immortal = 1;
     row.Origin = NlroManual;
@@ -178,7 +209,10 @@ fn asked(row: &MIB_IPNET_ROW2, source: Option<IpAddr>) -> Result<(InterfaceId, I
     }
     let named = |i: &Interface| source.is_none_or(|s| i.addresses.iter().any(|u| u.address == s));
     let found = state(|model| {
-        model.named(host, row.InterfaceLuid, row.InterfaceIndex).filter(|i| named(i)).map(|i| i.id)
+        model
+            .named(host, row.InterfaceLuid, row.InterfaceIndex)
+            .filter(|i| named(i))
+            .map(|i| i.id)
     });
     Ok((found.ok_or(STATUS_NOT_FOUND)?, address))
 }
@@ -201,7 +235,9 @@ fn fill(row: &mut MIB_IPNET_ROW2, id: InterfaceId, mac: [u8; 6]) {
 pub unsafe extern "win64" fn GetIpNetEntry2(row: *mut MIB_IPNET_ROW2) -> i32 {
     nt::enter("GetIpNetEntry2", Level::Passive);
     // SAFETY: null, or the caller's row.
-    let Some(row) = (unsafe { row.as_mut() }) else { return STATUS_INVALID_PARAMETER };
+    let Some(row) = (unsafe { row.as_mut() }) else {
+        return STATUS_INVALID_PARAMETER;
+    };
     match asked(row, None) {
         Err(status) => status,
         Ok((id, address)) => state(|model| model.neighbour(id, address)).map_or(STATUS_NOT_FOUND, |mac| {
@@ -217,12 +253,19 @@ pub unsafe extern "win64" fn GetIpNetEntry2(row: *mut MIB_IPNET_ROW2) -> i32 {
 /// # Safety
 /// `row` is good, `source` good or null.
 #[unsafe(no_mangle)]
-pub unsafe extern "win64" fn ResolveIpNetEntry2(row: *mut MIB_IPNET_ROW2, source: *const SOCKADDR_INET) -> i32 {
+pub unsafe extern "win64" fn ResolveIpNetEntry2(
+    row: *mut MIB_IPNET_ROW2,
+    source: *const SOCKADDR_INET,
+) -> i32 {
     nt::enter("ResolveIpNetEntry2", Level::Passive);
     // SAFETY: null, or the caller's row.
-    let Some(row) = (unsafe { row.as_mut() }) else { return STATUS_INVALID_PARAMETER };
+    let Some(row) = (unsafe { row.as_mut() }) else {
+        return STATUS_INVALID_PARAMETER;
+    };
     // SAFETY: null, or the caller vouches for it.
-    let source = unsafe { source.as_ref() }.and_then(address::from_inet).filter(|a| !a.is_unspecified());
+    let source = unsafe { source.as_ref() }
+        .and_then(address::from_inet)
+        .filter(|a| !a.is_unspecified());
     let (id, address) = match asked(row, source) {
         Ok(asked) => asked,
         Err(status) => return status,
@@ -270,7 +313,12 @@ pub(super) struct Registrations {
 
 /// How many registrations of the host were not cancelled.
 pub fn registrations_outstanding(host: HostId) -> usize {
-    sim::local::<Registrations>().live.borrow().values().filter(|r| r.host == host).count()
+    sim::local::<Registrations>()
+        .live
+        .borrow()
+        .values()
+        .filter(|r| r.host == host)
+        .count()
 }
 
 /// `NotifyUnicastIpAddressChange`: the callback runs in a worker at `PASSIVE_LEVEL`.
@@ -295,7 +343,13 @@ pub unsafe extern "win64" fn NotifyUnicastIpAddressChange(
     let registrations = sim::local::<Registrations>();
     let number = registrations.next.replace(registrations.next.get() + 1);
     let key = 0x4e45_5449_0000_0010 + number * 16;
-    let fresh = Registration { host: nt::host(), family, callback, context: context as usize, running: Cell::new(0) };
+    let fresh = Registration {
+        host: nt::host(),
+        family,
+        callback,
+        context: context as usize,
+        running: Cell::new(0),
+    };
     let fresh = Rc::new(fresh);
     registrations.live.borrow_mut().insert(key, Rc::clone(&fresh));
     // SAFETY: the caller gives a place for the handle.
@@ -342,8 +396,13 @@ pub(super) fn announce(id: InterfaceId, unicast: &Unicast, kind: i32) {
 #[unsafe(no_mangle)]
 pub unsafe extern "win64" fn CancelMibChangeNotify2(handle: *mut c_void) -> i32 {
     nt::enter("CancelMibChangeNotify2", Level::Passive);
-    let gone = sim::local::<Registrations>().live.borrow_mut().remove(&(handle as usize));
-    let Some(registration) = gone else { return STATUS_INVALID_PARAMETER };
+    let gone = sim::local::<Registrations>()
+        .live
+        .borrow_mut()
+        .remove(&(handle as usize));
+    let Some(registration) = gone else {
+        return STATUS_INVALID_PARAMETER;
+    };
     while registration.running.get() > 0 {
         sim::sleep(MICROSECOND);
     }

@@ -18,8 +18,9 @@ mod model;
 mod tests;
 
 pub use exports::{
-    CancelMibChangeNotify2, ChangeCallback, FreeMibTable, GetBestRoute2, GetIpNetEntry2, GetUnicastIpAddressTable,
-    NotifyUnicastIpAddressChange, ResolveIpNetEntry2, registrations_outstanding, tables_outstanding,
+    CancelMibChangeNotify2, ChangeCallback, FreeMibTable, GetBestRoute2, GetIpNetEntry2,
+    GetUnicastIpAddressTable, NotifyUnicastIpAddressChange, ResolveIpNetEntry2, registrations_outstanding,
+    tables_outstanding,
 };
 pub use model::{Interface, InterfaceId, Path, Route, Unicast};
 
@@ -55,7 +56,12 @@ pub fn interface(id: InterfaceId) -> Option<Interface> {
 /// Adds an address with the length of its on-link prefix, and tells who registered for changes.
 pub fn add_address(id: InterfaceId, address: IpAddr, prefix: u8) {
     let unicast = Unicast { address, prefix };
-    state(|model| model.get_mut(id).into_iter().for_each(|i| i.addresses.push(unicast)));
+    state(|model| {
+        model
+            .get_mut(id)
+            .into_iter()
+            .for_each(|i| i.addresses.push(unicast))
+    });
     exports::announce(id, &unicast, exports::ADDED);
 }
 
@@ -66,7 +72,8 @@ pub fn remove_address(id: InterfaceId, address: IpAddr) {
         let at = addresses.iter().position(|u| u.address == address)?;
         Some(addresses.swap_remove(at))
     });
-    gone.iter().for_each(|unicast| exports::announce(id, unicast, exports::DELETED));
+    gone.iter()
+        .for_each(|unicast| exports::announce(id, unicast, exports::DELETED));
 }
 
 /// Adds a route.
@@ -77,7 +84,10 @@ pub fn add_route(id: InterfaceId, route: Route) {
 /// Sets the carrier. Without it the neighbour cache empties, and nobody answers.
 pub fn set_connected(id: InterfaceId, connected: bool) {
     state(|model| {
-        model.get_mut(id).into_iter().for_each(|i| i.connected = connected);
+        model
+            .get_mut(id)
+            .into_iter()
+            .for_each(|i| i.connected = connected);
         if !connected {
             model.forget(id);
         }

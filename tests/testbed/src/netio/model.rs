@@ -85,7 +85,14 @@ impl Model {
     pub fn add(&mut self, host: HostId, mac: [u8; 6], link: u32) -> InterfaceId {
         let index = self.of_host(host).map(|i| i.id.index).max().unwrap_or(3) + 1;
         let id = InterfaceId { host, index };
-        let fresh = Interface { id, mac, link, connected: true, addresses: Vec::new(), routes: Vec::new() };
+        let fresh = Interface {
+            id,
+            mac,
+            link,
+            connected: true,
+            addresses: Vec::new(),
+            routes: Vec::new(),
+        };
         self.interfaces.insert(id, fresh);
         id
     }
@@ -113,12 +120,24 @@ impl Model {
 
     /// The interface that a row names: by LUID if that is not zero, else by index.
     pub fn named(&self, host: HostId, luid: u64, index: u32) -> Option<&Interface> {
-        self.of_host(host).find(|i| if luid == 0 { i.id.index == index } else { i.id.luid() == luid })
+        self.of_host(host).find(|i| {
+            if luid == 0 {
+                i.id.index == index
+            } else {
+                i.id.luid() == luid
+            }
+        })
     }
 
     /// The way from `host` to `destination`: longest prefix, then smallest metric. `from` and `through` restrict it to a
     /// source address or an interface.
-    pub fn path(&self, host: HostId, destination: IpAddr, from: Option<IpAddr>, through: Option<u32>) -> Option<Path> {
+    pub fn path(
+        &self,
+        host: HostId,
+        destination: IpAddr,
+        from: Option<IpAddr>,
+        through: Option<u32>,
+    ) -> Option<Path> {
         let has = |i: &&Interface, address: IpAddr| i.addresses.iter().any(|u| u.address == address);
         let usable = |i: &&Interface| {
             through.is_none_or(|index| i.id.index == index) && from.is_none_or(|address| has(i, address))
@@ -128,10 +147,17 @@ impl Model {
             let local = has(&interface, destination);
             for route in candidates(interface).filter(|r| covers(r.destination, r.prefix, destination)) {
                 let toward = route.next_hop.unwrap_or(destination);
-                let Some(source) = from.or_else(|| source_for(interface, toward)) else { continue };
+                let Some(source) = from.or_else(|| source_for(interface, toward)) else {
+                    continue;
+                };
                 let key = |r: &Route| (std::cmp::Reverse(r.prefix), r.metric);
                 if best.is_none_or(|b| key(&route) < key(&b.route)) {
-                    best = Some(Path { interface: interface.id, route, source, local });
+                    best = Some(Path {
+                        interface: interface.id,
+                        route,
+                        source,
+                        local,
+                    });
                 }
             }
         }
@@ -168,15 +194,31 @@ impl Model {
 
 /// The routes of an interface: those of its own prefixes and those added.
 fn candidates(interface: &Interface) -> impl Iterator<Item = Route> {
-    let on_link = |u: &Unicast| Route { destination: u.address, prefix: u.prefix, next_hop: None, metric: 256 };
+    let on_link = |u: &Unicast| Route {
+        destination: u.address,
+        prefix: u.prefix,
+        next_hop: None,
+        metric: 256,
+    };
     let addresses = interface.addresses.iter();
     addresses
-        .flat_map(move |u| [Route { prefix: bits(u.address), ..on_link(u) }, on_link(u)])
+        .flat_map(move |u| {
+            [
+                Route {
+                    prefix: bits(u.address),
+                    ..on_link(u)
+                },
+                on_link(u),
+            ]
+        })
         .chain(interface.routes.iter().copied())
 }
 
 fn source_for(interface: &Interface, toward: IpAddr) -> Option<IpAddr> {
-    let same = interface.addresses.iter().filter(|u| u.address.is_ipv4() == toward.is_ipv4());
+    let same = interface
+        .addresses
+        .iter()
+        .filter(|u| u.address.is_ipv4() == toward.is_ipv4());
     same.clone()
         .find(|u| u.address == toward)
         .or_else(|| same.clone().find(|u| covers(u.address, u.prefix, toward)))
@@ -195,10 +237,16 @@ const fn bits(address: IpAddr) -> u8 {
 fn covers(network: IpAddr, prefix: u8, address: IpAddr) -> bool {
     match (network, address) {
         (IpAddr::V4(a), IpAddr::V4(b)) => {
-            (u32::from(a) ^ u32::from(b)).checked_shr(32 - u32::from(prefix)).unwrap_or(0) == 0
+            (u32::from(a) ^ u32::from(b))
+                .checked_shr(32 - u32::from(prefix))
+                .unwrap_or(0)
+                == 0
         }
         (IpAddr::V6(a), IpAddr::V6(b)) => {
-            (u128::from(a) ^ u128::from(b)).checked_shr(128 - u32::from(prefix)).unwrap_or(0) == 0
+            (u128::from(a) ^ u128::from(b))
+                .checked_shr(128 - u32::from(prefix))
+                .unwrap_or(0)
+                == 0
         }
         _ => false,
     }
@@ -219,19 +267,36 @@ mod tests {
         let mut model = Model::default();
         let a = model.add(A, [2, 0, 0, 0, 0, 1], 7);
         let b = model.add(B, [2, 0, 0, 0, 0, 2], 7);
-        model.get_mut(a).unwrap().addresses.push(Unicast { address: ip("10.0.0.1"), prefix: 24 });
-        model.get_mut(a).unwrap().addresses.push(Unicast { address: ip("fd00::1"), prefix: 64 });
-        model.get_mut(b).unwrap().addresses.push(Unicast { address: ip("10.0.0.2"), prefix: 24 });
+        model.get_mut(a).unwrap().addresses.push(Unicast {
+            address: ip("10.0.0.1"),
+            prefix: 24,
+        });
+        model.get_mut(a).unwrap().addresses.push(Unicast {
+            address: ip("fd00::1"),
+            prefix: 64,
+        });
+        model.get_mut(b).unwrap().addresses.push(Unicast {
+            address: ip("10.0.0.2"),
+            prefix: 24,
+        });
         (model, a, b)
     }
 
     #[test]
     fn the_longest_prefix_wins_and_names_interface_and_source() {
         let (mut model, a, _) = two_hosts();
-        let gateway = Route { destination: ip("0.0.0.0"), prefix: 0, next_hop: Some(ip("10.0.0.254")), metric: 1 };
+        let gateway = Route {
+            destination: ip("0.0.0.0"),
+            prefix: 0,
+            next_hop: Some(ip("10.0.0.254")),
+            metric: 1,
+        };
         model.get_mut(a).unwrap().routes.push(gateway);
         let near = model.path(A, ip("10.0.0.2"), None, None).unwrap();
-        assert_eq!((near.interface, near.source, near.route.next_hop), (a, ip("10.0.0.1"), None));
+        assert_eq!(
+            (near.interface, near.source, near.route.next_hop),
+            (a, ip("10.0.0.1"), None)
+        );
         let far = model.path(A, ip("192.0.2.1"), None, None).unwrap();
         assert_eq!(far.route.next_hop, Some(ip("10.0.0.254")));
         assert!(model.path(A, ip("10.0.0.1"), None, None).unwrap().local);

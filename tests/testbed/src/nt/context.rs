@@ -57,7 +57,8 @@ pub(super) struct Context {
 }
 
 pub(super) fn with_context<R>(f: impl FnOnce(&Context) -> R) -> R {
-    sim::with_task_local(f).unwrap_or_else(|| sim::fail("SIM-EVENT", "a kernel call outside of every context"))
+    sim::with_task_local(f)
+        .unwrap_or_else(|| sim::fail("SIM-EVENT", "a kernel call outside of every context"))
 }
 
 #[derive(Default)]
@@ -67,7 +68,10 @@ struct Hosts(RefCell<Vec<(HostId, String, u32)>>);
 pub fn add_host(name: impl Into<String>, processors: u32) -> HostId {
     pci::watch_faults();
     let id = sim::add_processors(processors);
-    sim::local::<Hosts>().0.borrow_mut().push((id, name.into(), processors));
+    sim::local::<Hosts>()
+        .0
+        .borrow_mut()
+        .push((id, name.into(), processors));
     id
 }
 
@@ -75,14 +79,20 @@ pub fn add_host(name: impl Into<String>, processors: u32) -> HostId {
 pub fn processors(host: HostId) -> u32 {
     let hosts = sim::local::<Hosts>();
     let hosts = hosts.0.borrow();
-    hosts.iter().find(|(id, ..)| *id == host).map_or(1, |(.., count)| *count)
+    hosts
+        .iter()
+        .find(|(id, ..)| *id == host)
+        .map_or(1, |(.., count)| *count)
 }
 
 /// The name it was added with.
 pub fn host_name(host: HostId) -> String {
     let hosts = sim::local::<Hosts>();
     let hosts = hosts.0.borrow();
-    hosts.iter().find(|(id, ..)| *id == host).map_or_else(String::new, |(_, name, _)| name.clone())
+    hosts
+        .iter()
+        .find(|(id, ..)| *id == host)
+        .map_or_else(String::new, |(_, name, _)| name.clone())
 }
 
 /// The host of the running context.
@@ -99,7 +109,10 @@ pub fn enter(name: &'static str, level: Level) {
     pci::drain();
     sim::trace(name, u64::from(sim::irql()), 0);
     if !level.allows(sim::irql()) {
-        sim::fail(level.rule(), format!("{name} at IRQL {}, allowed: {level:?}", sim::irql()));
+        sim::fail(
+            level.rule(),
+            format!("{name} at IRQL {}, allowed: {level:?}", sim::irql()),
+        );
     }
     sim::preempt();
 }
@@ -151,10 +164,19 @@ pub fn call_driver<R>(name: &'static str, irql: u8, f: impl FnOnce() -> R) -> R 
         let result = f();
         pci::drain();
         if locks_held() != locks {
-            sim::fail("VRF-30", format!("{name} returned with {} spin locks held, entered with {locks}", locks_held()));
+            sim::fail(
+                "VRF-30",
+                format!(
+                    "{name} returned with {} spin locks held, entered with {locks}",
+                    locks_held()
+                ),
+            );
         }
         if sim::irql() != irql {
-            sim::fail(IRQL_BALANCE, format!("{name} was called at IRQL {irql} and returned at {}", sim::irql()));
+            sim::fail(
+                IRQL_BALANCE,
+                format!("{name} was called at IRQL {irql} and returned at {}", sim::irql()),
+            );
         }
         result
     })
@@ -169,6 +191,9 @@ pub fn expect_clean(name: &str) {
     }
     let base = base.unwrap_or_else(sim::start_irql);
     if sim::irql() != base {
-        sim::fail(IRQL_BALANCE, format!("{name} was called at IRQL {base} and returned at {}", sim::irql()));
+        sim::fail(
+            IRQL_BALANCE,
+            format!("{name} was called at IRQL {base} and returned at {}", sim::irql()),
+        );
     }
 }

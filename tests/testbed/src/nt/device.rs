@@ -40,7 +40,9 @@ pub fn device_object(function: &Function) -> PDEVICE_OBJECT {
 pub(super) fn function_of(object: PDEVICE_OBJECT) -> Option<Function> {
     let devices = sim::local::<Devices>();
     let devices = devices.0.borrow();
-    let found = devices.iter().find(|(_, known)| std::ptr::eq(&raw const **known, object));
+    let found = devices
+        .iter()
+        .find(|(_, known)| std::ptr::eq(&raw const **known, object));
     found.map(|(function, _)| function.clone())
 }
 
@@ -91,16 +93,26 @@ pub unsafe extern "win64" fn IoAllocateDriverObjectExtension(
     enter("IoAllocateDriverObjectExtension", Level::Passive);
     let extensions = sim::local::<Extensions>();
     let mut extensions = extensions.0.borrow_mut();
-    if extensions.iter().any(|known| known.driver == driver as usize && known.id == id as usize) {
+    if extensions
+        .iter()
+        .any(|known| known.driver == driver as usize && known.id == id as usize)
+    {
         return STATUS_OBJECT_NAME_COLLISION;
     }
-    let Ok(layout) = Layout::from_size_align(size.max(1) as usize, 16) else { return STATUS_INSUFFICIENT_RESOURCES };
+    let Ok(layout) = Layout::from_size_align(size.max(1) as usize, 16) else {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    };
     if faults::fire("pool") {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     // SAFETY: the layout is not empty.
     let memory = unsafe { alloc_zeroed(layout) };
-    extensions.push(Extension { driver: driver as usize, id: id as usize, memory, layout });
+    extensions.push(Extension {
+        driver: driver as usize,
+        id: id as usize,
+        memory,
+        layout,
+    });
     // SAFETY: the caller gives a place for the answer.
     unsafe { extension.write(memory.cast()) };
     STATUS_SUCCESS
@@ -115,6 +127,8 @@ pub unsafe extern "win64" fn IoGetDriverObjectExtension(driver: PDRIVER_OBJECT, 
     enter("IoGetDriverObjectExtension", Level::Dispatch);
     let extensions = sim::local::<Extensions>();
     let extensions = extensions.0.borrow();
-    let found = extensions.iter().find(|known| known.driver == driver as usize && known.id == id as usize);
+    let found = extensions
+        .iter()
+        .find(|known| known.driver == driver as usize && known.id == id as usize);
     found.map_or(std::ptr::null_mut(), |extension| extension.memory.cast())
 }

@@ -13,8 +13,9 @@ use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
 use wdk_standin::{
-    _DEVICE_DESCRIPTION, _DMA_ADAPTER, _DMA_OPERATIONS, _SCATTER_GATHER_ELEMENT, BOOLEAN, NTSTATUS, PDEVICE_OBJECT,
-    PDMA_ADAPTER, PDRIVER_LIST_CONTROL, PHYSICAL_ADDRESS, PMDL, PSCATTER_GATHER_LIST, PULONG, PVOID, ULONG,
+    _DEVICE_DESCRIPTION, _DMA_ADAPTER, _DMA_OPERATIONS, _SCATTER_GATHER_ELEMENT, BOOLEAN, NTSTATUS,
+    PDEVICE_OBJECT, PDMA_ADAPTER, PDRIVER_LIST_CONTROL, PHYSICAL_ADDRESS, PMDL, PSCATTER_GATHER_LIST, PULONG,
+    PVOID, ULONG,
 };
 
 const PAGE: usize = 4096;
@@ -43,14 +44,20 @@ pub fn allocate_common(function: &Function, length: u32) -> Option<(*mut u8, u64
     }
     // SAFETY: just allocated.
     unsafe { ptr::write_bytes(memory, FRESH, layout.size()) };
-    Some((memory, function.domain().map(memory, layout.size(), Access::ReadWrite)))
+    Some((
+        memory,
+        function.domain().map(memory, layout.size(), Access::ReadWrite),
+    ))
 }
 
 /// Gives memory of [`allocate_common`] back: the device cannot reach it any more.
 pub fn free_common(function: &Function, memory: *mut u8, bus: u64, length: u32) {
     let layout = common_layout(length);
     if !function.domain().unmap(bus, layout.size()) {
-        sim::fail(DMA, format!("shared memory at bus address {bus:#x} is not mapped"));
+        sim::fail(
+            DMA,
+            format!("shared memory at bus address {bus:#x} is not mapped"),
+        );
     }
     // SAFETY: allocated with this layout and given back.
     unsafe { dealloc(memory, layout) };
@@ -100,14 +107,22 @@ unsafe impl Sync for Operations {}
 pub fn dma_outstanding() -> (usize, usize) {
     let adapters = sim::local::<Adapters>();
     let adapters = adapters.0.borrow();
-    (adapters.len(), adapters.iter().map(|adapter| adapter.lists.borrow().len()).sum())
+    (
+        adapters.len(),
+        adapters.iter().map(|adapter| adapter.lists.borrow().len()).sum(),
+    )
 }
 
 fn find(adapter: PDMA_ADAPTER, what: &str) -> Rc<Adapter> {
     let adapters = sim::local::<Adapters>();
     let adapters = adapters.0.borrow();
-    let found = adapters.iter().find(|known| Rc::as_ptr(known).cast::<_DMA_ADAPTER>() == adapter.cast_const());
-    found.map_or_else(|| sim::fail(DMA, format!("{what}: no such DMA adapter")), Rc::clone)
+    let found = adapters
+        .iter()
+        .find(|known| Rc::as_ptr(known).cast::<_DMA_ADAPTER>() == adapter.cast_const());
+    found.map_or_else(
+        || sim::fail(DMA, format!("{what}: no such DMA adapter")),
+        Rc::clone,
+    )
 }
 
 /// `IoGetDmaAdapter`: `PASSIVE_LEVEL`; NULL when there are no resources. Fault point `IoGetDmaAdapter`.
@@ -124,10 +139,16 @@ pub unsafe extern "win64" fn IoGetDmaAdapter(
     // SAFETY: the caller's description.
     let description = unsafe { *description };
     if description.Master == 0 || description.ScatterGather == 0 || description.Dma64BitAddresses == 0 {
-        sim::fail(DMA, "the description is not that of a 64-bit bus master with scatter/gather");
+        sim::fail(
+            DMA,
+            "the description is not that of a 64-bit bus master with scatter/gather",
+        );
     }
     let Some(function) = function_of(device) else {
-        sim::fail(DMA, "IoGetDmaAdapter of something that is no physical device object");
+        sim::fail(
+            DMA,
+            "IoGetDmaAdapter of something that is no physical device object",
+        );
     };
     if faults::fire("IoGetDmaAdapter") {
         return ptr::null_mut();
@@ -139,7 +160,12 @@ pub unsafe extern "win64" fn IoGetDmaAdapter(
         Size: size_of::<_DMA_ADAPTER>() as u16,
         DmaOperations: (&raw const OPERATIONS.0).cast_mut(),
     };
-    let adapter = Rc::new(Adapter { public, domain: Rc::clone(function.domain()), device, lists: RefCell::default() });
+    let adapter = Rc::new(Adapter {
+        public,
+        domain: Rc::clone(function.domain()),
+        device,
+        lists: RefCell::default(),
+    });
     let pointer = Rc::as_ptr(&adapter).cast_mut().cast::<_DMA_ADAPTER>();
     sim::local::<Adapters>().0.borrow_mut().push(adapter);
     pointer
@@ -150,9 +176,15 @@ unsafe extern "win64" fn put_dma_adapter(adapter: PDMA_ADAPTER) {
     let found = find(adapter, "PutDmaAdapter");
     let lists = found.lists.borrow().len();
     if lists > 0 {
-        sim::fail(DMA, format!("a DMA adapter is given back with {lists} scatter/gather lists"));
+        sim::fail(
+            DMA,
+            format!("a DMA adapter is given back with {lists} scatter/gather lists"),
+        );
     }
-    sim::local::<Adapters>().0.borrow_mut().retain(|known| !Rc::ptr_eq(known, &found));
+    sim::local::<Adapters>()
+        .0
+        .borrow_mut()
+        .retain(|known| !Rc::ptr_eq(known, &found));
 }
 
 unsafe extern "win64" fn get_scatter_gather_list(
@@ -174,14 +206,25 @@ unsafe extern "win64" fn get_scatter_gather_list(
     if faults::fire("GetScatterGatherList") {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    let access = if write_to_device == 0 { Access::ReadWrite } else { Access::Read };
+    let access = if write_to_device == 0 {
+        Access::ReadWrite
+    } else {
+        Access::Read
+    };
     let list = map(&adapter, &pieces, access) as usize;
-    let Some(routine) = routine else { sim::fail(DMA, "GetScatterGatherList without a routine") };
+    let Some(routine) = routine else {
+        sim::fail(DMA, "GetScatterGatherList without a routine")
+    };
     let (device, context) = (device as usize, context as usize);
     let call = move || {
         // SAFETY: the driver gave the routine for this call; the list lives until it is given back.
         unsafe {
-            routine(device as PDEVICE_OBJECT, ptr::null_mut(), list as PSCATTER_GATHER_LIST, context as *mut c_void);
+            routine(
+                device as PDEVICE_OBJECT,
+                ptr::null_mut(),
+                list as PSCATTER_GATHER_LIST,
+                context as *mut c_void,
+            );
         };
     };
     // Map registers may be short: then the routine runs later.
@@ -212,27 +255,50 @@ fn map(adapter: &Adapter, pieces: &[(*mut u8, usize)], access: Access) -> PSCATT
     memory[0] = runs.len() as u64;
     for (place, (bus, count)) in memory[2..].chunks_exact_mut(3).zip(&runs) {
         let element = _SCATTER_GATHER_ELEMENT {
-            Address: PHYSICAL_ADDRESS { QuadPart: *bus as i64 },
+            Address: PHYSICAL_ADDRESS {
+                QuadPart: *bus as i64,
+            },
             Length: *count as u32,
             Reserved: 0,
         };
         // SAFETY: an element is three qwords.
-        unsafe { place.as_mut_ptr().cast::<_SCATTER_GATHER_ELEMENT>().write(element) };
+        unsafe {
+            place
+                .as_mut_ptr()
+                .cast::<_SCATTER_GATHER_ELEMENT>()
+                .write(element)
+        };
     }
     let list = memory.as_mut_ptr();
-    adapter.lists.borrow_mut().insert(list as usize, List { _memory: memory, runs });
+    adapter.lists.borrow_mut().insert(
+        list as usize,
+        List {
+            _memory: memory,
+            runs,
+        },
+    );
     list.cast()
 }
 
-unsafe extern "win64" fn put_scatter_gather_list(adapter: PDMA_ADAPTER, list: PSCATTER_GATHER_LIST, _write: BOOLEAN) {
+unsafe extern "win64" fn put_scatter_gather_list(
+    adapter: PDMA_ADAPTER,
+    list: PSCATTER_GATHER_LIST,
+    _write: BOOLEAN,
+) {
     enter("PutScatterGatherList", Level::AtDispatch);
     let adapter = find(adapter, "PutScatterGatherList");
     let Some(list) = adapter.lists.borrow_mut().remove(&(list as usize)) else {
-        sim::fail(DMA, "a scatter/gather list is given back that the adapter did not make");
+        sim::fail(
+            DMA,
+            "a scatter/gather list is given back that the adapter did not make",
+        );
     };
     for (bus, count) in list.runs {
         if !adapter.domain.unmap(bus, count) {
-            sim::fail(DMA, format!("{count} bytes at bus address {bus:#x} are not mapped"));
+            sim::fail(
+                DMA,
+                format!("{count} bytes at bus address {bus:#x} are not mapped"),
+            );
         }
     }
     let _ = adapter.device;

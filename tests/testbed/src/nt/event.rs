@@ -24,7 +24,11 @@ struct Waiters(RefCell<HashMap<usize, Vec<TaskId>>>);
 /// `event` is a place for an event.
 pub unsafe fn event_initialize(event: *mut KEVENT) {
     // SAFETY: the caller's event.
-    unsafe { event.write(KEVENT { Header: [MAGIC, 0, 0] }) };
+    unsafe {
+        event.write(KEVENT {
+            Header: [MAGIC, 0, 0],
+        })
+    };
 }
 
 /// Reads the words of the event: magic, synchronization type, signal.
@@ -118,7 +122,11 @@ pub unsafe fn event_wait(event: *mut KEVENT, limit: Option<u64>) -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "win64" fn KeInitializeEvent(event: PRKEVENT, kind: EVENT_TYPE, state: u8) {
     // SAFETY: the caller's event. Kind 0 is a notification event, 1 a synchronization event.
-    unsafe { event.write(KEVENT { Header: [MAGIC, u64::from(kind != 0), u64::from(state != 0)] }) };
+    unsafe {
+        event.write(KEVENT {
+            Header: [MAGIC, u64::from(kind != 0), u64::from(state != 0)],
+        })
+    };
 }
 
 /// `KeSetEvent`: at `DISPATCH_LEVEL` or below, with `wait` FALSE.
@@ -177,15 +185,25 @@ pub unsafe extern "win64" fn KeWaitForSingleObject(
 ) -> NTSTATUS {
     // SAFETY: NULL or the caller's time; both views of the union are plain integers.
     let limit = unsafe { timeout.as_ref() }.map(|time| nanoseconds(unsafe { time.QuadPart }));
-    let level = if limit == Some(0) { Level::Dispatch } else { Level::BelowDispatch };
+    let level = if limit == Some(0) {
+        Level::Dispatch
+    } else {
+        Level::BelowDispatch
+    };
     enter("KeWaitForSingleObject", level);
     // SAFETY: the caller's event.
-    if unsafe { event_wait(object.cast(), limit) } { STATUS_SUCCESS } else { STATUS_TIMEOUT }
+    if unsafe { event_wait(object.cast(), limit) } {
+        STATUS_SUCCESS
+    } else {
+        STATUS_TIMEOUT
+    }
 }
 
 fn nanoseconds(time: i64) -> u64 {
     if time <= 0 {
         return time.unsigned_abs().saturating_mul(100);
     }
-    (time as u64).saturating_sub(super::time::system_time()).saturating_mul(100)
+    (time as u64)
+        .saturating_sub(super::time::system_time())
+        .saturating_mul(100)
 }

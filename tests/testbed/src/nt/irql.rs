@@ -37,7 +37,10 @@ pub unsafe extern "win64" fn KeLowerIrql(new: KIRQL) {
     }
     let held = with_context(|context| context.locks.borrow().len());
     if new < DISPATCH_LEVEL && held > 0 {
-        sim::fail("VRF-30", format!("KeLowerIrql to {new} with {held} spin locks held"));
+        sim::fail(
+            "VRF-30",
+            format!("KeLowerIrql to {new} with {held} spin locks held"),
+        );
     }
     sim::set_irql(new);
     enter("KeLowerIrql", Level::Any);
@@ -60,7 +63,10 @@ pub unsafe extern "win64" fn KeGetCurrentIrql() -> KIRQL {
 pub unsafe extern "win64" fn KeStallExecutionProcessor(microseconds: ULONG) {
     enter("KeStallExecutionProcessor", Level::Any);
     if microseconds > LONGEST_STALL {
-        sim::fail("VRF-27", format!("KeStallExecutionProcessor for {microseconds} us"));
+        sim::fail(
+            "VRF-27",
+            format!("KeStallExecutionProcessor for {microseconds} us"),
+        );
     }
     sim::sleep(u64::from(microseconds) * MICROSECOND);
 }
@@ -76,7 +82,13 @@ pub unsafe extern "win64" fn KeGetCurrentProcessorNumberEx(number: PPROCESSOR_NU
     let processor = sim::processor();
     if !number.is_null() {
         // SAFETY: the caller gives a place for the answer.
-        unsafe { number.write(PROCESSOR_NUMBER { Group: 0, Number: processor as u8, Reserved: 0 }) };
+        unsafe {
+            number.write(PROCESSOR_NUMBER {
+                Group: 0,
+                Number: processor as u8,
+                Reserved: 0,
+            })
+        };
     }
     processor
 }

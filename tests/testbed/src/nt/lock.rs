@@ -51,7 +51,10 @@ pub unsafe extern "win64" fn KeReleaseSpinLock(lock: PKSPIN_LOCK, irql: KIRQL) {
     unsafe { release(lock, false) };
     let held = with_context(|context| context.locks.borrow().len());
     if irql > DISPATCH_LEVEL || (irql < DISPATCH_LEVEL && held > 0) {
-        sim::fail("VRF-30", format!("KeReleaseSpinLock to IRQL {irql} with {held} spin locks held"));
+        sim::fail(
+            "VRF-30",
+            format!("KeReleaseSpinLock to IRQL {irql} with {held} spin locks held"),
+        );
     }
     sim::set_irql(irql);
     enter("KeReleaseSpinLock", Level::Dispatch);
@@ -93,7 +96,10 @@ unsafe fn acquire(lock: PKSPIN_LOCK, at_dpc_level: bool) {
     let me = sim::current().unwrap_or_else(|| sim::fail("SIM-EVENT", "a spin lock outside of every context"));
     let address = lock as usize;
     if with_context(|context| context.locks.borrow().iter().any(|(held, _)| *held == address)) {
-        sim::fail("VRF-30", "a spin lock is acquired by its owner: it would wait for itself");
+        sim::fail(
+            "VRF-30",
+            "a spin lock is acquired by its owner: it would wait for itself",
+        );
     }
     loop {
         // SAFETY: the caller's lock.
@@ -102,9 +108,17 @@ unsafe fn acquire(lock: PKSPIN_LOCK, at_dpc_level: bool) {
             break;
         }
         if owner >> 63 == 0 {
-            sim::fail("VRF-30", format!("a spin lock that was never initialized: {owner:#x}"));
+            sim::fail(
+                "VRF-30",
+                format!("a spin lock that was never initialized: {owner:#x}"),
+            );
         }
-        sim::local::<Waiters>().0.borrow_mut().entry(address).or_default().push(me);
+        sim::local::<Waiters>()
+            .0
+            .borrow_mut()
+            .entry(address)
+            .or_default()
+            .push(me);
         sim::park_for("a spin lock");
     }
     // SAFETY: the caller's lock.
@@ -121,9 +135,15 @@ unsafe fn release(lock: PKSPIN_LOCK, at_dpc_level: bool) {
         Some(locks.remove(index).1)
     });
     match found {
-        None => sim::fail("VRF-30", "a spin lock is released by a context that does not hold it"),
+        None => sim::fail(
+            "VRF-30",
+            "a spin lock is released by a context that does not hold it",
+        ),
         Some(how) if how != at_dpc_level => {
-            sim::fail("VRF-31", "a spin lock is released by the function that does not belong to its acquisition");
+            sim::fail(
+                "VRF-31",
+                "a spin lock is released by the function that does not belong to its acquisition",
+            );
         }
         Some(_) => {}
     }

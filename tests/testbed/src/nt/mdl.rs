@@ -49,7 +49,11 @@ pub unsafe fn mdl_pieces(first: PMDL, from: usize, length: usize) -> Option<Vec<
         skip = Some(start.saturating_sub(this.ByteCount as usize));
         if start < this.ByteCount as usize {
             let resident = MAPPED_TO_SYSTEM_VA | SOURCE_IS_NONPAGED_POOL;
-            let system = if this.MdlFlags & resident == 0 { base as *mut u8 } else { this.MappedSystemVa.cast() };
+            let system = if this.MdlFlags & resident == 0 {
+                base as *mut u8
+            } else {
+                this.MappedSystemVa.cast()
+            };
             let count = (this.ByteCount as usize - start).min(left);
             pieces.push((system.wrapping_add(start), count));
             left -= count;

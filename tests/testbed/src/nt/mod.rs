@@ -26,29 +26,31 @@ mod scheduling;
 mod time;
 
 pub use context::{
-    Level, add_host, at_irql, call_driver, enter, expect_clean, host, host_name, locks_held, lower, preempt, processors,
-    raise,
+    Level, add_host, at_irql, call_driver, enter, expect_clean, host, host_name, locks_held, lower, preempt,
+    processors, raise,
 };
 pub use device::{
     IoAllocateDriverObjectExtension, IoGetDriverObjectExtension, device_object, release_driver_object,
 };
 pub use dma::{IoGetDmaAdapter, allocate_common, dma_outstanding, free_common};
 pub use event::{
-    KeClearEvent, KeInitializeEvent, KeResetEvent, KeSetEvent, KeWaitForSingleObject, event_initialize, event_is_set,
-    event_reset, event_set, event_wait,
+    KeClearEvent, KeInitializeEvent, KeResetEvent, KeSetEvent, KeWaitForSingleObject, event_initialize,
+    event_is_set, event_reset, event_set, event_wait,
 };
-pub use irql::{KeGetCurrentIrql, KeGetCurrentProcessorNumberEx, KeLowerIrql, KeStallExecutionProcessor, KfRaiseIrql};
+pub use irql::{
+    KeGetCurrentIrql, KeGetCurrentProcessorNumberEx, KeLowerIrql, KeStallExecutionProcessor, KfRaiseIrql,
+};
 pub use lock::{
     KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeInitializeSpinLock, KeReleaseSpinLock,
     KeReleaseSpinLockFromDpcLevel,
 };
 pub use mdl::{mdl_for, mdl_free, mdl_pieces};
 pub use pool::{
-    ExAllocatePool2, ExAllocatePoolWithTag, ExFreePool, ExFreePoolWithTag, expect_no_pool, expect_pool, pool_allocate,
-    pool_free, pool_outstanding, pool_report,
+    ExAllocatePool2, ExAllocatePoolWithTag, ExFreePool, ExFreePoolWithTag, expect_no_pool, expect_pool,
+    pool_allocate, pool_free, pool_outstanding, pool_report,
 };
 pub use scheduling::{connect_message, disconnect_message, on_host, queue_dpc, thread, worker};
 pub use time::{
-    KeBugCheckEx, KeQueryInterruptTimePrecise, KeQueryPerformanceCounter, KeQuerySystemTimePrecise, interrupt_time,
-    system_time,
+    KeBugCheckEx, KeQueryInterruptTimePrecise, KeQueryPerformanceCounter, KeQuerySystemTimePrecise,
+    interrupt_time, system_time,
 };

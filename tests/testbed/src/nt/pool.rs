@@ -47,11 +47,21 @@ struct Pool {
 
 fn layout(size: usize) -> Layout {
     let align = if size >= PAGE { PAGE } else { 16 };
-    Layout::from_size_align(size + GUARD, align).unwrap_or_else(|_| sim::fail("POOL", format!("{size:#x} bytes")))
+    Layout::from_size_align(size + GUARD, align)
+        .unwrap_or_else(|_| sim::fail("POOL", format!("{size:#x} bytes")))
 }
 
 fn tag_name(tag: u32) -> String {
-    tag.to_le_bytes().iter().map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' }).collect()
+    tag.to_le_bytes()
+        .iter()
+        .map(|byte| {
+            if byte.is_ascii_graphic() {
+                char::from(*byte)
+            } else {
+                '.'
+            }
+        })
+        .collect()
 }
 
 /// Allocates for the host of the running context; 16-byte aligned, page-aligned from one page on. No check, no fault.
@@ -71,7 +81,9 @@ pub fn pool_allocate(length: impl Into<u64>, tag: u32) -> PVOID {
     unsafe { ptr::write_bytes(guard, GUARD_BYTE, GUARD) };
     let pool = sim::local::<Pool>();
     let host = host();
-    pool.live.borrow_mut().insert(memory as usize, Block { size, tag, host });
+    pool.live
+        .borrow_mut()
+        .insert(memory as usize, Block { size, tag, host });
     *pool.counts.borrow_mut().entry(host).or_default() += 1;
     memory.cast()
 }
@@ -88,17 +100,34 @@ pub unsafe fn pool_free(memory: PVOID) {
 unsafe fn free(memory: PVOID, tag: Option<u32>) {
     let pool = sim::local::<Pool>();
     let Some(block) = pool.live.borrow_mut().remove(&(memory as usize)) else {
-        let again = pool.quarantine.borrow().iter().any(|(address, _)| *address == memory as usize);
-        sim::fail(POOL_FREE, if again { "memory is freed twice" } else { "memory is freed that was not allocated" });
+        let again = pool
+            .quarantine
+            .borrow()
+            .iter()
+            .any(|(address, _)| *address == memory as usize);
+        sim::fail(
+            POOL_FREE,
+            if again {
+                "memory is freed twice"
+            } else {
+                "memory is freed that was not allocated"
+            },
+        );
     };
     if tag.is_some_and(|tag| tag != block.tag) {
         let name = tag_name(tag.unwrap_or_default());
-        sim::fail(POOL_FREE, format!("memory of tag {} is freed as {name}", tag_name(block.tag)));
+        sim::fail(
+            POOL_FREE,
+            format!("memory of tag {} is freed as {name}", tag_name(block.tag)),
+        );
     }
     // SAFETY: allocated with this size and a guard after it.
     let all = unsafe { std::slice::from_raw_parts_mut(memory.cast::<u8>(), block.size + GUARD) };
     if all[block.size..].iter().any(|byte| *byte != GUARD_BYTE) {
-        sim::fail(POOL_OVERRUN, format!("{} bytes of tag {} were overrun", block.size, tag_name(block.tag)));
+        sim::fail(
+            POOL_OVERRUN,
+            format!("{} bytes of tag {} were overrun", block.size, tag_name(block.tag)),
+        );
     }
     all.fill(FREED);
     if let Some(count) = pool.counts.borrow_mut().get_mut(&block.host) {
@@ -113,7 +142,9 @@ unsafe fn free(memory: PVOID, tag: Option<u32>) {
 
 impl Pool {
     fn release_oldest(&self) {
-        let Some((address, block)) = self.quarantine.borrow_mut().pop_front() else { return };
+        let Some((address, block)) = self.quarantine.borrow_mut().pop_front() else {
+            return;
+        };
         self.quarantined.set(self.quarantined.get() - block.size - GUARD);
         self.inspect(address, &block);
         // SAFETY: allocated with this layout, and out of all lists.
@@ -125,7 +156,13 @@ impl Pool {
         let all = unsafe { std::slice::from_raw_parts(address as *const u8, block.size + GUARD) };
         if let Some(at) = all.iter().position(|byte| *byte != FREED) {
             let tag = tag_name(block.tag);
-            sim::fail(POOL_USE_AFTER_FREE, format!("byte {at} of {} of tag {tag} was written after its free", block.size));
+            sim::fail(
+                POOL_USE_AFTER_FREE,
+                format!(
+                    "byte {at} of {} of tag {tag} was written after its free",
+                    block.size
+                ),
+            );
         }
     }
 }
@@ -142,7 +179,12 @@ impl Drop for Pool {
 
 /// How many allocations of the host are live.
 pub fn pool_outstanding(host: HostId) -> usize {
-    sim::local::<Pool>().counts.borrow().get(&host).copied().unwrap_or(0)
+    sim::local::<Pool>()
+        .counts
+        .borrow()
+        .get(&host)
+        .copied()
+        .unwrap_or(0)
 }
 
 /// The live allocations of the host by tag: count and bytes.
@@ -154,7 +196,9 @@ pub fn pool_report(host: HostId) -> Vec<(String, usize, usize)> {
         entry.0 += 1;
         entry.1 += block.size;
     }
-    tags.into_iter().map(|(tag, (count, bytes))| (tag, count, bytes)).collect()
+    tags.into_iter()
+        .map(|(tag, (count, bytes))| (tag, count, bytes))
+        .collect()
 }
 
 /// Looks for writes to freed memory, then checks that the host has as many live allocations as `before`.
@@ -166,7 +210,10 @@ pub fn expect_pool(host: HostId, before: usize, rule: &'static str, when: &str) 
     let now = pool_outstanding(host);
     if now != before {
         let report = pool_report(host);
-        sim::fail(rule, format!("{now} allocations after {when}, {before} before: {report:?}"));
+        sim::fail(
+            rule,
+            format!("{now} allocations after {when}, {before} before: {report:?}"),
+        );
     }
 }
 

@@ -30,7 +30,9 @@ pub unsafe extern "win64" fn KeQueryPerformanceCounter(frequency: PLARGE_INTEGER
         // SAFETY: the caller gives a place for the answer.
         unsafe { frequency.write(LARGE_INTEGER { QuadPart: FREQUENCY }) };
     }
-    LARGE_INTEGER { QuadPart: interrupt_time() as i64 }
+    LARGE_INTEGER {
+        QuadPart: interrupt_time() as i64,
+    }
 }
 
 /// `KeQueryInterruptTimePrecise`.
@@ -55,7 +57,11 @@ pub unsafe extern "win64" fn KeQueryInterruptTimePrecise(stamp: PULONG64) -> ULO
 pub unsafe extern "win64" fn KeQuerySystemTimePrecise(time: PLARGE_INTEGER) {
     enter("KeQuerySystemTimePrecise", Level::Any);
     // SAFETY: the caller gives a place for the answer.
-    unsafe { time.write(LARGE_INTEGER { QuadPart: system_time() as i64 }) };
+    unsafe {
+        time.write(LARGE_INTEGER {
+            QuadPart: system_time() as i64,
+        })
+    };
 }
 
 /// `KeBugCheckEx`: ends the run.
@@ -70,5 +76,8 @@ pub unsafe extern "win64" fn KeBugCheckEx(
     third: ULONG_PTR,
     fourth: ULONG_PTR,
 ) -> ! {
-    sim::fail("BUGCHECK", format!("{code:#x} ({first:#x}, {second:#x}, {third:#x}, {fourth:#x})"))
+    sim::fail(
+        "BUGCHECK",
+        format!("{code:#x} ({first:#x}, {second:#x}, {third:#x}, {fourth:#x})"),
+    )
 }

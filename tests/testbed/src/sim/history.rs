@@ -76,9 +76,7 @@ pub fn note(what: impl Into<String>) {
 
 fn record(what: Cow<'static, str>, values: Option<(u64, u64)>) {
     with(|sim| {
-        let who = sim
-            .with_current(|task| task.name.clone())
-            ;
+        let who = sim.with_current(|task| task.name.clone());
         sim.history.borrow_mut().add(Record {
             time: sim.now.get(),
             who,

@@ -100,41 +100,69 @@ impl Adapter {
     /// # Errors
     /// What the provider's open handler returned if it is not success.
     pub fn open_ndk_unverified(&self, major: u16, minor: u16) -> Result<NdkAdapter, NDIS_STATUS> {
-        self.on_host("open NDK adapter", move |state| open(state, (major, minor), false))
+        self.on_host("open NDK adapter", move |state| {
+            open(state, (major, minor), false)
+        })
     }
 }
 
 fn open(adapter: &Rc<AdapterState>, wanted: (u16, u16), verify: bool) -> Result<NdkAdapter, NDIS_STATUS> {
     let provider = adapter.driver.ndk.get().and_then(|ndk| ndk.OpenNDKAdapterHandler);
-    let Some(handler) = provider else { return Err(NDIS_STATUS_NOT_SUPPORTED) };
+    let Some(handler) = provider else {
+        return Err(NDIS_STATUS_NOT_SUPPORTED);
+    };
     if !adapter.attributes.registered.get() {
         return Err(NDIS_STATUS_ADAPTER_NOT_READY);
     }
     let enabled = adapter.edge.enabled.get();
     let (major, minor) = wanted;
-    let mut parameters =
-        NDIS_OPEN_NDK_ADAPTER_PARAMETERS { Version: NDK_VERSION { Major: major, Minor: minor }, SwitchId: 0, VPortId: 0 };
+    let mut parameters = NDIS_OPEN_NDK_ADAPTER_PARAMETERS {
+        Version: NDK_VERSION {
+            Major: major,
+            Minor: minor,
+        },
+        SwitchId: 0,
+        VPortId: 0,
+    };
     let mut out: *mut NDK_ADAPTER = ptr::null_mut();
-    adapter.edge.opening.set(adapter.edge.opening.get() + u32::from(enabled));
+    adapter
+        .edge
+        .opening
+        .set(adapter.edge.opening.get() + u32::from(enabled));
     // SAFETY: the driver registered the handler; both pointers are good while it runs.
     let status = unsafe { handler(adapter.context(), &raw mut parameters, &raw mut out) };
     kernel::expect_clean("OpenNDKAdapterHandler");
-    adapter.edge.opening.set(adapter.edge.opening.get() - u32::from(enabled));
+    adapter
+        .edge
+        .opening
+        .set(adapter.edge.opening.get() - u32::from(enabled));
     if status == NDIS_STATUS_PENDING {
         breach("VRF-47", "ADAPTER-09", "OpenNDKAdapterHandler returned PENDING");
     }
     if !enabled && !matches!(status, NDIS_STATUS_ADAPTER_NOT_READY | NDIS_STATUS_BAD_VERSION) {
-        breach("VRF-49", "ADAPTER-07", format!("OpenNDKAdapterHandler returned {status:#x} while NDK is disabled"));
+        breach(
+            "VRF-49",
+            "ADAPTER-07",
+            format!("OpenNDKAdapterHandler returned {status:#x} while NDK is disabled"),
+        );
     }
     if status != NDIS_STATUS_SUCCESS {
         return Err(status);
     }
     if out.is_null() {
-        breach("VRF-47", "ADAPTER-09", "OpenNDKAdapterHandler succeeded without an adapter");
+        breach(
+            "VRF-47",
+            "ADAPTER-09",
+            "OpenNDKAdapterHandler succeeded without an adapter",
+        );
     }
     adapter.edge.opens.set(adapter.edge.opens.get() + 1);
     let tracked = verify.then(|| adopt(out, wanted));
-    Ok(NdkAdapter { adapter: Rc::clone(adapter), address: out as usize, tracked })
+    Ok(NdkAdapter {
+        adapter: Rc::clone(adapter),
+        address: out as usize,
+        tracked,
+    })
 }
 
 fn adopt(address: *mut NDK_ADAPTER, wanted: (u16, u16)) -> Rc<Object> {
@@ -142,7 +170,11 @@ fn adopt(address: *mut NDK_ADAPTER, wanted: (u16, u16)) -> Rc<Object> {
     let version = unsafe { (*address).Header.Version };
     if version.Major != wanted.0 || version.Minor < wanted.1 {
         let given = (version.Major, version.Minor);
-        breach("VRF-48", "ADAPTER-05", format!("asked for {wanted:?}, the adapter is {given:?}"));
+        breach(
+            "VRF-48",
+            "ADAPTER-05",
+            format!("asked for {wanted:?}, the adapter is {given:?}"),
+        );
     }
     let open = Rc::new(Open {
         version: (version.Major, version.Minor),
@@ -177,14 +209,28 @@ impl NdkAdapter {
         if let Some(object) = &self.tracked {
             object.check_reserved();
             if object.open.mappings.get() > 0 {
-                breach("VRF-49", "LIFE-64", "the adapter is closed with logical address mappings");
+                breach(
+                    "VRF-49",
+                    "LIFE-64",
+                    "the adapter is closed with logical address mappings",
+                );
             }
             if track::inside_callback() {
-                breach("VRF-49", "LIFE-63", "the adapter is closed inside a consumer callback");
+                breach(
+                    "VRF-49",
+                    "LIFE-63",
+                    "the adapter is closed inside a consumer callback",
+                );
             }
             object.life.set(track::Life::Closing);
         }
-        if let Some(handler) = self.adapter.driver.ndk.get().and_then(|ndk| ndk.CloseNDKAdapterHandler) {
+        if let Some(handler) = self
+            .adapter
+            .driver
+            .ndk
+            .get()
+            .and_then(|ndk| ndk.CloseNDKAdapterHandler)
+        {
             // SAFETY: the driver registered the handler; the adapter is open.
             unsafe { handler(self.adapter.context(), self.as_ptr()) };
         }
@@ -201,13 +247,34 @@ impl NdkAdapter {
 fn expect_closed(object: &Rc<Object>) {
     let open = &object.open;
     if open.live.get() > 0 {
-        breach("VRF-49", "LIFE-61", format!("CloseNDKAdapterHandler returned with {} live objects", open.live.get()));
+        breach(
+            "VRF-49",
+            "LIFE-61",
+            format!(
+                "CloseNDKAdapterHandler returned with {} live objects",
+                open.live.get()
+            ),
+        );
     }
     if open.callbacks.get() > 0 {
-        breach("VRF-49", "LIFE-61", format!("CloseNDKAdapterHandler returned with {} callbacks running", open.callbacks.get()));
+        breach(
+            "VRF-49",
+            "LIFE-61",
+            format!(
+                "CloseNDKAdapterHandler returned with {} callbacks running",
+                open.callbacks.get()
+            ),
+        );
     }
     if object.pending.get() > 0 {
-        breach("VRF-49", "LIFE-61", format!("CloseNDKAdapterHandler returned with {} requests pending", object.pending.get()));
+        breach(
+            "VRF-49",
+            "LIFE-61",
+            format!(
+                "CloseNDKAdapterHandler returned with {} requests pending",
+                object.pending.get()
+            ),
+        );
     }
     open.closed.set(true);
     object.retire();

@@ -31,7 +31,9 @@ const FIRST: u64 = 0x4e44_4b54_0000_0000;
 pub(super) enum Effect {
     None,
     /// A connect or accept: the QP is an antecedent of the connector while the request has not failed.
-    Connects { qp: Rc<Object> },
+    Connects {
+        qp: Rc<Object>,
+    },
     /// A BuildLAM: one mapping more on success.
     Maps,
 }
@@ -46,8 +48,15 @@ pub(super) enum Completion {
         slot: Box<Cell<usize>>,
         event: Option<Rc<Event>>,
     },
-    Request { callback: NDK_FN_REQUEST_COMPLETION, context: usize, effect: Effect },
-    Close { callback: NDK_FN_CLOSE_COMPLETION, context: usize },
+    Request {
+        callback: NDK_FN_REQUEST_COMPLETION,
+        context: usize,
+        effect: Effect,
+    },
+    Close {
+        callback: NDK_FN_CLOSE_COMPLETION,
+        context: usize,
+    },
 }
 
 /// One request from the call of its dispatch function to its completion.
@@ -103,7 +112,10 @@ fn insert(record: Record) -> *mut c_void {
 }
 
 fn remove(token: *mut c_void) {
-    let gone = sim::local::<Records>().records.borrow_mut().remove(&(token as u64));
+    let gone = sim::local::<Records>()
+        .records
+        .borrow_mut()
+        .remove(&(token as u64));
     drop(gone);
 }
 
@@ -114,7 +126,11 @@ fn request(token: *mut c_void, what: &str) -> Rc<Request> {
         _ => None,
     };
     found.filter(|request| !request.done.get()).unwrap_or_else(|| {
-        breach("VRF-47", "LIFE-10", format!("{what} with context {token:p}, for which no request is pending"))
+        breach(
+            "VRF-47",
+            "LIFE-10",
+            format!("{what} with context {token:p}, for which no request is pending"),
+        )
     })
 }
 
@@ -124,22 +140,47 @@ fn event(token: *mut c_void, what: &str) -> (Rc<Event>, Rc<Object>) {
         Some(Record::Event(event)) => Some(Rc::clone(event)),
         _ => None,
     };
-    let Some(event) = found else { breach("VRF-48", "LIFE-12", format!("{what} with unknown context {token:p}")) };
+    let Some(event) = found else {
+        breach(
+            "VRF-48",
+            "LIFE-12",
+            format!("{what} with unknown context {token:p}"),
+        )
+    };
     let object = event.object.borrow().clone();
-    let Some(object) = object else { breach("VRF-48", "CQ-10", format!("{what} before its object was handed out")) };
+    let Some(object) = object else {
+        breach(
+            "VRF-48",
+            "CQ-10",
+            format!("{what} before its object was handed out"),
+        )
+    };
     (event, object)
 }
 
 /// Registers an event callback; the token is the context that the provider gets.
 pub(super) fn register(handler: Handler, context: *mut c_void) -> (Rc<Event>, *mut c_void) {
-    let event = Rc::new(Event { handler, context: context as usize, object: RefCell::new(None), fired: Cell::new(false) });
+    let event = Rc::new(Event {
+        handler,
+        context: context as usize,
+        object: RefCell::new(None),
+        fired: Cell::new(false),
+    });
     let token = insert(Record::Event(Rc::clone(&event)));
     (event, token)
 }
 
 /// Begins a request. The token is the context that the provider gets.
-pub(super) fn begin(object: &Rc<Object>, what: &'static str, completion: Completion) -> (Rc<Request>, *mut c_void) {
-    if let Completion::Request { effect: Effect::Connects { qp }, .. } = &completion {
+pub(super) fn begin(
+    object: &Rc<Object>,
+    what: &'static str,
+    completion: Completion,
+) -> (Rc<Request>, *mut c_void) {
+    if let Completion::Request {
+        effect: Effect::Connects { qp },
+        ..
+    } = &completion
+    {
         track::relate(qp, object);
     }
     if !matches!(completion, Completion::Close { .. }) {
@@ -170,7 +211,11 @@ pub(super) fn end(request: &Rc<Request>, token: *mut c_void, status: i32) {
         return;
     }
     if request.done.get() {
-        breach("VRF-47", "LIFE-10", format!("{what} of {object} completed and returned {status:#x} too"));
+        breach(
+            "VRF-47",
+            "LIFE-10",
+            format!("{what} of {object} completed and returned {status:#x} too"),
+        );
     }
     remove(token);
     object.pending.set(object.pending.get() - 1);
@@ -183,12 +228,21 @@ impl Request {
         if let Completion::Create { slot, .. } = &self.completion
             && slot.get() != UNTOUCHED
         {
-            breach("VRF-47", "CREATE-02", format!("{} of {} pended and wrote the out parameter", self.what, self.object));
+            breach(
+                "VRF-47",
+                "CREATE-02",
+                format!(
+                    "{} of {} pended and wrote the out parameter",
+                    self.what, self.object
+                ),
+            );
         }
     }
 
     fn apply(&self, status: i32) {
-        let Completion::Request { effect, .. } = &self.completion else { return };
+        let Completion::Request { effect, .. } = &self.completion else {
+            return;
+        };
         match effect {
             Effect::Connects { qp } if status != SUCCESS => track::unrelate(qp, &self.object),
             Effect::Maps if status == SUCCESS => {
@@ -211,11 +265,22 @@ impl Request {
 /// `NDK_FN_REQUEST_COMPLETION` as the provider sees it.
 pub(super) unsafe extern "win64" fn on_request(token: *mut c_void, status: i32) {
     let request = request(token, "NdkRequestCompletion");
-    let Completion::Request { callback, context, .. } = &request.completion else {
-        breach("VRF-47", "LIFE-10", format!("{} completed through NdkRequestCompletion", request.what));
+    let Completion::Request {
+        callback, context, ..
+    } = &request.completion
+    else {
+        breach(
+            "VRF-47",
+            "LIFE-10",
+            format!("{} completed through NdkRequestCompletion", request.what),
+        );
     };
     if status == PENDING {
-        breach("VRF-47", "LIFE-11", format!("{} of {} completed with PENDING", request.what, request.object));
+        breach(
+            "VRF-47",
+            "LIFE-11",
+            format!("{} of {} completed with PENDING", request.what, request.object),
+        );
     }
     let running = Callback::enter(&request.object, request.what);
     request.complete(token);
@@ -228,17 +293,41 @@ pub(super) unsafe extern "win64" fn on_request(token: *mut c_void, status: i32) 
 }
 
 /// `NDK_FN_CREATE_COMPLETION` as the provider sees it.
-pub(super) unsafe extern "win64" fn on_created(token: *mut c_void, status: i32, header: *mut NDK_OBJECT_HEADER) {
+pub(super) unsafe extern "win64" fn on_created(
+    token: *mut c_void,
+    status: i32,
+    header: *mut NDK_OBJECT_HEADER,
+) {
     let request = request(token, "NdkCreateCompletion");
-    let Completion::Create { callback, context, kind, parents, event, .. } = &request.completion else {
-        breach("VRF-47", "LIFE-10", format!("{} completed through NdkCreateCompletion", request.what));
+    let Completion::Create {
+        callback,
+        context,
+        kind,
+        parents,
+        event,
+        ..
+    } = &request.completion
+    else {
+        breach(
+            "VRF-47",
+            "LIFE-10",
+            format!("{} completed through NdkCreateCompletion", request.what),
+        );
     };
     if status == PENDING {
-        breach("VRF-47", "LIFE-11", format!("{} of {} completed with PENDING", request.what, request.object));
+        breach(
+            "VRF-47",
+            "LIFE-11",
+            format!("{} of {} completed with PENDING", request.what, request.object),
+        );
     }
     request.check_slot();
     if status != SUCCESS && !header.is_null() {
-        breach("VRF-47", "CREATE-03", format!("{} failed with {status:#x} and passes an object", request.what));
+        breach(
+            "VRF-47",
+            "CREATE-03",
+            format!("{} failed with {status:#x} and passes an object", request.what),
+        );
     }
     let running = Callback::enter(&request.object, request.what);
     if status == SUCCESS {
@@ -257,11 +346,19 @@ pub(super) unsafe extern "win64" fn on_created(token: *mut c_void, status: i32, 
 pub(super) unsafe extern "win64" fn on_closed(token: *mut c_void) {
     let request = request(token, "NdkCloseCompletion");
     let Completion::Close { callback, context } = &request.completion else {
-        breach("VRF-47", "LIFE-10", format!("{} completed through NdkCloseCompletion", request.what));
+        breach(
+            "VRF-47",
+            "LIFE-10",
+            format!("{} completed through NdkCloseCompletion", request.what),
+        );
     };
     let object = Rc::clone(&request.object);
     if object.must_be_inline.get() {
-        breach("VRF-47", "LIFE-53", format!("an antecedent of {object} completed its close before it"));
+        breach(
+            "VRF-47",
+            "LIFE-53",
+            format!("an antecedent of {object} completed its close before it"),
+        );
     }
     object.check_quiet("close completion", ["LIFE-35", "LIFE-36", "LIFE-52"]);
     let running = Callback::enter(&object, "close completion");
@@ -285,7 +382,11 @@ pub(super) fn end_close(request: &Rc<Request>, token: *mut c_void, status: i32) 
     match status {
         SUCCESS => {
             if request.done.get() {
-                breach("VRF-47", "LIFE-32", format!("close of {object} returned SUCCESS and called the completion"));
+                breach(
+                    "VRF-47",
+                    "LIFE-32",
+                    format!("close of {object} returned SUCCESS and called the completion"),
+                );
             }
             object.check_quiet("close with SUCCESS", ["LIFE-33", "LIFE-34", "LIFE-51"]);
             remove(token);
@@ -294,12 +395,20 @@ pub(super) fn end_close(request: &Rc<Request>, token: *mut c_void, status: i32) 
         }
         PENDING => {
             if object.must_be_inline.get() {
-                breach("VRF-47", "LIFE-52", format!("an antecedent of {object} completed its close before it"));
+                breach(
+                    "VRF-47",
+                    "LIFE-52",
+                    format!("an antecedent of {object} completed its close before it"),
+                );
             }
             request.pended.set(true);
             counts.pended.set(counts.pended.get() + 1);
         }
-        _ => breach("VRF-47", "LIFE-30", format!("close of {object} failed with {status:#x}")),
+        _ => breach(
+            "VRF-47",
+            "LIFE-30",
+            format!("close of {object} failed with {status:#x}"),
+        ),
     }
 }
 
@@ -307,16 +416,32 @@ pub(super) fn end_close(request: &Rc<Request>, token: *mut c_void, status: i32) 
 pub(super) unsafe extern "win64" fn on_cq(token: *mut c_void, status: i32) {
     let (event, cq) = event(token, "NdkCqNotificationCallback");
     let Handler::Cq(callback) = event.handler else {
-        breach("VRF-48", "LIFE-12", "a CQ notification with the context of another event");
+        breach(
+            "VRF-48",
+            "LIFE-12",
+            "a CQ notification with the context of another event",
+        );
     };
     let Some(strongest) = cq.take_arm() else {
-        breach("VRF-48", "CQ-10", format!("notification of {cq}, which is not armed"));
+        breach(
+            "VRF-48",
+            "CQ-10",
+            format!("notification of {cq}, which is not armed"),
+        );
     };
     if !matches!(status, SUCCESS | BUFFER_OVERFLOW | INTERNAL_ERROR) {
-        breach("VRF-48", "CQ-22", format!("notification of {cq} with status {status:#x}"));
+        breach(
+            "VRF-48",
+            "CQ-22",
+            format!("notification of {cq} with status {status:#x}"),
+        );
     }
     if strongest == super::shims::NOTIFY_ERRORS && status == SUCCESS {
-        breach("VRF-48", "CQ-19", format!("notification of {cq}, armed for errors, with SUCCESS"));
+        breach(
+            "VRF-48",
+            "CQ-19",
+            format!("notification of {cq}, armed for errors, with SUCCESS"),
+        );
     }
     let running = Callback::enter(&cq, "NdkCqNotificationCallback");
     if cq.notifying.replace(true) {
@@ -334,7 +459,11 @@ pub(super) unsafe extern "win64" fn on_cq(token: *mut c_void, status: i32) {
 pub(super) unsafe extern "win64" fn on_connect(token: *mut c_void, connector: *mut NDK_CONNECTOR) {
     let (event, listener) = event(token, "NdkConnectEventCallback");
     let Handler::Connect(callback) = event.handler else {
-        breach("VRF-48", "LIFE-12", "a connect event with the context of another event");
+        breach(
+            "VRF-48",
+            "LIFE-12",
+            "a connect event with the context of another event",
+        );
     };
     let running = Callback::enter(&listener, "NdkConnectEventCallback");
     let parents = vec![Rc::clone(&listener)];
@@ -350,10 +479,18 @@ pub(super) unsafe extern "win64" fn on_connect(token: *mut c_void, connector: *m
 pub(super) unsafe extern "win64" fn on_disconnect(token: *mut c_void) {
     let (event, connector) = event(token, "NdkDisconnectEventCallback");
     let Handler::Disconnect(callback) = event.handler else {
-        breach("VRF-48", "LIFE-12", "a disconnect event with the context of another event");
+        breach(
+            "VRF-48",
+            "LIFE-12",
+            "a disconnect event with the context of another event",
+        );
     };
     if event.fired.replace(true) {
-        breach("VRF-47", "CONN-65", format!("two disconnect events of {connector}"));
+        breach(
+            "VRF-47",
+            "CONN-65",
+            format!("two disconnect events of {connector}"),
+        );
     }
     let running = Callback::enter(&connector, "NdkDisconnectEventCallback");
     if let Some(callback) = callback {

@@ -12,8 +12,8 @@ use cxndk::sys::ndkpi::{
 };
 
 use super::super::kernel;
-use super::shims;
 use super::Counts;
+use super::shims;
 use crate::sim::{self, TaskId};
 
 /// What lies in the reserved pointers of an object that the verifier watches: the layer above NDK may use them (LIFE-04).
@@ -148,7 +148,13 @@ impl std::fmt::Display for Object {
 /// The object that a consumer passes, which has to be one of this kind that is not closed.
 pub(super) fn find(address: *const c_void, kind: Kind, what: &str) -> Rc<Object> {
     let found = objects().by_address.borrow().get(&(address as usize)).cloned();
-    let Some(object) = found else { breach("VRF-47", "LIFE-40", format!("{what}: {address:p} is not an open object")) };
+    let Some(object) = found else {
+        breach(
+            "VRF-47",
+            "LIFE-40",
+            format!("{what}: {address:p} is not an open object"),
+        )
+    };
     if object.kind != kind {
         breach("VRF-48", "LIFE-08", format!("{what}: {object} is no {kind:?}"));
     }
@@ -158,11 +164,22 @@ pub(super) fn find(address: *const c_void, kind: Kind, what: &str) -> Rc<Object>
 /// The object at this address, of whatever kind.
 pub(super) fn find_any(address: *const c_void, what: &str) -> Rc<Object> {
     let found = objects().by_address.borrow().get(&(address as usize)).cloned();
-    found.unwrap_or_else(|| breach("VRF-47", "LIFE-40", format!("{what}: {address:p} is not an open object")))
+    found.unwrap_or_else(|| {
+        breach(
+            "VRF-47",
+            "LIFE-40",
+            format!("{what}: {address:p} is not an open object"),
+        )
+    })
 }
 
 /// Takes an object from the provider's hand: checks it, and puts the verifier's table between it and its consumer.
-pub(super) fn adopt(address: *mut c_void, kind: Kind, open: &Rc<Open>, parents: Vec<Rc<Object>>) -> Rc<Object> {
+pub(super) fn adopt(
+    address: *mut c_void,
+    kind: Kind,
+    open: &Rc<Open>,
+    parents: Vec<Rc<Object>>,
+) -> Rc<Object> {
     let what = format!("{kind:?} at {address:p}");
     if address.is_null() {
         breach("VRF-48", "LIFE-01", format!("{kind:?} is null after success"));
@@ -192,8 +209,17 @@ pub(super) fn adopt(address: *mut c_void, kind: Kind, open: &Rc<Open>, parents: 
         notifying: Cell::new(false),
         user: Cell::new(None),
     });
-    if objects.by_address.borrow_mut().insert(address as usize, Rc::clone(&object)).is_some() {
-        breach("VRF-48", "LIFE-01", format!("{what} was handed out and is not closed"));
+    if objects
+        .by_address
+        .borrow_mut()
+        .insert(address as usize, Rc::clone(&object))
+        .is_some()
+    {
+        breach(
+            "VRF-48",
+            "LIFE-01",
+            format!("{what} was handed out and is not closed"),
+        );
     }
     objects.by_id.borrow_mut().insert(id, Rc::clone(&object));
     if kind != Kind::Adapter {
@@ -208,14 +234,29 @@ fn check_header(address: *mut c_void, kind: Kind, open: &Open, what: &str) {
     // SAFETY: every object begins with a header.
     let header = unsafe { address.cast::<NDK_OBJECT_HEADER>().read() };
     if header.ObjectType != kind.object_type() {
-        breach("VRF-48", "LIFE-01", format!("{what}: ObjectType is {}", header.ObjectType));
+        breach(
+            "VRF-48",
+            "LIFE-01",
+            format!("{what}: ObjectType is {}", header.ObjectType),
+        );
     }
     if (header.Version.Major, header.Version.Minor) != open.version {
         let (major, minor) = (header.Version.Major, header.Version.Minor);
-        breach("VRF-48", "LIFE-02", format!("{what}: version {major}.{minor}, the open reports {:?}", open.version));
+        breach(
+            "VRF-48",
+            "LIFE-02",
+            format!(
+                "{what}: version {major}.{minor}, the open reports {:?}",
+                open.version
+            ),
+        );
     }
     if header.NdkReserved.rf.iter().any(|pointer| !pointer.is_null()) {
-        breach("VRF-48", "LIFE-03", format!("{what}: reserved pointers are not zero"));
+        breach(
+            "VRF-48",
+            "LIFE-03",
+            format!("{what}: reserved pointers are not zero"),
+        );
     }
 }
 
@@ -276,30 +317,64 @@ impl Object {
         let object = self.address as *const NDK_ADAPTER;
         // SAFETY: the object is open, so its memory is there.
         let object = unsafe { &*object };
-        let touched = object.Header.NdkReserved.rf.iter().enumerate().any(|(slot, p)| *p != self.canary(slot));
+        let touched = object
+            .Header
+            .NdkReserved
+            .rf
+            .iter()
+            .enumerate()
+            .any(|(slot, p)| *p != self.canary(slot));
         if touched {
-            breach("VRF-48", "LIFE-04", format!("{self}: reserved pointers were overwritten"));
+            breach(
+                "VRF-48",
+                "LIFE-04",
+                format!("{self}: reserved pointers were overwritten"),
+            );
         }
         if object.Dispatch.cast() != shims::table_of(self.kind) {
-            breach("VRF-48", "LIFE-04", format!("{self}: the dispatch pointer was overwritten after hand-out"));
+            breach(
+                "VRF-48",
+                "LIFE-04",
+                format!("{self}: the dispatch pointer was overwritten after hand-out"),
+            );
         }
     }
 
     /// Nothing may keep a close from completing: requests, callbacks, successors.
     pub(super) fn check_quiet(&self, how: &str, rules: [&str; 3]) {
         if self.pending.get() > 0 {
-            breach("VRF-47", rules[0], format!("{how} of {self} while {} requests are pending", self.pending.get()));
+            breach(
+                "VRF-47",
+                rules[0],
+                format!(
+                    "{how} of {self} while {} requests are pending",
+                    self.pending.get()
+                ),
+            );
         }
         if self.callbacks.get() > 0 {
-            breach("VRF-47", rules[1], format!("{how} of {self} while {} callbacks run", self.callbacks.get()));
+            breach(
+                "VRF-47",
+                rules[1],
+                format!("{how} of {self} while {} callbacks run", self.callbacks.get()),
+            );
         }
         let children: Vec<u64> = self.children.borrow().iter().copied().collect();
         for id in children {
-            let Some(child) = objects().by_id.borrow().get(&id).cloned() else { continue };
+            let Some(child) = objects().by_id.borrow().get(&id).cloned() else {
+                continue;
+            };
             if child.life.get() == Life::Closing && child.in_close.get() {
                 child.must_be_inline.set(true);
             } else {
-                breach("VRF-47", rules[2], format!("{how} of {self} while its successor {child} is {:?}", child.life.get()));
+                breach(
+                    "VRF-47",
+                    rules[2],
+                    format!(
+                        "{how} of {self} while its successor {child} is {:?}",
+                        child.life.get()
+                    ),
+                );
             }
         }
     }
@@ -352,13 +427,25 @@ impl Callback {
     pub(super) fn enter(object: &Rc<Object>, what: &str) -> Self {
         kernel::preempt();
         if sim::irql() > sim::DISPATCH_LEVEL {
-            breach("VRF-48", "LIFE-20", format!("{what} of {object} at IRQL {}", sim::irql()));
+            breach(
+                "VRF-48",
+                "LIFE-20",
+                format!("{what} of {object} at IRQL {}", sim::irql()),
+            );
         }
         if kernel::locks_held() > 0 {
-            breach("VRF-48", "LIFE-16", format!("{what} of {object} with {} spin locks held", kernel::locks_held()));
+            breach(
+                "VRF-48",
+                "LIFE-16",
+                format!("{what} of {object} with {} spin locks held", kernel::locks_held()),
+            );
         }
         if object.open.closed.get() {
-            breach("VRF-49", "LIFE-62", format!("{what} of {object} after the adapter was closed"));
+            breach(
+                "VRF-49",
+                "LIFE-62",
+                format!("{what} of {object} after the adapter was closed"),
+            );
         }
         if object.life.get() == Life::Closed {
             breach("VRF-47", "LIFE-38", format!("{what} of {object} after its close"));
@@ -405,5 +492,10 @@ pub(super) fn inside_callback() -> bool {
 
 /// Objects of any open that are not closed, for leak reports.
 pub(super) fn live_objects() -> Vec<String> {
-    objects().by_id.borrow().values().map(ToString::to_string).collect()
+    objects()
+        .by_id
+        .borrow()
+        .values()
+        .map(ToString::to_string)
+        .collect()
 }

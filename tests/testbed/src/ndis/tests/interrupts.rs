@@ -51,7 +51,10 @@ fn interrupts_at_any_time_are_served_until_the_interrupt_is_deregistered() {
                 sim::sleep(100 * sim::MICROSECOND);
             }
             assert!(super::tiny().dpcs.get() > 0);
-            assert_eq!(crate::ndis::interrupts_served(), u64::from(super::tiny().isrs.get()));
+            assert_eq!(
+                crate::ndis::interrupts_served(),
+                u64::from(super::tiny().isrs.get())
+            );
         })
         .unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
     }

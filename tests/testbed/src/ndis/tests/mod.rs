@@ -149,7 +149,8 @@ fn halted() -> (pci::Function, Driver, Adapter) {
     let function = pci::Function::new("nothing", identity, &[0x10_0000], 4);
     function.plug(Rc::new(Nothing));
     let inf = Inf::parse(INF).expect("the INF is right");
-    let device = Device::installed(function.clone(), &inf, "PCI\\VEN_15B3&DEV_1017").expect("and has the device");
+    let device =
+        Device::installed(function.clone(), &inf, "PCI\\VEN_15B3&DEV_1017").expect("and has the device");
     let driver = Driver::load(host, tiny::entry).expect("the driver loads");
     let adapter = driver.add_device(device).expect("there is no AddDevice");
     (function, driver, adapter)

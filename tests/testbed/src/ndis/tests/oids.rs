@@ -56,8 +56,12 @@ fn requests_of_many_contexts_are_serialized_and_direct_ones_are_not() {
             .map(|n| {
                 let adapter = adapter.clone();
                 sim::spawn(sim::TaskSpec::new("asks"), move || {
-                    adapter.set(0x0001_010E, &[n, 0, 0, 0]).expect("the filter is set");
-                    adapter.direct_query(0xFC04_0202, &mut [0; 16]).expect("and statistics read");
+                    adapter
+                        .set(0x0001_010E, &[n, 0, 0, 0])
+                        .expect("the filter is set");
+                    adapter
+                        .direct_query(0xFC04_0202, &mut [0; 16])
+                        .expect("and statistics read");
                 })
             })
             .collect();

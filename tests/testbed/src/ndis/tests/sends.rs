@@ -37,7 +37,14 @@ fn keep_sending(_: &pci::Function, adapter: &Adapter) {
 /// Proves VRF-08, VRF-09, VRF-37 and VRF-38.
 #[test]
 fn sends_are_completed_once_in_time_and_without_locks() {
-    assert_caught(&[(Wrong::SendStalls, "VRF-09"), (Wrong::SendTwice, "VRF-37"), (Wrong::SendUnderLock, "VRF-38")], send);
+    assert_caught(
+        &[
+            (Wrong::SendStalls, "VRF-09"),
+            (Wrong::SendTwice, "VRF-37"),
+            (Wrong::SendUnderLock, "VRF-38"),
+        ],
+        send,
+    );
     assert_eq!(caught(Wrong::SendNever, keep_sending), "VRF-08");
     assert_eq!(caught(Wrong::PauseWithSends, send_and_pause), "VRF-37");
 }

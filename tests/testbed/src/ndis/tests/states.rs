@@ -42,7 +42,12 @@ fn the_states_of_an_adapter_follow_the_table() {
     assert_eq!(misuse(|adapter| adapter.pause()), "STATE-01");
     assert_eq!(misuse(|adapter| adapter.halt(0)), "STATE-01");
     assert_eq!(misuse(|adapter| drop(adapter.restart())), "STATE-01");
-    assert_eq!(misuse(|adapter| { let _ = adapter.query(0x0001_0111, &mut [0; 4]); }), "STATE-01");
+    assert_eq!(
+        misuse(|adapter| {
+            let _ = adapter.query(0x0001_0111, &mut [0; 4]);
+        }),
+        "STATE-01"
+    );
     let twice = |adapter: &Adapter| {
         let other = adapter.clone();
         sim::spawn(sim::TaskSpec::new("other"), move || drop(other.initialize()));

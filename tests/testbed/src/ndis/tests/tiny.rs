@@ -13,7 +13,11 @@ const TAG: u32 = 0x796e_6954;
 const OIDS: [u32; 1] = [0x0001_010E];
 
 fn header(kind: u32, revision: u8, size: usize) -> NDIS_OBJECT_HEADER {
-    NDIS_OBJECT_HEADER { Type: kind as u8, Revision: revision, Size: size as u16 }
+    NDIS_OBJECT_HEADER {
+        Type: kind as u8,
+        Revision: revision,
+        Size: size as u16,
+    }
 }
 
 /// `DriverEntry`.
@@ -38,9 +42,14 @@ pub(super) unsafe extern "win64" fn entry(object: *mut DRIVER_OBJECT, path: *mut
     c.CancelDirectOidRequestHandler = Some(cancel);
     let mut out = ptr::null_mut();
     // SAFETY: the pointers are good.
-    let status = unsafe { NdisMRegisterMiniportDriver(object, path, ptr::null_mut(), &raw mut c, &raw mut out) };
+    let status =
+        unsafe { NdisMRegisterMiniportDriver(object, path, ptr::null_mut(), &raw mut c, &raw mut out) };
     tiny().driver.set(out as usize);
-    if wrong(Wrong::StaysRegistered) { NDIS_STATUS_FAILURE } else { status }
+    if wrong(Wrong::StaysRegistered) {
+        NDIS_STATUS_FAILURE
+    } else {
+        status
+    }
 }
 
 unsafe extern "win64" fn unload(_object: *mut DRIVER_OBJECT) {
@@ -120,7 +129,9 @@ unsafe fn bring_up(parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS) -> i32 {
     if !allocate_shared() {
         return NDIS_STATUS_RESOURCES;
     }
-    tiny().memory.set(allocate(if wrong(Wrong::NoTag) { 0 } else { TAG }));
+    tiny()
+        .memory
+        .set(allocate(if wrong(Wrong::NoTag) { 0 } else { TAG }));
     if tiny().memory.get() == 0 {
         return NDIS_STATUS_RESOURCES;
     }
@@ -150,10 +161,22 @@ fn read_configuration() {
     }
     let mut units: Vec<u16> = "*JumboPacket".encode_utf16().collect();
     let bytes = units.len() as u16 * 2;
-    let mut name = UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: units.as_mut_ptr() };
+    let mut name = UNICODE_STRING {
+        Length: bytes,
+        MaximumLength: bytes,
+        Buffer: units.as_mut_ptr(),
+    };
     let (mut status, mut value) = (0, ptr::null_mut());
     // SAFETY: the pointers are good.
-    unsafe { NdisReadConfiguration(&raw mut status, &raw mut value, configuration, &raw mut name, NdisParameterInteger) };
+    unsafe {
+        NdisReadConfiguration(
+            &raw mut status,
+            &raw mut value,
+            configuration,
+            &raw mut name,
+            NdisParameterInteger,
+        )
+    };
     if status == 0 {
         // SAFETY: a successful read gives an integer.
         tiny().jumbo.set(unsafe { (*value).ParameterData.IntegerData });
@@ -201,7 +224,9 @@ unsafe extern "win64" fn shared_allocated(
 ) {
     tiny().async_shared.set(address as usize);
     // SAFETY: NDIS gives the address; the union is a number.
-    tiny().shared.set((address as usize, unsafe { (*physical).QuadPart }));
+    tiny()
+        .shared
+        .set((address as usize, unsafe { (*physical).QuadPart }));
 }
 
 fn register_dma() -> i32 {
@@ -215,9 +240,8 @@ fn register_dma() -> i32 {
     };
     let mut dma = ptr::null_mut();
     // SAFETY: the pointers are good.
-    let status = unsafe {
-        NdisMRegisterScatterGatherDma(handle(&tiny().adapter), &raw mut description, &raw mut dma)
-    };
+    let status =
+        unsafe { NdisMRegisterScatterGatherDma(handle(&tiny().adapter), &raw mut description, &raw mut dma) };
     if status == 0 {
         tiny().dma.set(dma as usize);
     }
@@ -227,9 +251,19 @@ fn register_dma() -> i32 {
 fn allocate_shared() -> bool {
     let (mut address, mut physical) = (ptr::null_mut(), PHYSICAL_ADDRESS { QuadPart: 0 });
     // SAFETY: the pointers are good.
-    unsafe { NdisMAllocateSharedMemory(handle(&tiny().adapter), 8192, 1, &raw mut address, &raw mut physical) };
+    unsafe {
+        NdisMAllocateSharedMemory(
+            handle(&tiny().adapter),
+            8192,
+            1,
+            &raw mut address,
+            &raw mut physical,
+        )
+    };
     // SAFETY: the union is a number.
-    tiny().shared.set((address as usize, unsafe { physical.QuadPart }));
+    tiny()
+        .shared
+        .set((address as usize, unsafe { physical.QuadPart }));
     !address.is_null()
 }
 
@@ -249,7 +283,9 @@ fn services(adapter: NDIS_HANDLE) -> i32 {
     }
     tiny().timer.set(timer as usize);
     // SAFETY: the handle is the adapter's.
-    tiny().work_item.set(unsafe { NdisAllocateIoWorkItem(adapter) } as usize);
+    tiny()
+        .work_item
+        .set(unsafe { NdisAllocateIoWorkItem(adapter) } as usize);
     if tiny().work_item.get() == 0 {
         return NDIS_STATUS_RESOURCES;
     }
@@ -267,7 +303,9 @@ unsafe extern "win64" fn timer_due(_: *mut c_void, _: *mut c_void, _: *mut c_voi
 }
 
 fn set_timer(milliseconds: i64, period: i32) {
-    let due = LARGE_INTEGER { QuadPart: -milliseconds * 10_000 };
+    let due = LARGE_INTEGER {
+        QuadPart: -milliseconds * 10_000,
+    };
     // SAFETY: the handle is a timer's.
     unsafe { NdisSetTimerObject(handle(&tiny().timer), due, period, ptr::null_mut()) };
 }
@@ -449,7 +487,10 @@ fn indicate() {
     unsafe { NdisMIndicateStatusEx(adapter, &raw mut indication) };
 }
 
-unsafe extern "win64" fn restart(_context: *mut c_void, _parameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS) -> i32 {
+unsafe extern "win64" fn restart(
+    _context: *mut c_void,
+    _parameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS,
+) -> i32 {
     tiny().paused.set(false);
     if wrong(Wrong::MapLate) {
         map_at(0, 0x1000);
@@ -468,7 +509,9 @@ unsafe extern "win64" fn restart(_context: *mut c_void, _parameters: *mut NDIS_M
 }
 
 fn at_dispatch() {
-    let mut event = NDIS_EVENT { Event: wdk_standin::KEVENT { Header: [0; 3] } };
+    let mut event = NDIS_EVENT {
+        Event: wdk_standin::KEVENT { Header: [0; 3] },
+    };
     // SAFETY: the event is ours.
     unsafe { NdisInitializeEvent(&raw mut event) };
     // SAFETY: no pointers.
@@ -489,7 +532,10 @@ unsafe extern "win64" fn restarted(_context: *mut c_void, _item: *mut c_void) {
     unsafe { NdisMRestartComplete(handle(&tiny().adapter), NDIS_STATUS_SUCCESS) };
 }
 
-unsafe extern "win64" fn pause(_context: *mut c_void, _parameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS) -> i32 {
+unsafe extern "win64" fn pause(
+    _context: *mut c_void,
+    _parameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
+) -> i32 {
     if wrong(Wrong::PauseFails) {
         return NDIS_STATUS_FAILURE;
     }
@@ -538,7 +584,14 @@ unsafe extern "win64" fn send(_context: *mut c_void, lists: *mut NET_BUFFER_LIST
             // SAFETY: the lock is held.
             unsafe { nt::KeReleaseSpinLock(lock, old) };
         } else {
-            complete_send(list, if reject { NDIS_STATUS_PAUSED } else { NDIS_STATUS_SUCCESS });
+            complete_send(
+                list,
+                if reject {
+                    NDIS_STATUS_PAUSED
+                } else {
+                    NDIS_STATUS_SUCCESS
+                },
+            );
         }
         list = next;
     }
@@ -562,7 +615,9 @@ unsafe extern "win64" fn oid(_context: *mut c_void, request: *mut NDIS_OID_REQUE
     if wrong(Wrong::ShortBufferNeedsNothing) {
         return NDIS_STATUS_BUFFER_TOO_SHORT;
     }
-    if wrong(Wrong::SetPowerFails) && code == 0xFD01_0101 || wrong(Wrong::RemovePatternFails) && code == 0xFD01_010B {
+    if wrong(Wrong::SetPowerFails) && code == 0xFD01_0101
+        || wrong(Wrong::RemovePatternFails) && code == 0xFD01_010B
+    {
         return NDIS_STATUS_FAILURE;
     }
     if wrong(Wrong::NetEventInOid) {
@@ -579,7 +634,11 @@ unsafe extern "win64" fn oid(_context: *mut c_void, request: *mut NDIS_OID_REQUE
     tiny().pended.set(request as usize);
     // SAFETY: handle and routine are good.
     unsafe { NdisQueueIoWorkItem(handle(&tiny().work_item), Some(complete_oid), ptr::null_mut()) };
-    if wrong(Wrong::OidTwice) { NDIS_STATUS_SUCCESS } else { NDIS_STATUS_PENDING }
+    if wrong(Wrong::OidTwice) {
+        NDIS_STATUS_SUCCESS
+    } else {
+        NDIS_STATUS_PENDING
+    }
 }
 
 unsafe extern "win64" fn complete_oid(_context: *mut c_void, _item: *mut c_void) {
@@ -597,7 +656,11 @@ unsafe extern "win64" fn complete_oid(_context: *mut c_void, _item: *mut c_void)
         // SAFETY: the request is pending.
         return unsafe { NdisMDirectOidRequestComplete(adapter, request, NDIS_STATUS_SUCCESS) };
     }
-    let status = if wrong(Wrong::OidCompletedPending) { NDIS_STATUS_PENDING } else { NDIS_STATUS_SUCCESS };
+    let status = if wrong(Wrong::OidCompletedPending) {
+        NDIS_STATUS_PENDING
+    } else {
+        NDIS_STATUS_SUCCESS
+    };
     // SAFETY: the request is pending.
     unsafe { NdisMOidRequestComplete(adapter, request, status) };
     if wrong(Wrong::OidTwiceByWorkItem) {

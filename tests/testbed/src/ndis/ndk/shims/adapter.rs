@@ -31,7 +31,12 @@ unsafe extern "win64" fn query_adapter_info(
     info: *mut cxndk::sys::ndis::NDK_ADAPTER_INFO,
     size: *mut u32,
 ) -> i32 {
-    let call = Call::enter_at(adapter.cast(), Kind::Adapter, "NdkQueryAdapterInfo", Level::Passive);
+    let call = Call::enter_at(
+        adapter.cast(),
+        Kind::Adapter,
+        "NdkQueryAdapterInfo",
+        Level::Passive,
+    );
     let provider = provider!(call, NDK_ADAPTER_DISPATCH, NdkQueryAdapterInfo);
     // SAFETY: the consumer's arguments.
     let status = unsafe { provider(adapter, info, size) };
@@ -40,7 +45,11 @@ unsafe extern "win64" fn query_adapter_info(
         // SAFETY: the provider says that it filled the structure.
         let version = unsafe { (*info).Version };
         if (version.Major, version.Minor) != call.object.open.version {
-            breach("VRF-48", "ADAPTER-05", "NDK_ADAPTER_INFO and object headers name different versions");
+            breach(
+                "VRF-48",
+                "ADAPTER-05",
+                "NDK_ADAPTER_INFO and object headers name different versions",
+            );
         }
     }
     status
@@ -60,11 +69,29 @@ unsafe extern "win64" fn create_cq(
     let provider = provider!(call, NDK_ADAPTER_DISPATCH, NdkCreateCq);
     let (event, event_token) = request::register(Handler::Cq(notification), notification_context);
     let parents = vec![call.object.clone()];
-    create(&call, Kind::Cq, parents, Some(event), (callback, context, out.cast()), |ours, token, place| {
-        let notify: NDK_FN_CQ_NOTIFICATION_CALLBACK = Some(request::on_cq);
-        // SAFETY: the consumer's arguments; callbacks and contexts are the verifier's.
-        unsafe { provider(adapter, depth, notify, event_token, affinity, ours, token, place.cast()) }
-    })
+    create(
+        &call,
+        Kind::Cq,
+        parents,
+        Some(event),
+        (callback, context, out.cast()),
+        |ours, token, place| {
+            let notify: NDK_FN_CQ_NOTIFICATION_CALLBACK = Some(request::on_cq);
+            // SAFETY: the consumer's arguments; callbacks and contexts are the verifier's.
+            unsafe {
+                provider(
+                    adapter,
+                    depth,
+                    notify,
+                    event_token,
+                    affinity,
+                    ours,
+                    token,
+                    place.cast(),
+                )
+            }
+        },
+    )
 }
 
 unsafe extern "win64" fn create_pd(
@@ -76,10 +103,17 @@ unsafe extern "win64" fn create_pd(
     let call = Call::enter(adapter.cast(), Kind::Adapter, "NdkCreatePd");
     let provider = provider!(call, NDK_ADAPTER_DISPATCH, NdkCreatePd);
     let parents = vec![call.object.clone()];
-    create(&call, Kind::Pd, parents, None, (callback, context, out.cast()), |ours, token, place| {
-        // SAFETY: the consumer's arguments; callback and context are the verifier's.
-        unsafe { provider(adapter, ours, token, place.cast()) }
-    })
+    create(
+        &call,
+        Kind::Pd,
+        parents,
+        None,
+        (callback, context, out.cast()),
+        |ours, token, place| {
+            // SAFETY: the consumer's arguments; callback and context are the verifier's.
+            unsafe { provider(adapter, ours, token, place.cast()) }
+        },
+    )
 }
 
 unsafe extern "win64" fn create_shared_endpoint(
@@ -93,10 +127,17 @@ unsafe extern "win64" fn create_shared_endpoint(
     let call = Call::enter(adapter.cast(), Kind::Adapter, "NdkCreateSharedEndpoint");
     let provider = provider!(call, NDK_ADAPTER_DISPATCH, NdkCreateSharedEndpoint);
     let parents = vec![call.object.clone()];
-    create(&call, Kind::SharedEndpoint, parents, None, (callback, context, out.cast()), |ours, token, place| {
-        // SAFETY: the consumer's arguments; callback and context are the verifier's.
-        unsafe { provider(adapter, address, length, ours, token, place.cast()) }
-    })
+    create(
+        &call,
+        Kind::SharedEndpoint,
+        parents,
+        None,
+        (callback, context, out.cast()),
+        |ours, token, place| {
+            // SAFETY: the consumer's arguments; callback and context are the verifier's.
+            unsafe { provider(adapter, address, length, ours, token, place.cast()) }
+        },
+    )
 }
 
 unsafe extern "win64" fn create_connector(
@@ -108,10 +149,17 @@ unsafe extern "win64" fn create_connector(
     let call = Call::enter(adapter.cast(), Kind::Adapter, "NdkCreateConnector");
     let provider = provider!(call, NDK_ADAPTER_DISPATCH, NdkCreateConnector);
     let parents = vec![call.object.clone()];
-    create(&call, Kind::Connector, parents, None, (callback, context, out.cast()), |ours, token, place| {
-        // SAFETY: the consumer's arguments; callback and context are the verifier's.
-        unsafe { provider(adapter, ours, token, place.cast()) }
-    })
+    create(
+        &call,
+        Kind::Connector,
+        parents,
+        None,
+        (callback, context, out.cast()),
+        |ours, token, place| {
+            // SAFETY: the consumer's arguments; callback and context are the verifier's.
+            unsafe { provider(adapter, ours, token, place.cast()) }
+        },
+    )
 }
 
 unsafe extern "win64" fn create_listener(
@@ -126,11 +174,18 @@ unsafe extern "win64" fn create_listener(
     let provider = provider!(call, NDK_ADAPTER_DISPATCH, NdkCreateListener);
     let (event, event_token) = request::register(Handler::Connect(connect), connect_context);
     let parents = vec![call.object.clone()];
-    create(&call, Kind::Listener, parents, Some(event), (callback, context, out.cast()), |ours, token, place| {
-        let incoming: NDK_FN_CONNECT_EVENT_CALLBACK = Some(request::on_connect);
-        // SAFETY: the consumer's arguments; callbacks and contexts are the verifier's.
-        unsafe { provider(adapter, incoming, event_token, ours, token, place.cast()) }
-    })
+    create(
+        &call,
+        Kind::Listener,
+        parents,
+        Some(event),
+        (callback, context, out.cast()),
+        |ours, token, place| {
+            let incoming: NDK_FN_CONNECT_EVENT_CALLBACK = Some(request::on_connect);
+            // SAFETY: the consumer's arguments; callbacks and contexts are the verifier's.
+            unsafe { provider(adapter, incoming, event_token, ours, token, place.cast()) }
+        },
+    )
 }
 
 unsafe extern "win64" fn build_lam(

@@ -10,11 +10,12 @@ use super::super::request::{self, Effect, Handler};
 use super::super::track::{self, Kind};
 use super::{Call, close, pass, provider};
 
-pub(in crate::ndis::ndk) static SHARED_ENDPOINT: NDK_SHARED_ENDPOINT_DISPATCH = NDK_SHARED_ENDPOINT_DISPATCH {
-    NdkCloseSharedEndpoint: Some(close),
-    NdkQueryExtension: Some(query_endpoint_extension),
-    NdkGetLocalAddress: Some(endpoint_address),
-};
+pub(in crate::ndis::ndk) static SHARED_ENDPOINT: NDK_SHARED_ENDPOINT_DISPATCH =
+    NDK_SHARED_ENDPOINT_DISPATCH {
+        NdkCloseSharedEndpoint: Some(close),
+        NdkQueryExtension: Some(query_endpoint_extension),
+        NdkGetLocalAddress: Some(endpoint_address),
+    };
 
 pub(in crate::ndis::ndk) static CONNECTOR: NDK_CONNECTOR_DISPATCH = NDK_CONNECTOR_DISPATCH {
     NdkCloseConnector: Some(close),
@@ -75,13 +76,28 @@ unsafe extern "win64" fn connect(
 ) -> i32 {
     let call = Call::enter(connector.cast(), Kind::Connector, "NdkConnect");
     let provider = provider!(call, NDK_CONNECTOR_DISPATCH, NdkConnect);
-    let effect = Effect::Connects { qp: track::find(qp.cast(), Kind::Qp, "NdkConnect") };
+    let effect = Effect::Connects {
+        qp: track::find(qp.cast(), Kind::Qp, "NdkConnect"),
+    };
     super::request(&call, (callback, context), effect, |ours, token| {
         let (to, to_length) = (destination, destination_length);
         let limits = (inbound, outbound);
         // SAFETY: the consumer's arguments; callback and context are the verifier's.
         unsafe {
-            provider(connector, qp, source, source_length, to, to_length, limits.0, limits.1, data, data_length, ours, token)
+            provider(
+                connector,
+                qp,
+                source,
+                source_length,
+                to,
+                to_length,
+                limits.0,
+                limits.1,
+                data,
+                data_length,
+                ours,
+                token,
+            )
         }
     })
 }
@@ -101,12 +117,26 @@ unsafe extern "win64" fn connect_with_shared_endpoint(
 ) -> i32 {
     let call = Call::enter(connector.cast(), Kind::Connector, "NdkConnectWithSharedEndpoint");
     let provider = provider!(call, NDK_CONNECTOR_DISPATCH, NdkConnectWithSharedEndpoint);
-    let effect = Effect::Connects { qp: track::find(qp.cast(), Kind::Qp, call.what) };
+    let effect = Effect::Connects {
+        qp: track::find(qp.cast(), Kind::Qp, call.what),
+    };
     track::find(endpoint.cast(), Kind::SharedEndpoint, call.what);
     super::request(&call, (callback, context), effect, |ours, token| {
         // SAFETY: the consumer's arguments; callback and context are the verifier's.
         unsafe {
-            provider(connector, qp, endpoint, destination, length, inbound, outbound, data, data_length, ours, token)
+            provider(
+                connector,
+                qp,
+                endpoint,
+                destination,
+                length,
+                inbound,
+                outbound,
+                data,
+                data_length,
+                ours,
+                token,
+            )
         }
     })
 }
@@ -141,11 +171,26 @@ unsafe extern "win64" fn accept(
 ) -> i32 {
     let call = Call::enter(connector.cast(), Kind::Connector, "NdkAccept");
     let provider = provider!(call, NDK_CONNECTOR_DISPATCH, NdkAccept);
-    let effect = Effect::Connects { qp: track::find(qp.cast(), Kind::Qp, "NdkAccept") };
+    let effect = Effect::Connects {
+        qp: track::find(qp.cast(), Kind::Qp, "NdkAccept"),
+    };
     let (ours_event, event_token) = disconnect_event(&call, event, event_context);
     super::request(&call, (callback, context), effect, |ours, token| {
         // SAFETY: the consumer's arguments; callbacks and contexts are the verifier's.
-        unsafe { provider(connector, qp, inbound, outbound, data, data_length, ours_event, event_token, ours, token) }
+        unsafe {
+            provider(
+                connector,
+                qp,
+                inbound,
+                outbound,
+                data,
+                data_length,
+                ours_event,
+                event_token,
+                ours,
+                token,
+            )
+        }
     })
 }
 

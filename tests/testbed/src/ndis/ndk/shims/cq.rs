@@ -36,7 +36,11 @@ impl<'a> Alone<'a> {
                 Self(Some(cq))
             }
             user if user == me => Self(None),
-            _ => breach("VRF-48", "CQ-01", format!("{what} on {cq} while another context polls or arms it")),
+            _ => breach(
+                "VRF-48",
+                "CQ-01",
+                format!("{what} on {cq} while another context polls or arms it"),
+            ),
         }
     }
 }
@@ -94,7 +98,14 @@ unsafe extern "win64" fn get_results_ex(cq: *mut NDK_CQ, results: *mut NDK_RESUL
 /// CQ-03: no more results than there is room.
 fn expect_room(call: &Call, count: u32, room: u32) -> u32 {
     if count > room {
-        breach("VRF-48", "CQ-03", format!("{} of {} returned {count} results for {room}", call.what, call.object));
+        breach(
+            "VRF-48",
+            "CQ-03",
+            format!(
+                "{} of {} returned {count} results for {room}",
+                call.what, call.object
+            ),
+        );
     }
     count
 }

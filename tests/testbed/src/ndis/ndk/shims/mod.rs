@@ -12,7 +12,8 @@ use std::ffi::c_void;
 use std::rc::Rc;
 
 use cxndk::sys::ndkpi::{
-    NDK_CQ_DISPATCH, NDK_FN_CLOSE_COMPLETION, NDK_FN_CREATE_COMPLETION, NDK_FN_REQUEST_COMPLETION, NDK_OBJECT_HEADER,
+    NDK_CQ_DISPATCH, NDK_FN_CLOSE_COMPLETION, NDK_FN_CREATE_COMPLETION, NDK_FN_REQUEST_COMPLETION,
+    NDK_OBJECT_HEADER,
 };
 
 use super::super::kernel::{self, Level};
@@ -59,10 +60,19 @@ impl Call {
         kernel::enter(what, level);
         let object = track::find(address, kind, what);
         if object.life.get() != Life::Open {
-            breach("VRF-47", "LIFE-40", format!("{what} on {object}, whose close was called"));
+            breach(
+                "VRF-47",
+                "LIFE-40",
+                format!("{what} on {object}, whose close was called"),
+            );
         }
         object.calls.set(object.calls.get() + 1);
-        Self { object, what, irql: sim::irql(), locks: kernel::locks_held() }
+        Self {
+            object,
+            what,
+            irql: sim::irql(),
+            locks: kernel::locks_held(),
+        }
     }
 }
 
@@ -70,10 +80,28 @@ impl Drop for Call {
     fn drop(&mut self) {
         self.object.calls.set(self.object.calls.get() - 1);
         if sim::irql() != self.irql {
-            breach("VRF-48", "LIFE-20", format!("{} came at IRQL {} and left at {}", self.what, self.irql, sim::irql()));
+            breach(
+                "VRF-48",
+                "LIFE-20",
+                format!(
+                    "{} came at IRQL {} and left at {}",
+                    self.what,
+                    self.irql,
+                    sim::irql()
+                ),
+            );
         }
         if kernel::locks_held() != self.locks {
-            breach("VRF-30", "LIFE-16", format!("{} came with {} spin locks and left with {}", self.what, self.locks, kernel::locks_held()));
+            breach(
+                "VRF-30",
+                "LIFE-16",
+                format!(
+                    "{} came with {} spin locks and left with {}",
+                    self.what,
+                    self.locks,
+                    kernel::locks_held()
+                ),
+            );
         }
     }
 }
@@ -122,12 +150,20 @@ fn request(
     invoke: impl FnOnce(NDK_FN_REQUEST_COMPLETION, *mut c_void) -> i32,
 ) -> i32 {
     let (callback, context) = consumer;
-    let completion = Completion::Request { callback, context: context as usize, effect };
+    let completion = Completion::Request {
+        callback,
+        context: context as usize,
+        effect,
+    };
     let (request, token) = request::begin(&call.object, call.what, completion);
     let ours: NDK_FN_REQUEST_COMPLETION = Some(request::on_request);
     let status = invoke(callback.and(ours), token);
     if status == PENDING && callback.is_none() {
-        breach("VRF-47", "MR-77", format!("{} without a completion returned PENDING", call.what));
+        breach(
+            "VRF-47",
+            "MR-77",
+            format!("{} without a completion returned PENDING", call.what),
+        );
     }
     request::end(&request, token, status);
     status
@@ -136,7 +172,14 @@ fn request(
 /// A function that answers at once: PENDING is no answer.
 fn inline(call: &Call, status: i32) -> i32 {
     if status == PENDING {
-        breach("VRF-47", "LIFE-10", format!("{} of {} returned PENDING and has no completion", call.what, call.object));
+        breach(
+            "VRF-47",
+            "LIFE-10",
+            format!(
+                "{} of {} returned PENDING and has no completion",
+                call.what, call.object
+            ),
+        );
     }
     status
 }
@@ -153,22 +196,35 @@ unsafe extern "win64" fn close(
         breach("VRF-47", "LIFE-41", format!("{tracked} is closed twice"));
     }
     if tracked.calls.get() > 0 && !track::inside_callback() {
-        breach("VRF-47", "LIFE-17", format!("{tracked} is closed while calls into it run"));
+        breach(
+            "VRF-47",
+            "LIFE-17",
+            format!("{tracked} is closed while calls into it run"),
+        );
     }
     tracked.check_reserved();
     tracked.life.set(Life::Closing);
     tracked.in_close.set(true);
     let (irql, locks) = (sim::irql(), kernel::locks_held());
-    let completion = Completion::Close { callback, context: context as usize };
+    let completion = Completion::Close {
+        callback,
+        context: context as usize,
+    };
     let (request, token) = request::begin(&tracked, "NdkCloseObject", completion);
     sim::trace("close", tracked.address as u64, tracked.id);
     // SAFETY: close is the first slot in the tables of all kinds but the adapter's, which has no close and this function not.
-    let provider = unsafe { tracked.table::<NDK_CQ_DISPATCH>() }.NdkCloseCq.expect("checked at hand-out");
+    let provider = unsafe { tracked.table::<NDK_CQ_DISPATCH>() }
+        .NdkCloseCq
+        .expect("checked at hand-out");
     // SAFETY: the object is open and of the provider.
     let status = unsafe { provider(object, Some(request::on_closed), token) };
     request::end_close(&request, token, status);
     if (sim::irql(), kernel::locks_held()) != (irql, locks) {
-        breach("VRF-30", "LIFE-16", format!("close of {tracked} changed IRQL or held locks"));
+        breach(
+            "VRF-30",
+            "LIFE-16",
+            format!("close of {tracked} changed IRQL or held locks"),
+        );
     }
     status
 }
@@ -193,7 +249,9 @@ use pass;
 macro_rules! provider {
     ($call:ident, $table:ty, $slot:ident) => {{
         // SAFETY: the call found an object of the kind whose table this is.
-        unsafe { $call.object.table::<$table>() }.$slot.expect("checked at hand-out")
+        unsafe { $call.object.table::<$table>() }
+            .$slot
+            .expect("checked at hand-out")
     }};
 }
 use provider;

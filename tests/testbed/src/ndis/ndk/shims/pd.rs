@@ -34,10 +34,17 @@ unsafe extern "win64" fn create_mr(
     let call = Call::enter(pd.cast(), Kind::Pd, "NdkCreateMr");
     let provider = provider!(call, NDK_PD_DISPATCH, NdkCreateMr);
     let parents = vec![call.object.clone()];
-    create(&call, Kind::Mr, parents, None, (callback, context, out.cast()), |ours, token, place| {
-        // SAFETY: the consumer's arguments; callback and context are the verifier's.
-        unsafe { provider(pd, fast_register, ours, token, place.cast()) }
-    })
+    create(
+        &call,
+        Kind::Mr,
+        parents,
+        None,
+        (callback, context, out.cast()),
+        |ours, token, place| {
+            // SAFETY: the consumer's arguments; callback and context are the verifier's.
+            unsafe { provider(pd, fast_register, ours, token, place.cast()) }
+        },
+    )
 }
 
 unsafe extern "win64" fn create_mw(
@@ -49,10 +56,17 @@ unsafe extern "win64" fn create_mw(
     let call = Call::enter(pd.cast(), Kind::Pd, "NdkCreateMw");
     let provider = provider!(call, NDK_PD_DISPATCH, NdkCreateMw);
     let parents = vec![call.object.clone()];
-    create(&call, Kind::Mw, parents, None, (callback, context, out.cast()), |ours, token, place| {
-        // SAFETY: the consumer's arguments; callback and context are the verifier's.
-        unsafe { provider(pd, ours, token, place.cast()) }
-    })
+    create(
+        &call,
+        Kind::Mw,
+        parents,
+        None,
+        (callback, context, out.cast()),
+        |ours, token, place| {
+            // SAFETY: the consumer's arguments; callback and context are the verifier's.
+            unsafe { provider(pd, ours, token, place.cast()) }
+        },
+    )
 }
 
 unsafe extern "win64" fn create_srq(
@@ -70,11 +84,31 @@ unsafe extern "win64" fn create_srq(
     let call = Call::enter(pd.cast(), Kind::Pd, "NdkCreateSrq");
     let provider = provider!(call, NDK_PD_DISPATCH, NdkCreateSrq);
     let parents = vec![call.object.clone()];
-    create(&call, Kind::Srq, parents, None, (callback, context, out.cast()), |ours, token, place| {
-        let at = place.cast();
-        // SAFETY: the consumer's arguments; callback and context of the request are the verifier's.
-        unsafe { provider(pd, depth, sge, threshold, notification, notification_context, affinity, ours, token, at) }
-    })
+    create(
+        &call,
+        Kind::Srq,
+        parents,
+        None,
+        (callback, context, out.cast()),
+        |ours, token, place| {
+            let at = place.cast();
+            // SAFETY: the consumer's arguments; callback and context of the request are the verifier's.
+            unsafe {
+                provider(
+                    pd,
+                    depth,
+                    sge,
+                    threshold,
+                    notification,
+                    notification_context,
+                    affinity,
+                    ours,
+                    token,
+                    at,
+                )
+            }
+        },
+    )
 }
 
 unsafe extern "win64" fn create_qp(
@@ -95,12 +129,34 @@ unsafe extern "win64" fn create_qp(
     let provider = provider!(call, NDK_PD_DISPATCH, NdkCreateQp);
     let cq = |cq: *mut NDK_CQ| track::find(cq.cast(), Kind::Cq, "NdkCreateQp");
     let parents = vec![call.object.clone(), cq(receive_cq), cq(initiator_cq)];
-    create(&call, Kind::Qp, parents, None, (callback, context, out.cast()), |ours, token, place| {
-        let (r, i, rs, is) = (receive_depth, initiator_depth, receive_sge, initiator_sge);
-        let at = place.cast();
-        // SAFETY: the consumer's arguments; callback and context are the verifier's.
-        unsafe { provider(pd, receive_cq, initiator_cq, qp_context, r, i, rs, is, inline_size, ours, token, at) }
-    })
+    create(
+        &call,
+        Kind::Qp,
+        parents,
+        None,
+        (callback, context, out.cast()),
+        |ours, token, place| {
+            let (r, i, rs, is) = (receive_depth, initiator_depth, receive_sge, initiator_sge);
+            let at = place.cast();
+            // SAFETY: the consumer's arguments; callback and context are the verifier's.
+            unsafe {
+                provider(
+                    pd,
+                    receive_cq,
+                    initiator_cq,
+                    qp_context,
+                    r,
+                    i,
+                    rs,
+                    is,
+                    inline_size,
+                    ours,
+                    token,
+                    at,
+                )
+            }
+        },
+    )
 }
 
 unsafe extern "win64" fn create_qp_with_srq(
@@ -121,9 +177,30 @@ unsafe extern "win64" fn create_qp_with_srq(
     let cq = |cq: *mut NDK_CQ| track::find(cq.cast(), Kind::Cq, "NdkCreateQpWithSrq");
     let queue = track::find(srq.cast(), Kind::Srq, "NdkCreateQpWithSrq");
     let parents = vec![call.object.clone(), cq(receive_cq), cq(initiator_cq), queue];
-    create(&call, Kind::Qp, parents, None, (callback, context, out.cast()), |ours, token, place| {
-        let (i, is, at) = (initiator_depth, initiator_sge, place.cast());
-        // SAFETY: the consumer's arguments; callback and context are the verifier's.
-        unsafe { provider(pd, receive_cq, initiator_cq, srq, qp_context, i, is, inline_size, ours, token, at) }
-    })
+    create(
+        &call,
+        Kind::Qp,
+        parents,
+        None,
+        (callback, context, out.cast()),
+        |ours, token, place| {
+            let (i, is, at) = (initiator_depth, initiator_sge, place.cast());
+            // SAFETY: the consumer's arguments; callback and context are the verifier's.
+            unsafe {
+                provider(
+                    pd,
+                    receive_cq,
+                    initiator_cq,
+                    srq,
+                    qp_context,
+                    i,
+                    is,
+                    inline_size,
+                    ours,
+                    token,
+                    at,
+                )
+            }
+        },
+    )
 }
