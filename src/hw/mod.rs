@@ -1,3 +1,59 @@
-//! The ConnectX device.
+//! The ConnectX device (mlx5 family): everything between its registers and typed objects.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`layout`] | what the device reads and writes, bit by bit |
+//! | [`types`], [`error`] | typed numbers; what can go wrong, steps of bring-up |
+//! | [`platform`] | what the adapter gives: BAR, DMA memory, work items, and where news go |
+//! | [`init_segment`], [`health`] | registers: readiness, fatal errors |
+//! | [`command`], [`commands`] | the command queue; one type per command |
+//! | [`pages`] | memory that the firmware lives in |
+//! | [`caps`], [`port`], [`gids`] | capabilities; port and vport; `RoCE` addresses |
+//! | `eq`, `queues`, [`events`] | event queues and where their events go |
+//! | [`device`], `bring_up` | one function of the device, its whole life |
+//! | [`uar`], [`pd`], [`mkey`], [`cq`], [`qp`] | objects |
+//! | [`wqe`], [`send_queue`], [`receive_queue`] | work requests |
+//!
+//! Facts come from the project's connectx interface page ("connectx interface, section n").
 
+mod bring_up;
+pub mod caps;
+pub mod command;
+pub mod commands;
+pub mod cq;
+pub mod device;
+mod eq;
+pub mod error;
+pub mod events;
+pub mod gids;
+pub mod health;
+pub mod init_segment;
 pub mod layout;
+pub mod mkey;
+pub mod pages;
+pub mod pd;
+pub mod platform;
+pub mod port;
+pub mod qp;
+mod queues;
+pub mod receive_queue;
+pub mod send_queue;
+pub mod types;
+pub mod uar;
+pub mod wqe;
+
+pub use self::{
+    cq::{ArmKind, CompletionTarget, Cq, CqParams, Cqe, CqeOpcode, CqeSyndrome, Moderation},
+    device::Device,
+    error::{BringUpError, HwError, Lie, Step},
+    gids::GidKey,
+    health::Fatal,
+    mkey::{Access, Mkey},
+    pd::Pd,
+    platform::{DeviceEvents, Platform},
+    port::{PortState, Speed},
+    qp::{Qp, QpEvent, QpKind, QpParams, QpTarget, ReadyToReceive, ReadyToSend},
+    receive_queue::ReceiveQueue,
+    send_queue::{Completed, FastRegister, PostError, PostFlags, SendQueue, Sge, UdAddress, WqeKind},
+    types::{Cqn, Gid, GidIndex, Key, Mac, Mtu, Pdn, Psn, Qpn},
+};

@@ -79,6 +79,16 @@ impl Mmio {
         unsafe { self.register::<u64>(offset).write_volatile(value.to_be()) }
     }
 
+    /// The `length` bytes at `offset`, for [`super::ring`]; `None` when they are not inside or not aligned.
+    pub(super) fn range(&self, offset: u32, length: u32) -> Option<NonNull<u8>> {
+        let end = offset.checked_add(length)?;
+        if end > self.length || !offset.is_multiple_of(length) {
+            return None;
+        }
+        // SAFETY: checked to be inside the mapping.
+        Some(unsafe { self.base.add(offset as usize) })
+    }
+
     /// The address of a register, checked.
     #[inline]
     fn register<R>(&self, offset: u32) -> *mut R {

@@ -10,6 +10,7 @@
 //! | [`event`] | [`Event`]: signalled from any callback, waited for at `PASSIVE_LEVEL` |
 //! | [`timer`], [`work`] | callbacks later: at `DISPATCH_LEVEL`, at `PASSIVE_LEVEL` |
 //! | [`mmio`], [`pci`] | device registers; configuration space |
+//! | [`ring`] | rings of shared memory, doorbell records and registers for the data path |
 //! | [`dma`], [`mdl`] | memory shared with the device; mapping of foreign memory for it |
 //! | [`config`], [`log`] | registry keywords; event log |
 //! | [`driver_object`] | what the driver keeps with its driver object |
@@ -27,6 +28,7 @@ pub mod mmio;
 pub mod pci;
 pub mod pool;
 pub mod rc;
+pub mod ring;
 pub mod shared;
 pub mod slot;
 pub mod status;

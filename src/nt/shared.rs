@@ -199,6 +199,17 @@ impl SharedMemory {
         fence(Ordering::Release);
     }
 
+    /// The `length` bytes at `offset`, for [`super::ring`].
+    ///
+    /// # Panics
+    /// When they are not inside or not aligned: our own mistake.
+    pub(super) fn range(&self, offset: usize, length: usize, align: usize) -> NonNull<u8> {
+        self.check(offset, length);
+        assert!(offset.is_multiple_of(align), "misaligned range of shared memory");
+        // SAFETY: checked to be inside the memory.
+        unsafe { self.base.add(offset) }
+    }
+
     #[inline]
     fn atomic32(&self, offset: usize) -> &AtomicU32 {
         // SAFETY: `at` checked range and alignment; the memory is only ever reached by atomic and volatile accesses.

@@ -1,0 +1,400 @@
+//! Bring-up of a function and its exact reverse (connectx interface, section 4).
+//!
+//! Each [`Step`] that was reached is undone by [`undo`], whether bring-up failed half way or the device is torn down.
+
+use super::{
+    caps::{self, Caps},
+    command::{Command, Commander, LostInterrupts},
+    commands::{
+        hca::{
+            DisableHca, EnableHca, InitHca, PagePhase, QueryAdapter, QueryIssi, QuerySpecialContexts,
+            SetDriverVersion, SetIssi, SpecialContexts, TeardownHca, TeardownProfile,
+        },
+        register::little_endian_host,
+        vport::{EnableRoce, QueryNicVport},
+    },
+    device::Device,
+    error::{BringUpError, CommandFailure, CommandStatus, HwError, Step},
+    events::Events,
+    gids::Gids,
+    health::Health,
+    init_segment::{FirmwareVersion, Registers},
+    pages::Pages,
+    platform::Platform,
+    port::PortState,
+    queues::{CONTROL_QUEUES, Look, Purpose, Queues},
+    types::Mac,
+    uar::Uars,
+};
+use crate::{
+    dyn_ref,
+    nt::{Passive, Ref, SharedMemory, Vec, pool},
+};
+
+/// UAR pages that queues share.
+const UAR_PAGES: usize = 8;
+/// The interface step sequence id that the driver speaks.
+const ISSI: u16 = 1;
+/// How long the device may take to stop its DMA.
+const DISABLE_TIMEOUT_MS: u64 = 3_000;
+
+/// What a device that is up consists of.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) registers: Ref<Registers>,
+    pub(super) commander: Ref<Commander>,
+    pub(super) pages: Ref<Pages>,
+    pub(super) events: Ref<Events>,
+    pub(super) health: Ref<Health>,
+    pub(super) caps: Caps,
+    pub(super) contexts: SpecialContexts,
+    pub(super) board: [u8; 16],
+    pub(super) mac: Mac,
+    pub(super) firmware: FirmwareVersion,
+    pub(super) uars: Ref<Uars>,
+    pub(super) queues: Ref<Queues>,
+    pub(super) gids: Gids,
+}
+
+/// A device on its way up, or down again.
+struct Made {
+    platform: Platform,
+    registers: Ref<Registers>,
+    commander: Ref<Commander>,
+    pages: Ref<Pages>,
+    events: Ref<Events>,
+    health: Option<Ref<Health>>,
+    uars: Option<Ref<Uars>>,
+    queues: Option<Ref<Queues>>,
+    /// The last step that was begun and may have to be undone.
+    reached: Step,
+}
+
+/// What the device told about itself on the way.
+struct Found {
+    caps: Caps,
+    contexts: SpecialContexts,
+    board: [u8; 16],
+    mac: Mac,
+    port: PortState,
+    gids: Gids,
+}
+
+/// Brings a function up.
+///
+/// # Errors
+/// The step that failed; everything before it is undone.
+pub(super) fn bring_up(platform: Platform, passive: Passive<'_>) -> Result<Ref<Device>, BringUpError> {
+    let at = |step| move |cause| BringUpError { step, cause };
+    let mut made = begin(platform, passive)?;
+    let result = made.run(passive).and_then(|found| {
+        let firmware = made.registers.firmware();
+        made.assemble(found, firmware).map_err(at(Step::PortState))
+    });
+    if result.is_err() {
+        made.undo(&mut Vec::new_in(crate::nt::NonPaged), passive);
+    }
+    result
+}
+
+/// Registers and command queue: what needs no undoing but the stop of the device's DMA.
+fn begin(platform: Platform, passive: Passive<'_>) -> Result<Made, BringUpError> {
+    let at = |step| move |cause: HwError| BringUpError { step, cause };
+    let registers = Registers::new(&platform.bar).map_err(at(Step::ReadRegisters))?;
+    let registers = Ref::try_new(registers).map_err(|error| at(Step::ReadRegisters)(error.into()))?;
+    registers.wait_ready(passive).map_err(at(Step::WaitReady))?;
+    let commander = Commander::start(&registers, &platform.dma, passive).map_err(at(Step::CommandQueue))?;
+    let refs = || -> Result<_, HwError> {
+        registers.wait_queue_taken(passive)?;
+        let pages = Pages::new(platform.ndis, &commander, &platform.dma)?;
+        let events = Ref::try_new(Events::new(commander.clone(), pages.clone()))?;
+        Ok((pages, events))
+    };
+    let (pages, events) = match refs() {
+        Ok(refs) => refs,
+        Err(cause) => {
+            // The queue page is named to the device and is freed now.
+            let _ = registers.disable(DISABLE_TIMEOUT_MS, passive);
+            return Err(BringUpError {
+                step: Step::CommandQueue,
+                cause,
+            });
+        }
+    };
+    let (health, uars, queues, reached) = (None, None, None, Step::CommandQueue);
+    Ok(Made {
+        platform,
+        registers,
+        commander,
+        pages,
+        events,
+        health,
+        uars,
+        queues,
+        reached,
+    })
+}
+
+impl Made {
+    /// From the enabled function to the open port.
+    fn run(&mut self, passive: Passive<'_>) -> Result<Found, BringUpError> {
+        self.step(Step::EnableHca, |this| this.command(&EnableHca {}, passive))?;
+        self.step(Step::Issi, |this| this.set_issi(passive))?;
+        self.step(Step::BootPages, |this| {
+            this.pages.supply(PagePhase::Boot, passive)
+        })?;
+        self.step(Step::HostEndianness, |this| {
+            // Physical functions only: the register is not a virtual function's to write.
+            if this.platform.is_virtual {
+                Ok(())
+            } else {
+                this.command(&little_endian_host(), passive).map(|_| ())
+            }
+        })?;
+        self.step(Step::Capabilities, |this| {
+            caps::negotiate(&this.commander, passive)
+        })?;
+        self.step(Step::InitPages, |this| {
+            this.pages.supply(PagePhase::Init, passive)
+        })?;
+        self.step(Step::InitHca, |this| {
+            this.command(&InitHca { owner: None }, passive)
+        })?;
+        let caps = self.step(Step::CurrentCapabilities, |this| {
+            Caps::read(&this.commander, passive)
+        })?;
+        if caps.driver_version {
+            // Told for the record: whether the firmware cares does not matter.
+            let version = SetDriverVersion {
+                version: self.platform.version,
+            };
+            let _ = self.step(Step::DriverVersion, |this| this.command(&version, passive));
+        }
+        let contexts = self.step(Step::SpecialContexts, |this| {
+            this.command(&QuerySpecialContexts {}, passive)
+        })?;
+        let board = self.step(Step::Adapter, |this| this.command(&QueryAdapter {}, passive))?;
+        self.make_queues(&caps, passive)?;
+        self.open_port(caps, contexts, board, passive)
+    }
+
+    /// Doorbells, event queues, and the watch over both.
+    fn make_queues(&mut self, caps: &Caps, passive: Passive<'_>) -> Result<(), BringUpError> {
+        self.step(Step::Uars, |this| {
+            let uars = Ref::try_new(Uars::with_room(UAR_PAGES)?)?;
+            let uars = this.uars.insert(uars);
+            uars.allocate(&this.commander, &this.platform.bar, UAR_PAGES, passive)
+        })?;
+        let messages = self.platform.messages.max(1);
+        let count = (messages - 1)
+            .min(caps.max_eqs.saturating_sub(CONTROL_QUEUES))
+            .max(1);
+        self.step(Step::CommandEq, |this| {
+            let queues = Ref::try_new(Queues::with_room(count)?)?;
+            this.queues = Some(queues);
+            this.add_queue(Purpose::Commands, passive)
+        })?;
+        self.step(Step::AsyncEq, |this| this.add_queue(Purpose::News, passive))?;
+        self.step(Step::PagesEq, |this| this.add_queue(Purpose::Pages, passive))?;
+        self.step(Step::CompletionEqs, |this| {
+            // With one message only, completions share it.
+            (0..count).try_for_each(|index| {
+                let message = if messages > 1 { index + 1 } else { 0 };
+                this.add_queue(Purpose::Completions(message), passive)
+            })?;
+            this.watch()
+        })?;
+        Ok(())
+    }
+
+    fn open_port(
+        &mut self,
+        caps: Caps,
+        contexts: SpecialContexts,
+        board: [u8; 16],
+        passive: Passive<'_>,
+    ) -> Result<Found, BringUpError> {
+        let vport = self.step(Step::Vport, |this| this.command(&QueryNicVport {}, passive))?;
+        self.step(Step::RoceEnable, |this| {
+            this.command(&EnableRoce { enable: true }, passive)
+        })?;
+        self.step(Step::PortState, |this| {
+            let port = PortState::query(&this.commander, passive)?;
+            let gids = Gids::new(caps.roce_addresses)?;
+            Ok(Found {
+                caps,
+                contexts,
+                board,
+                mac: vport.mac,
+                port,
+                gids,
+            })
+        })
+    }
+
+    /// Does a step, which counts as reached from its beginning.
+    fn step<T>(
+        &mut self,
+        step: Step,
+        action: impl FnOnce(&mut Self) -> Result<T, HwError>,
+    ) -> Result<T, BringUpError> {
+        let before = core::mem::replace(&mut self.reached, step);
+        let result = action(self);
+        if result.is_err() && is_single_command(step) {
+            // It did not happen: there is nothing to undo of it.
+            self.reached = before;
+        } else if result.is_ok() && step == Step::EnableHca {
+            let health = Health::start(self.platform.ndis, &self.registers, &self.events);
+            self.health = Some(health.map_err(|error| BringUpError {
+                step,
+                cause: error.into(),
+            })?);
+        }
+        result.map_err(|cause| BringUpError { step, cause })
+    }
+
+    fn command<C: Command>(&self, command: &C, passive: Passive<'_>) -> Result<C::Out, HwError> {
+        Ok(self.commander.execute(command, passive)?)
+    }
+
+    /// A device that does not know of interface ids speaks id 0, which is too old for nothing that this driver does.
+    fn set_issi(&self, passive: Passive<'_>) -> Result<(), HwError> {
+        match self.commander.execute(&QueryIssi {}, passive) {
+            Ok(supported) if supported >> ISSI & 1 != 0 => self.command(&SetIssi { issi: ISSI }, passive),
+            Ok(_) => Ok(()),
+            Err(error)
+                if matches!(
+                    error.failure,
+                    CommandFailure::Status(CommandStatus::BadOperation, _)
+                ) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn add_queue(&self, purpose: Purpose, passive: Passive<'_>) -> Result<(), HwError> {
+        let (Some(queues), Some(uars)) = (&self.queues, &self.uars) else {
+            return Err(HwError::NoMemory);
+        };
+        let uar = uars.deal()?;
+        queues.add(purpose, &self.commander, &self.platform.dma, &uar, passive)
+    }
+
+    fn watch(&self) -> Result<(), HwError> {
+        let Some(queues) = &self.queues else {
+            return Err(HwError::NoMemory);
+        };
+        let look = Ref::try_new(Look {
+            queues: queues.clone(),
+            events: self.events.clone(),
+        })?;
+        self.commander.watch(Some(dyn_ref!(look => dyn LostInterrupts)));
+        Ok(())
+    }
+
+    fn assemble(&self, found: Found, firmware: FirmwareVersion) -> Result<Ref<Device>, HwError> {
+        let (Some(health), Some(uars), Some(queues)) = (&self.health, &self.uars, &self.queues) else {
+            return Err(HwError::NoMemory);
+        };
+        let parts = Parts {
+            registers: self.registers.clone(),
+            commander: self.commander.clone(),
+            pages: self.pages.clone(),
+            events: self.events.clone(),
+            health: health.clone(),
+            caps: found.caps,
+            contexts: found.contexts,
+            board: found.board,
+            mac: found.mac,
+            firmware,
+            uars: uars.clone(),
+            queues: queues.clone(),
+            gids: found.gids,
+        };
+        Ok(Ref::try_new(Device::new(
+            self.platform.clone(),
+            parts,
+            found.port,
+        )?)?)
+    }
+
+    /// Undoes all steps that were reached, last first. `kept` is memory that the device has perhaps, and gets more of it.
+    fn undo(&self, kept: &mut Vec<Ref<SharedMemory>>, passive: Passive<'_>) {
+        let mut clean = true;
+        let reached = |step| self.reached >= step;
+        if reached(Step::RoceEnable) {
+            let _ = self.commander.dispose(&EnableRoce { enable: false }, passive);
+        }
+        self.commander.watch(None);
+        if let Some(queues) = &self.queues {
+            queues.destroy(&self.commander, passive, |memory| {
+                clean = false;
+                keep(kept, memory);
+            });
+        }
+        if let Some(uars) = &self.uars {
+            uars.free(&self.commander, passive);
+        }
+        self.pages.drain(passive);
+        if reached(Step::InitHca) {
+            let teardown = TeardownHca {
+                profile: TeardownProfile::Graceful,
+            };
+            clean &= self.commander.execute(&teardown, passive).is_ok();
+        }
+        if reached(Step::BootPages) {
+            clean &= self.pages.reclaim(passive).is_ok();
+        }
+        if let Some(health) = &self.health {
+            health.stop(passive);
+        }
+        if reached(Step::EnableHca) {
+            clean &= self.commander.dispose(&DisableHca {}, passive);
+        }
+        self.settle(clean, passive);
+    }
+
+    /// Sees to it that the device reaches no memory of ours any more, and frees what it had.
+    fn settle(&self, clean: bool, passive: Passive<'_>) {
+        if !clean || self.commander.is_busy() {
+            // Whoever is gone does no DMA either.
+            let _ = self.registers.disable(DISABLE_TIMEOUT_MS, passive);
+        }
+        self.pages.forget();
+    }
+}
+
+/// Steps that are one command without effect when it fails.
+const fn is_single_command(step: Step) -> bool {
+    matches!(step, Step::EnableHca | Step::InitHca | Step::RoceEnable)
+}
+
+/// Keeps memory until the device is stopped.
+fn keep(kept: &mut Vec<Ref<SharedMemory>>, memory: &Ref<SharedMemory>) {
+    // Without room for the note the memory is freed when the queue goes, after the device was stopped as well.
+    let _ = pool::try_push(kept, memory.clone());
+}
+
+/// Tears a device down, in the reverse order of bring-up. All objects on it are destroyed; no interrupts come any more.
+pub(super) fn tear_down(device: &Device, passive: Passive<'_>) {
+    let parts = &device.parts;
+    let made = Made {
+        platform: device.platform.clone(),
+        registers: parts.registers.clone(),
+        commander: parts.commander.clone(),
+        pages: parts.pages.clone(),
+        events: parts.events.clone(),
+        health: Some(parts.health.clone()),
+        uars: Some(parts.uars.clone()),
+        queues: Some(parts.queues.clone()),
+        reached: Step::PortState,
+    };
+    let mut kept = device.take_quarantine();
+    if !kept.is_empty() {
+        // Objects were not given up: the device may write their memory until it is stopped.
+        let _ = made.registers.is_gone();
+    }
+    made.undo(&mut kept, passive);
+}

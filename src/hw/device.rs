@@ -1,0 +1,242 @@
+//! [`Device`]: one function of the device, from the end of bring-up to teardown.
+
+use super::{
+    bring_up::Parts,
+    caps::Caps,
+    command::Commander,
+    error::HwError,
+    events::{Events, PortWatch},
+    gids::GidKey,
+    init_segment::FirmwareVersion,
+    pages::Pages,
+    platform::{DeviceEvents, Platform},
+    port::{self, PortState},
+    qp::DEFAULT_TERMINATE_KEY,
+    types::{Eqn, GidIndex, Key, Mac},
+    uar::Uars,
+};
+use crate::{
+    dyn_ref,
+    nt::{
+        Passive, Ref, SharedMemory, SpinLock, Vec, WorkItem,
+        irql::raise_to_dispatch,
+        pool,
+        sync::{AtomicU8, Ordering::Relaxed},
+    },
+};
+
+/// One function of a ConnectX, brought up.
+///
+/// All objects made on it hold a reference; [`Self::tear_down`] comes after all of them are destroyed.
+#[derive(Debug)]
+pub struct Device {
+    pub(super) platform: Platform,
+    pub(super) parts: Parts,
+    /// Last known state of the port.
+    port: SpinLock<PortState>,
+    port_work: WorkItem<Self>,
+    /// Variant of the next memory key: changes with every key, so that stale keys of a reused index are caught.
+    variant: AtomicU8,
+    /// Memory that the device did not say it is done with; goes when the device cannot reach memory any more.
+    quarantine: SpinLock<Vec<Ref<SharedMemory>>>,
+}
+
+/// Looks at the port of a device in its work item.
+struct Watch(Ref<Device>);
+
+impl PortWatch for Watch {
+    fn changed(&self) {
+        self.0.port_work.queue(self.0.clone());
+    }
+}
+
+impl Device {
+    /// Brings the function up (see [`super::bring_up`]). It raises no interrupts before [`Self::start`].
+    ///
+    /// # Errors
+    /// The step that failed and why; everything is undone.
+    pub fn bring_up(platform: Platform, passive: Passive<'_>) -> Result<Ref<Self>, super::BringUpError> {
+        super::bring_up::bring_up(platform, passive)
+    }
+
+    pub(super) fn new(platform: Platform, parts: Parts, port: PortState) -> Result<Self, HwError> {
+        let port_work = WorkItem::try_new(platform.ndis, Self::look_at_port)?;
+        Ok(Self {
+            platform,
+            parts,
+            port: SpinLock::new(port),
+            port_work,
+            variant: AtomicU8::new(0),
+            quarantine: SpinLock::new(Vec::new_in(crate::nt::NonPaged)),
+        })
+    }
+
+    /// Arms all event queues and tells news from here on. The adapter calls [`Self::on_message`] for every interrupt from now.
+    ///
+    /// # Errors
+    /// [`HwError::NoMemory`].
+    pub fn start(this: &Ref<Self>, news: Ref<dyn DeviceEvents>) -> Result<(), HwError> {
+        let watch = Ref::try_new(Watch(this.clone()))?;
+        this.events()
+            .tell(Some(news), Some(dyn_ref!(watch => dyn PortWatch)));
+        this.parts.queues.arm();
+        this.commander().use_events(true);
+        Ok(())
+    }
+
+    /// Stops telling news and waits for commands by polling, for the time before interrupts are disconnected and
+    /// [`Self::tear_down`].
+    pub fn stop(&self, passive: Passive<'_>) {
+        self.commander().use_events(false);
+        self.events().tell(None, None);
+        self.port_work.drain(passive);
+    }
+
+    /// Tears the function down, in the exact reverse of bring-up. After [`Self::stop`], all objects destroyed, interrupts disconnected.
+    pub fn tear_down(&self, passive: Passive<'_>) {
+        super::bring_up::tear_down(self, passive);
+    }
+
+    /// An interrupt message came: handles events of its queues, `budget` each at most, at `DISPATCH_LEVEL`. `true` when there are more: call again.
+    pub fn on_message(&self, message: u32, budget: u32) -> bool {
+        self.parts.queues.handle(self.events(), message, budget)
+    }
+
+    /// Looks at all event queues, should an interrupt have been lost. `<= DISPATCH_LEVEL`.
+    pub fn look(&self) {
+        let _dispatch = raise_to_dispatch();
+        self.parts.queues.handle_all(self.events());
+    }
+
+    /// Capabilities in force.
+    pub const fn caps(&self) -> &Caps {
+        &self.parts.caps
+    }
+
+    /// Permanent address of the port.
+    pub const fn mac(&self) -> Mac {
+        self.parts.mac
+    }
+
+    /// Board id (PSID).
+    pub const fn board(&self) -> &[u8; 16] {
+        &self.parts.board
+    }
+
+    /// Version of the firmware.
+    pub fn firmware(&self) -> FirmwareVersion {
+        self.parts.firmware
+    }
+
+    /// Last known state of the port. `<= DISPATCH_LEVEL`.
+    pub fn port_state(&self) -> PortState {
+        *self.port.lock()
+    }
+
+    /// Makes the port carry IP packets of `ip_mtu` bytes. Returns what it carries.
+    ///
+    /// # Errors
+    /// Those of the commands.
+    pub fn set_mtu(&self, ip_mtu: u32, passive: Passive<'_>) -> Result<u32, HwError> {
+        port::set_mtu(self.commander(), ip_mtu, passive)
+    }
+
+    /// Completion vectors: completion queues choose one.
+    pub fn completion_vectors(&self) -> u32 {
+        self.parts.queues.completion_vectors()
+    }
+
+    /// Sends commands.
+    pub fn commander(&self) -> &Commander {
+        &self.parts.commander
+    }
+
+    /// Whether the device is dead: nothing touches registers any more.
+    #[inline]
+    pub fn is_dead(&self) -> bool {
+        self.commander().is_dead()
+    }
+
+    /// Pages that the firmware has from us.
+    pub fn firmware_pages(&self) -> u32 {
+        self.pages().given()
+    }
+
+    /// Makes an address of ours usable as the source of connections; entries are shared and counted.
+    ///
+    /// # Errors
+    /// [`HwError::Limit`] when the table is full, the command's.
+    pub fn acquire_gid(&self, key: GidKey, passive: Passive<'_>) -> Result<GidIndex, HwError> {
+        self.parts.gids.acquire(self.commander(), key, passive)
+    }
+
+    /// Gives an entry of [`Self::acquire_gid`] back.
+    pub fn release_gid(&self, index: GidIndex, passive: Passive<'_>) {
+        self.parts.gids.release(self.commander(), index, passive);
+    }
+
+    pub(super) fn events(&self) -> &Ref<Events> {
+        &self.parts.events
+    }
+
+    pub(super) fn pages(&self) -> &Ref<Pages> {
+        &self.parts.pages
+    }
+
+    pub(super) fn uars(&self) -> &Uars {
+        &self.parts.uars
+    }
+
+    pub(super) fn completion_eq(&self, vector: u32) -> Eqn {
+        self.parts.queues.completion_eq(vector)
+    }
+
+    pub(super) fn terminate_key(&self) -> Key {
+        self.parts.contexts.terminate.unwrap_or(DEFAULT_TERMINATE_KEY)
+    }
+
+    pub(super) fn next_key_variant(&self) -> u8 {
+        self.variant.fetch_add(1, Relaxed)
+    }
+
+    /// Memory for an object, with a place in the quarantine for it.
+    pub(super) fn shared_memory(
+        &self,
+        bytes: u32,
+        passive: Passive<'_>,
+    ) -> Result<Ref<SharedMemory>, HwError> {
+        let memory =
+            SharedMemory::allocate(&self.platform.dma, bytes, passive).map_err(|_| HwError::NoMemory)?;
+        Ok(Ref::try_new(memory)?)
+    }
+
+    /// An object is destroyed: when the device is not known to be done with its memory, that stays until the device is reset.
+    pub(super) fn release(&self, memory: &Ref<SharedMemory>, done: bool) {
+        if done {
+            return;
+        }
+        let kept = memory.clone();
+        let mut quarantine = self.quarantine.lock();
+        if pool::try_push(&mut *quarantine, kept).is_err() {
+            // Nowhere to note it: it is lost rather than freed under the device's hands.
+            core::mem::forget(memory.clone());
+        }
+    }
+
+    /// What the quarantine holds.
+    pub(super) fn take_quarantine(&self) -> Vec<Ref<SharedMemory>> {
+        core::mem::replace(&mut *self.quarantine.lock(), Vec::new_in(crate::nt::NonPaged))
+    }
+
+    fn look_at_port(this: &Ref<Self>, passive: Passive<'_>) {
+        let Ok(state) = PortState::query(this.commander(), passive) else {
+            return;
+        };
+        let before = core::mem::replace(&mut *this.port.lock(), state);
+        if before != state {
+            if let Some(news) = this.events().news() {
+                news.port_changed(state);
+            }
+        }
+    }
+}

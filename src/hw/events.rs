@@ -1,0 +1,327 @@
+//! Where the device's events go: from numbers to objects.
+
+use super::{
+    command::Commander,
+    cq::{CompletionTarget, CqFault},
+    error::HwError,
+    health::Fatal,
+    pages::Pages,
+    platform::DeviceEvents,
+    qp::{QpEvent, QpTarget},
+    types::{Cqn, Qpn},
+};
+use crate::nt::{
+    Ref, SpinLock, Vec,
+    sync::{
+        AtomicBool, AtomicU32,
+        Ordering::{AcqRel, Acquire, Relaxed},
+    },
+};
+
+/// An event, decoded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// A completion queue that was armed has something.
+    Completion(Cqn),
+    /// A completion queue broke.
+    CqError(Cqn, CqFault),
+    /// Something happened to a queue pair.
+    Qp(Qpn, QpEvent),
+    /// Commands are done: a bit for each entry.
+    Commands(u32),
+    /// The device wants pages, or gives some back when negative; of which function.
+    PageRequest(u16, i32),
+    /// The port changed: up, down, or something else about it.
+    Port(Option<bool>),
+    /// The device is dead.
+    InternalError,
+    /// Of no use to this driver; its type.
+    Other(u8),
+}
+
+/// Event types; also bits of an event queue's mask.
+pub mod event_type {
+    #![expect(missing_docs, reason = "the names are those of the interface")]
+    pub const COMPLETION: u8 = 0x00;
+    pub const PATH_MIGRATED: u8 = 0x01;
+    pub const COMMUNICATION_ESTABLISHED: u8 = 0x02;
+    pub const SEND_QUEUE_DRAINED: u8 = 0x03;
+    pub const CQ_ERROR: u8 = 0x04;
+    pub const WQ_CATASTROPHIC: u8 = 0x05;
+    pub const PATH_MIGRATION_FAILED: u8 = 0x07;
+    pub const INTERNAL_ERROR: u8 = 0x08;
+    pub const PORT_CHANGE: u8 = 0x09;
+    pub const COMMAND: u8 = 0x0a;
+    pub const PAGE_REQUEST: u8 = 0x0b;
+    pub const WQ_INVALID_REQUEST: u8 = 0x10;
+    pub const WQ_ACCESS_ERROR: u8 = 0x11;
+    pub const LAST_WQE: u8 = 0x13;
+}
+
+/// Port change subtypes.
+const PORT_DOWN: u8 = 1;
+const PORT_ACTIVE: u8 = 4;
+/// CQ error syndrome of an overrun.
+const CQ_OVERRUN: u8 = 1;
+
+impl Event {
+    /// From type, subtype, and the four 64-bit words of an element from byte 0x20 on.
+    pub const fn decode(kind: u8, subtype: u8, data: [u64; 4]) -> Self {
+        use event_type as t;
+        let number = (data[3] >> 32) as u32;
+        let qp = match kind {
+            t::COMPLETION => return Self::Completion(Cqn::new(number)),
+            t::CQ_ERROR => {
+                let fault = match (data[1] >> 32) as u8 {
+                    CQ_OVERRUN => CqFault::Overrun,
+                    other => CqFault::Other(other),
+                };
+                return Self::CqError(Cqn::new((data[0] >> 32) as u32), fault);
+            }
+            t::COMMAND => return Self::Commands((data[0] >> 32) as u32),
+            t::PAGE_REQUEST => {
+                return Self::PageRequest((data[0] >> 32) as u16, (data[0] as u32).cast_signed());
+            }
+            t::PORT_CHANGE => {
+                return Self::Port(match subtype {
+                    PORT_DOWN => Some(false),
+                    PORT_ACTIVE => Some(true),
+                    _ => None,
+                });
+            }
+            t::INTERNAL_ERROR => return Self::InternalError,
+            t::COMMUNICATION_ESTABLISHED => QpEvent::CommunicationEstablished,
+            t::SEND_QUEUE_DRAINED => QpEvent::SendQueueDrained,
+            t::LAST_WQE => QpEvent::LastWqe,
+            t::WQ_INVALID_REQUEST => QpEvent::InvalidRequest,
+            t::WQ_ACCESS_ERROR => QpEvent::AccessError,
+            t::WQ_CATASTROPHIC => QpEvent::Catastrophic,
+            t::PATH_MIGRATED | t::PATH_MIGRATION_FAILED => QpEvent::Path,
+            other => return Self::Other(other),
+        };
+        Self::Qp(Qpn::new(number), qp)
+    }
+}
+
+/// What is known of a completion queue's events.
+pub struct CqRoute {
+    /// Events so far: the arm sequence number.
+    sequence: AtomicU32,
+    target: SpinLock<Option<Ref<dyn CompletionTarget>>>,
+}
+
+impl core::fmt::Debug for CqRoute {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("CqRoute")
+            .field("sequence", &self.sequence)
+            .finish_non_exhaustive()
+    }
+}
+
+impl CqRoute {
+    /// Names the target.
+    pub(super) fn attach(&self, target: Ref<dyn CompletionTarget>) {
+        let before = self.target.lock().replace(target);
+        drop(before);
+    }
+
+    /// Number that the next arm carries.
+    pub(super) fn arm_sequence(&self) -> u32 {
+        self.sequence.load(Acquire)
+    }
+
+    fn target(&self) -> Option<Ref<dyn CompletionTarget>> {
+        self.target.lock().clone()
+    }
+}
+
+/// Objects by their numbers, in order.
+struct Table<T>(Vec<(u32, T)>);
+
+impl<T> Table<T> {
+    const fn new() -> Self {
+        Self(Vec::new_in(crate::nt::NonPaged))
+    }
+
+    fn find(&self, number: u32) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&number, |(number, _)| *number)
+    }
+
+    fn get(&self, number: u32) -> Option<&T> {
+        self.find(number)
+            .ok()
+            .and_then(|at| self.0.get(at))
+            .map(|(_, object)| object)
+    }
+
+    fn get_mut(&mut self, number: u32) -> Option<&mut T> {
+        let at = self.find(number).ok()?;
+        self.0.get_mut(at).map(|(_, object)| object)
+    }
+
+    /// Fails when memory cannot be had, or the number is taken already.
+    fn insert(&mut self, number: u32, object: T) -> Result<(), HwError> {
+        let Err(at) = self.find(number) else {
+            return Err(super::error::Lie::UnknownObject(number).into());
+        };
+        self.0.try_reserve(1).map_err(|_| HwError::NoMemory)?;
+        self.0.insert(at, (number, object));
+        Ok(())
+    }
+
+    fn remove(&mut self, number: u32) -> Option<T> {
+        let at = self.find(number).ok()?;
+        Some(self.0.remove(at).1)
+    }
+}
+
+/// The tables of a device, and whom it tells its own news.
+pub struct Events {
+    commander: Ref<Commander>,
+    pages: Ref<Pages>,
+    cqs: SpinLock<Table<Ref<CqRoute>>>,
+    qps: SpinLock<Table<Option<Ref<dyn QpTarget>>>>,
+    news: SpinLock<Option<Ref<dyn DeviceEvents>>>,
+    /// Asks the device about its port, at `PASSIVE_LEVEL`.
+    port: SpinLock<Option<Ref<dyn PortWatch>>>,
+    failed: AtomicBool,
+    /// Events of objects that do not exist.
+    strays: AtomicU32,
+}
+
+impl core::fmt::Debug for Events {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Events")
+            .field("strays", &self.strays)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who looks at the port when the device says that it changed.
+pub trait PortWatch: Send + Sync {
+    /// It changed. `<= DISPATCH_LEVEL`.
+    fn changed(&self);
+}
+
+impl Events {
+    pub(super) const fn new(commander: Ref<Commander>, pages: Ref<Pages>) -> Self {
+        Self {
+            commander,
+            pages,
+            cqs: SpinLock::new(Table::new()),
+            qps: SpinLock::new(Table::new()),
+            news: SpinLock::new(None),
+            port: SpinLock::new(None),
+            failed: AtomicBool::new(false),
+            strays: AtomicU32::new(0),
+        }
+    }
+
+    /// Whom to tell news of the device.
+    pub(super) fn tell(&self, news: Option<Ref<dyn DeviceEvents>>, port: Option<Ref<dyn PortWatch>>) {
+        let news = core::mem::replace(&mut *self.news.lock(), news);
+        let port = core::mem::replace(&mut *self.port.lock(), port);
+        drop((news, port));
+    }
+
+    /// Who is told news of the device.
+    pub(super) fn news(&self) -> Option<Ref<dyn DeviceEvents>> {
+        self.news.lock().clone()
+    }
+
+    /// The device is dead.
+    pub(super) fn fail(&self, fatal: Fatal) {
+        if self.failed.swap(true, AcqRel) {
+            return;
+        }
+        self.commander.kill();
+        if let Some(news) = self.news() {
+            news.failed(fatal);
+        }
+    }
+
+    /// Whether the device is dead.
+    pub(super) fn is_dead(&self) -> bool {
+        self.commander.is_dead()
+    }
+
+    /// Events so far that belong to no object: the device lies, or was late.
+    pub fn strays(&self) -> u32 {
+        self.strays.load(Relaxed)
+    }
+
+    pub(super) fn add_cq(&self, cqn: Cqn) -> Result<Ref<CqRoute>, HwError> {
+        let route = Ref::try_new(CqRoute {
+            sequence: AtomicU32::new(0),
+            target: SpinLock::new(None),
+        })?;
+        self.cqs.lock().insert(cqn.raw(), route.clone())?;
+        Ok(route)
+    }
+
+    pub(super) fn remove_cq(&self, cqn: Cqn) {
+        let route = self.cqs.lock().remove(cqn.raw());
+        let target = route.as_ref().and_then(|route| route.target.lock().take());
+        drop((target, route));
+    }
+
+    pub(super) fn add_qp(&self, qpn: Qpn) -> Result<(), HwError> {
+        self.qps.lock().insert(qpn.raw(), None)
+    }
+
+    pub(super) fn attach_qp(&self, qpn: Qpn, target: Ref<dyn QpTarget>) {
+        let before = self
+            .qps
+            .lock()
+            .get_mut(qpn.raw())
+            .and_then(|place| place.replace(target));
+        drop(before);
+    }
+
+    pub(super) fn remove_qp(&self, qpn: Qpn) {
+        let target = self.qps.lock().remove(qpn.raw());
+        drop(target);
+    }
+
+    /// Hands an event to whom it concerns. At `DISPATCH_LEVEL`; no lock is held while it does.
+    pub(super) fn dispatch(&self, event: Event) {
+        match event {
+            Event::Completion(cqn) => self.to_cq(cqn, |target| target.completed(), true),
+            Event::CqError(cqn, fault) => self.to_cq(cqn, |target| target.failed(fault), false),
+            Event::Qp(qpn, event) => {
+                let target = self.qps.lock().get(qpn.raw()).cloned();
+                match target {
+                    Some(Some(target)) => target.event(event),
+                    Some(None) => {}
+                    None => self.stray(),
+                }
+            }
+            Event::Commands(vector) => self.commander.completed(vector),
+            Event::PageRequest(function, count) => Pages::request(&self.pages, function, count),
+            Event::Port(_) => {
+                let watch = self.port.lock().clone();
+                if let Some(watch) = watch {
+                    watch.changed();
+                }
+            }
+            Event::InternalError => self.fail(Fatal::InternalError),
+            Event::Other(_) => {}
+        }
+    }
+
+    fn to_cq(&self, cqn: Cqn, tell: impl FnOnce(&dyn CompletionTarget), completion: bool) {
+        let route = self.cqs.lock().get(cqn.raw()).cloned();
+        let Some(route) = route else { return self.stray() };
+        if completion {
+            // Before the target is told: it may arm again at once.
+            route.sequence.fetch_add(1, AcqRel);
+        }
+        if let Some(target) = route.target() {
+            tell(&*target);
+        }
+    }
+
+    fn stray(&self) {
+        self.strays.fetch_add(1, Relaxed);
+    }
+}

@@ -1,0 +1,32 @@
+//! What the adapter gives to the device, and where it hears from it.
+
+use super::{health::Fatal, port::PortState};
+use crate::nt::{Dma, EventLog, Mmio, NdisHandle, Ref};
+
+/// Everything of the adapter that the device needs.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    /// For timers and work items.
+    pub ndis: NdisHandle,
+    /// BAR 0, mapped whole.
+    pub bar: Ref<Mmio>,
+    /// For memory shared with the device.
+    pub dma: Ref<Dma>,
+    /// Where failures are written down.
+    pub log: EventLog,
+    /// Interrupt messages that the adapter got; message 0 is for commands and news, the others for completions. With 1 all share it.
+    pub messages: u32,
+    /// A virtual function, which may not write everything.
+    pub is_virtual: bool,
+    /// What the firmware is told as the driver's version: `name,x.y.z`.
+    pub version: &'static str,
+}
+
+/// News of the device. Called at `DISPATCH_LEVEL` or below, no lock of this module held.
+pub trait DeviceEvents: Send + Sync {
+    /// The port went up or down; speed is that of the last known state.
+    fn port_changed(&self, state: PortState);
+
+    /// The device is dead. It is told once; commands fail from here on, and registers are not touched any more.
+    fn failed(&self, fatal: Fatal);
+}

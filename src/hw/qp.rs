@@ -1,0 +1,470 @@
+//! Queue pairs: reliable connections, and the general services queue pair.
+
+use super::{
+    command::Commander,
+    commands::qp::{CreateQp, DestroyQp, Init2Rtr, QpToError, QpToReset, Rst2Init, Rtr2Rts},
+    cq::{Cq, pages},
+    device::Device,
+    error::HwError,
+    layout::Qpc,
+    pd::Pd,
+    receive_queue::{self, ReceiveQueue},
+    send_queue::{self, PageLists, SendQueue},
+    types::{Cqn, Gid, GidIndex, Key, Mac, Mtu, Psn, Qpn, ceil_log2},
+    wqe,
+};
+use crate::nt::{
+    Passive, Ref, SharedMemory,
+    ring::{Circle, Record, Ring},
+    sync::{AtomicBool, Ordering::AcqRel},
+};
+
+/// Bytes set apart for the doorbell record, one cache line.
+const RECORD: u32 = 64;
+/// Bytes of a send queue block.
+const BLOCK: u32 = 64;
+/// Q_Key of general services.
+pub const GSI_QKEY: u32 = 0x8001_0000;
+/// The longest list of pieces that the interface's receive elements hold here.
+const MAX_RECEIVE_SGES: u32 = 32;
+/// The most pieces of a send element: 63 segments less control and remote address, and what reads allow.
+const MAX_SEND_SGES: u32 = 30;
+
+/// What a queue pair is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum QpKind {
+    /// A reliable connection.
+    Rc,
+    /// General services (queue pair 1): datagrams that set up connections.
+    Gsi,
+}
+
+/// How to make a queue pair.
+#[derive(Clone, Copy, Debug)]
+pub struct QpParams<'a> {
+    /// What it is for.
+    pub kind: QpKind,
+    /// Its protection domain.
+    pub pd: &'a Pd,
+    /// Where sends complete.
+    pub send_cq: &'a Cq,
+    /// Where receives complete; may be the same.
+    pub receive_cq: &'a Cq,
+    /// Requests of the send queue that may be outstanding.
+    pub send_depth: u32,
+    /// Pieces of a send request.
+    pub send_sges: u32,
+    /// Bytes of inline data, [`wqe::MAX_INLINE`] at most.
+    pub inline_bytes: u32,
+    /// Pages of a fast registration; 0 when none will be posted.
+    pub fast_register_pages: u32,
+    /// Receives that may be outstanding.
+    pub receive_depth: u32,
+    /// Pieces of a receive.
+    pub receive_sges: u32,
+    /// What completions carry as `user_index`, 24 bits.
+    pub user_index: u32,
+}
+
+/// The attributes that make a queue pair ready to receive. Source: connectx interface, section 9.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReadyToReceive {
+    /// The peer's queue pair.
+    pub remote_qpn: Qpn,
+    /// First packet number expected.
+    pub receive_psn: Psn,
+    /// Path MTU.
+    pub mtu: Mtu,
+    /// Our address: index of a [`super::gids`] entry.
+    pub source: GidIndex,
+    /// The peer's address.
+    pub destination: Gid,
+    /// Ethernet address of the next hop.
+    pub mac: Mac,
+    /// UDP source port, 0xc000 or above; see [`udp_source_port`].
+    pub udp_source_port: u16,
+    /// Time to live; at least 2 is used.
+    pub hop_limit: u8,
+    /// DSCP in bits 7:2.
+    pub traffic_class: u8,
+    /// Ethernet priority (PCP).
+    pub priority: u8,
+    /// Reads of the peer that we serve at a time; 0 denies reads.
+    pub responder_resources: u8,
+    /// RNR NAK timer code that we ask of the peer.
+    pub min_rnr_nak: u8,
+    /// Let the peer write.
+    pub allow_write: bool,
+}
+
+/// The attributes that make a queue pair ready to send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReadyToSend {
+    /// First packet number sent.
+    pub send_psn: Psn,
+    /// Acknowledgement timeout code: 4.096 us * 2^n; 0 waits for ever.
+    pub ack_timeout: u8,
+    /// Retries after timeouts and sequence errors, 0..=7.
+    pub retry_count: u8,
+    /// Retries after RNR NAKs, 0..=7; 7 has no end.
+    pub rnr_retry: u8,
+    /// Reads outstanding at a time.
+    pub initiator_depth: u8,
+}
+
+/// Something happened to a queue pair outside of its completions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum QpEvent {
+    /// The first message of the peer came before the connection was said to be established.
+    CommunicationEstablished,
+    /// The send queue ran dry.
+    SendQueueDrained,
+    /// The last receive was reached.
+    LastWqe,
+    /// The peer asked for what is not allowed; the queue pair is in error.
+    InvalidRequest,
+    /// The peer touched memory that it may not; the queue pair is in error.
+    AccessError,
+    /// The queue pair failed.
+    Catastrophic,
+    /// Path migration, which this driver does not use.
+    Path,
+}
+
+/// Who is told about a queue pair's events. Called at `DISPATCH_LEVEL`, no lock of this module held.
+pub trait QpTarget: Send + Sync {
+    /// It happened.
+    fn event(&self, event: QpEvent);
+}
+
+/// Layout of a queue pair's memory: receive ring, send ring, doorbell record, page lists.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct QpShape {
+    /// log2 of the receives.
+    pub log_receives: u32,
+    /// log2 of the 16-byte segments of a receive.
+    pub log_receive_segments: u32,
+    /// log2 of the send queue's blocks.
+    pub log_blocks: u32,
+    /// log2 of the entries of a page list.
+    pub log_list_entries: u32,
+    /// Page lists; a power of two, or 0.
+    pub lists: u32,
+}
+
+impl QpShape {
+    /// The shape for these depths and limits.
+    ///
+    /// # Errors
+    /// [`HwError::Limit`] when they are beyond the interface or `log_max_blocks`.
+    pub fn new(params: &QpParams<'_>, log_max_blocks: u32) -> Result<Self, HwError> {
+        if params.send_sges > MAX_SEND_SGES || params.receive_sges > MAX_RECEIVE_SGES {
+            return Err(HwError::Limit("scatter/gather entries"));
+        }
+        if params.inline_bytes > wqe::MAX_INLINE {
+            return Err(HwError::Limit("inline data"));
+        }
+        let registers = params.fast_register_pages != 0;
+        let blocks = send_queue::blocks_per_request(params.send_sges, params.inline_bytes, registers);
+        let (depth, receives) = (params.send_depth.max(1), params.receive_depth.max(1));
+        let log_blocks = ceil_log2(depth.checked_mul(blocks).ok_or(HwError::Limit("send queue"))?);
+        let log_receives = ceil_log2(receives);
+        // A 16-bit counter tells the elements apart.
+        if log_blocks > log_max_blocks.min(15) || log_receives > log_max_blocks.min(15) {
+            return Err(HwError::Limit("queue depth"));
+        }
+        let listed = params.fast_register_pages > wqe::umr::INLINE_ENTRIES;
+        Ok(Self {
+            log_receives: log_receives.max(2),
+            log_receive_segments: ceil_log2(params.receive_sges.max(1)),
+            log_blocks,
+            log_list_entries: ceil_log2(params.fast_register_pages),
+            lists: if listed { 1 << ceil_log2(depth) } else { 0 },
+        })
+    }
+
+    /// Where the send ring begins.
+    pub const fn send_offset(&self) -> u32 {
+        16 << (self.log_receives + self.log_receive_segments)
+    }
+
+    /// Bytes of both rings.
+    pub const fn ring_bytes(&self) -> u32 {
+        self.send_offset() + (BLOCK << self.log_blocks)
+    }
+
+    /// Bytes of all page lists.
+    pub const fn list_bytes(&self) -> u64 {
+        (self.lists as u64 * 8) << self.log_list_entries
+    }
+}
+
+/// A queue pair. Transitions are serialised by the caller; the queues have their own rules.
+#[derive(Debug)]
+pub struct Qp {
+    device: Ref<Device>,
+    memory: Ref<SharedMemory>,
+    lists: Option<Ref<SharedMemory>>,
+    send: SendQueue,
+    receive: ReceiveQueue,
+    kind: QpKind,
+    /// What it was made with.
+    context: Qpc,
+    qpn: Qpn,
+    alive: AtomicBool,
+}
+
+impl Qp {
+    /// Makes a queue pair in the reset state.
+    ///
+    /// # Errors
+    /// [`HwError::Limit`], [`HwError::NoMemory`], the command's.
+    pub fn create(
+        device: &Ref<Device>,
+        params: &QpParams<'_>,
+        passive: Passive<'_>,
+    ) -> Result<Self, HwError> {
+        let shape = QpShape::new(params, device.caps().log_max_qp_blocks)?;
+        let memory = device.shared_memory(shape.ring_bytes() + RECORD, passive)?;
+        let lists = page_list_memory(device, &shape, passive)?;
+        let send_slots = Circle::try_new(shape.log_blocks)?;
+        let receive_contexts = Circle::try_new(shape.log_receives)?;
+        let uar = device.uars().deal()?;
+        let doorbell = uar.send_doorbell()?;
+        let context = context(params, &shape, &memory, uar.index().raw());
+        let create = CreateQp {
+            context,
+            first_page: memory.bus_address(0).0,
+            pages: pages(shape.ring_bytes()),
+        };
+        let qpn = device.commander().execute(&create, passive)?;
+        if let Err(error) = device.events().add_qp(qpn) {
+            destroy(device.commander(), qpn, passive);
+            return Err(error);
+        }
+        let send = SendQueue::new(send_queue::Parts {
+            ring: Ring::new(&memory, shape.send_offset(), shape.log_blocks + 2),
+            slots: send_slots,
+            record: Record::new(&memory, shape.ring_bytes() + 4),
+            doorbell,
+            lists: lists.as_ref().map(|memory| page_lists(memory, &shape)),
+            qpn,
+            log_blocks: shape.log_blocks,
+            max_sges: params.send_sges,
+            max_inline: params.inline_bytes,
+            local_key: params.pd.local_key(),
+            umr_fence: device.caps().umr_fence,
+        });
+        let receive = ReceiveQueue::new(receive_queue::Parts {
+            ring: Ring::new(&memory, 0, shape.log_receives + shape.log_receive_segments),
+            contexts: receive_contexts,
+            record: Record::new(&memory, shape.ring_bytes()),
+            log_size: shape.log_receives,
+            log_segments: shape.log_receive_segments,
+            max_sges: params.receive_sges.max(1),
+            terminator: device.terminate_key(),
+        });
+        let (device, kind, alive) = (device.clone(), params.kind, AtomicBool::new(true));
+        Ok(Self {
+            device,
+            memory,
+            lists,
+            send,
+            receive,
+            kind,
+            context,
+            qpn,
+            alive,
+        })
+    }
+
+    /// Names who is told about events.
+    pub fn attach(&self, target: Ref<dyn QpTarget>) {
+        self.device.events().attach_qp(self.qpn, target);
+    }
+
+    /// Its number.
+    pub const fn number(&self) -> Qpn {
+        self.qpn
+    }
+
+    /// The send queue.
+    #[inline]
+    pub const fn send(&self) -> &SendQueue {
+        &self.send
+    }
+
+    /// The receive queue.
+    #[inline]
+    pub const fn receive(&self) -> &ReceiveQueue {
+        &self.receive
+    }
+
+    /// Reset to init: receives may be posted from here on.
+    ///
+    /// # Errors
+    /// The command's.
+    pub fn to_init(&self, passive: Passive<'_>) -> Result<(), HwError> {
+        let command = Rst2Init {
+            qpn: self.qpn,
+            gsi: self.kind == QpKind::Gsi,
+            context: self.context,
+        };
+        Ok(self.device.commander().execute(&command, passive)?)
+    }
+
+    /// Init to ready-to-receive, reliable connections.
+    ///
+    /// # Errors
+    /// The command's.
+    pub fn to_ready_to_receive(
+        &self,
+        attributes: &ReadyToReceive,
+        passive: Passive<'_>,
+    ) -> Result<(), HwError> {
+        let caps = self.device.caps();
+        let log_max_message = caps.log_max_message;
+        let log_responder =
+            ceil_log2(u32::from(attributes.responder_resources)).min(caps.log_max_responder_reads);
+        let command = Init2Rtr::connected(self.qpn, attributes, log_max_message, log_responder);
+        Ok(self.device.commander().execute(&command, passive)?)
+    }
+
+    /// Ready-to-receive to ready-to-send, reliable connections.
+    ///
+    /// # Errors
+    /// The command's.
+    pub fn to_ready_to_send(&self, attributes: &ReadyToSend, passive: Passive<'_>) -> Result<(), HwError> {
+        let log_max = self.device.caps().log_max_initiator_reads;
+        let log_initiator = ceil_log2(u32::from(attributes.initiator_depth)).min(log_max);
+        let command = Rtr2Rts::connected(self.qpn, attributes, log_initiator);
+        Ok(self.device.commander().execute(&command, passive)?)
+    }
+
+    /// Init over ready-to-receive to ready-to-send, datagram queue pairs.
+    ///
+    /// # Errors
+    /// The command's.
+    pub fn start_datagrams(&self, passive: Passive<'_>) -> Result<(), HwError> {
+        let commander = self.device.commander();
+        commander.execute(&Init2Rtr::datagram(self.qpn), passive)?;
+        Ok(commander.execute(&Rtr2Rts::datagram(self.qpn), passive)?)
+    }
+
+    /// To the error state: everything outstanding completes with the flush error, in order. Legal from every state.
+    ///
+    /// # Errors
+    /// The command's.
+    pub fn to_error(&self, passive: Passive<'_>) -> Result<(), HwError> {
+        Ok(self
+            .device
+            .commander()
+            .execute(&QpToError { qpn: self.qpn }, passive)?)
+    }
+
+    /// To the reset state: the device forgets both queues, and so do we. Completions that are in the completion queues already
+    /// must have been polled or must be ignored by the caller. Legal from every state.
+    ///
+    /// # Errors
+    /// The command's.
+    pub fn to_reset(&self, passive: Passive<'_>) -> Result<(), HwError> {
+        self.device
+            .commander()
+            .execute(&QpToReset { qpn: self.qpn }, passive)?;
+        self.send.reset();
+        self.receive.reset();
+        Ok(())
+    }
+
+    /// Destroys the queue pair. The device is done with all of its memory and that of its requests when this returns (unless the
+    /// device is dead). Once; again is nothing.
+    pub fn destroy(&self, passive: Passive<'_>) {
+        if !self.alive.swap(false, AcqRel) {
+            return;
+        }
+        let commander = self.device.commander();
+        // Reset first, as drivers do; its failure shows in the destroy command too.
+        let _ = commander.execute(&QpToReset { qpn: self.qpn }, passive);
+        let done = destroy(commander, self.qpn, passive);
+        self.device.events().remove_qp(self.qpn);
+        self.device.release(&self.memory, done);
+        if let Some(lists) = &self.lists {
+            self.device.release(lists, done);
+        }
+    }
+}
+
+/// Whether the device said that it is destroyed.
+fn destroy(commander: &Commander, qpn: Qpn, passive: Passive<'_>) -> bool {
+    commander.dispose(&DestroyQp { qpn }, passive)
+}
+
+fn page_list_memory(
+    device: &Ref<Device>,
+    shape: &QpShape,
+    passive: Passive<'_>,
+) -> Result<Option<Ref<SharedMemory>>, HwError> {
+    if shape.lists == 0 {
+        return Ok(None);
+    }
+    let bytes = u32::try_from(shape.list_bytes()).map_err(|_| HwError::Limit("page lists"))?;
+    device.shared_memory(bytes, passive).map(Some)
+}
+
+fn page_lists(memory: &Ref<SharedMemory>, shape: &QpShape) -> PageLists {
+    let words = Ring::new(memory, 0, shape.log_list_entries + shape.lists.trailing_zeros());
+    PageLists::new(
+        words,
+        shape.log_list_entries,
+        shape.lists,
+        memory.bus_address(0).0,
+    )
+}
+
+/// The context that a queue pair is made with.
+fn context(params: &QpParams<'_>, shape: &QpShape, memory: &SharedMemory, uar_page: u32) -> Qpc {
+    /// `st` codes.
+    const RC: u32 = 0;
+    const QP1: u32 = 8;
+    /// Path migration state of a queue pair that does not migrate.
+    const MIGRATED: u32 = 3;
+
+    let st = if params.kind == QpKind::Gsi { QP1 } else { RC };
+    let mut context = Qpc::new();
+    context
+        .set_st(st)
+        .set_pm_state(MIGRATED)
+        .set_pd(params.pd.number().raw())
+        .set_log_rq_size(shape.log_receives)
+        .set_log_rq_stride(shape.log_receive_segments)
+        .set_log_sq_size(shape.log_blocks)
+        .set_rlky(1)
+        .set_fre(1)
+        .set_uar_page(uar_page)
+        .set_user_index(params.user_index)
+        .set_cqn_snd(number(params.send_cq))
+        .set_cqn_rcv(number(params.receive_cq))
+        .set_dbr_addr(memory.bus_address(shape.ring_bytes()).0);
+    context
+}
+
+const fn number(cq: &Cq) -> u32 {
+    let cqn: Cqn = cq.number();
+    cqn.raw()
+}
+
+/// The UDP source port of a connection, which spreads connections over paths (connectx interface, section 9).
+pub const fn udp_source_port(flow_label: u32, local: Qpn, remote: Qpn) -> u16 {
+    let label = if flow_label != 0 {
+        flow_label
+    } else {
+        let mut v = local.raw() as u64 * remote.raw() as u64;
+        v ^= v >> 20;
+        v ^= v >> 40;
+        (v & 0xf_ffff) as u32
+    };
+    ((label & 0x3fff) ^ ((label & 0xf_c000) >> 14)) as u16 | 0xc000
+}
+
+/// The key that ends lists of pieces on devices that name no other.
+pub(super) const DEFAULT_TERMINATE_KEY: Key = Key(0x100);
