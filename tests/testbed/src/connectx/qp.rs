@@ -7,7 +7,6 @@ use cxndk::hw::layout;
 use super::Device;
 use super::ids::{Cqn, Key, Pdn, Qpn, Uarn};
 use super::memory::PagedBuffer;
-use super::transport;
 use crate::pci::DmaFault;
 
 /// State of a queue pair, with the codes of qpc.state (connectx.md section 9).
@@ -142,8 +141,6 @@ pub struct Qp {
     pub buffer: PagedBuffer,
     /// Offset of the send ring in `buffer`.
     pub send_offset: u64,
-    /// What the transport engine keeps about it.
-    pub transport: RefCell<transport::QpState>,
 }
 
 impl Qp {

@@ -47,7 +47,6 @@ pub(super) fn create(device: &Device, request: &Request<'_>) -> Outcome {
         context: RefCell::new(stored),
         buffer,
         send_offset: receive_bytes,
-        transport: RefCell::default(),
     };
     device.qps.borrow_mut().insert(qpn, Rc::new(qp));
     number(qpn.0)
@@ -144,6 +143,12 @@ pub(super) fn query(device: &Device, request: &Request<'_>) -> Outcome {
     let qp = find(device, request)?;
     let mut out = QueryQpOut::new();
     *out.qpc_mut() = *qp.context.borrow();
+    if let Some((send_psn, receive_psn, block)) = device.engine.borrow().progress(qp.number) {
+        out.qpc_mut()
+            .set_next_send_psn(send_psn)
+            .set_next_rcv_psn(receive_psn)
+            .set_hw_sq_wqebb_counter(u32::from(block));
+    }
     let mut out = out.as_bytes()[..0x110].to_vec();
     out.extend(qp.buffer.pages().iter().flat_map(|page| page.to_be_bytes()));
     Ok(out)

@@ -101,7 +101,7 @@ impl Context<'_> {
             solicited: false,
             kind,
         };
-        self.posted(self.host.complete(self.attributes.send_cq, spec))
+        posted(self.host.complete(self.attributes.send_cq, spec))
     }
 
     /// Completes a receive WQE.
@@ -116,11 +116,7 @@ impl Context<'_> {
             solicited,
             kind,
         };
-        self.posted(self.host.complete(self.attributes.receive_cq, spec))
-    }
-
-    const fn posted(&self, done: bool) -> Result<(), Failure> {
-        if done { Ok(()) } else { Err(Failure::Catastrophic) }
+        posted(self.host.complete(self.attributes.receive_cq, spec))
     }
 
     /// Raises an event of this queue pair.
@@ -132,6 +128,10 @@ impl Context<'_> {
     pub fn count(&self, counter: Counter) {
         self.host.count(self.number, counter);
     }
+}
+
+const fn posted(done: bool) -> Result<(), Failure> {
+    if done { Ok(()) } else { Err(Failure::Catastrophic) }
 }
 
 /// Calls `visit` with each part of the `length` bytes that begin `offset` bytes into `pieces`: where it is, and which of

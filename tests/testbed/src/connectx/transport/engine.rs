@@ -75,7 +75,7 @@ impl Engine {
             .entry(number)
             .or_insert_with(|| Pair::new(number, attributes.clone()));
         self.with(host, now, number, |pair, around| {
-            pair.transition(around, state, attributes.clone())
+            pair.transition(around, state, attributes.clone());
         });
     }
 

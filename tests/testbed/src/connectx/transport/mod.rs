@@ -43,10 +43,6 @@ use engine::Engine;
 /// From a doorbell to the first look at the ring, in nanoseconds.
 const DOORBELL_NS: u64 = 150;
 
-/// What the engine keeps about a queue pair is in the [`Engine`]; this says what of it the context of QUERY_QP shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct QpState {}
-
 /// The engine of a device, and when it runs next.
 #[derive(Default)]
 pub struct EngineState {
@@ -81,7 +77,7 @@ pub fn qp_transition(device: &Rc<Device>, qp: &Rc<Qp>, _old: State) {
     let attributes = qp.attributes.borrow().clone();
     let change = (qp.number, qp.state.get());
     with(device, |engine, host, now| {
-        engine.transition(host, now, change, &attributes)
+        engine.transition(host, now, change, &attributes);
     });
     wake_at(device, sim::now());
 }

@@ -92,7 +92,7 @@ impl SendQueue {
         Ok(Some((counter, control.opcode)))
     }
 
-    fn peek(&self, context: &Context<'_>) -> Result<Option<(Control, [u8; 64])>, Failure> {
+    fn peek(self, context: &Context<'_>) -> Result<Option<(Control, [u8; 64])>, Failure> {
         if !self.has_work() {
             return Ok(None);
         }
@@ -109,7 +109,7 @@ impl SendQueue {
     }
 
     fn parse(
-        &self,
+        self,
         context: &Context<'_>,
         origin: Origin,
         control: &Control,

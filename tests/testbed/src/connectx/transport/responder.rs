@@ -153,7 +153,7 @@ impl Responder {
         }
     }
 
-    fn not_ready(&mut self, context: &mut Context<'_>) {
+    fn not_ready(&mut self, context: &Context<'_>) {
         context.count(Counter::OutOfBuffer);
         self.nak_sent = true;
         let answer = Answer::NotReady(context.attributes.min_rnr_nak);
@@ -218,7 +218,7 @@ impl Responder {
         packet: &Incoming<'_>,
     ) -> Result<Outcome, Failure> {
         if !self.fits_sequence(kind, packet.bth.opcode) || !permitted(kind, context.attributes) {
-            return Ok(self.invalid());
+            return Ok(invalid());
         }
         match kind {
             Kind::Send => self.send(context, packet),
@@ -235,15 +235,6 @@ impl Responder {
             (Some(Message::Send(_)), starts) => !starts && matches!(kind, Kind::Send),
             (Some(Message::Write(..)), starts) => !starts && matches!(kind, Kind::Write),
         }
-    }
-
-    /// NAK invalid request. A receive WQE in use ends with a local length error.
-    const fn invalid(&self) -> Outcome {
-        Outcome::Refused(Refusal {
-            answer: Some(Answer::InvalidRequest),
-            receive: Some(Syndrome::LocalLength),
-            event: Some(QpEvent::InvalidRequest),
-        })
     }
 
     fn send(&mut self, context: &mut Context<'_>, packet: &Incoming<'_>) -> Result<Outcome, Failure> {
@@ -267,13 +258,13 @@ impl Responder {
             }
         }
         let (Some(Message::Send(placed)), Some(receive)) = (&self.message, &self.receive) else {
-            return Ok(self.invalid());
+            return Ok(invalid());
         };
         let end = placed + packet.payload.len() as u64;
         let too_long = end > receive.capacity || end > context.attributes.max_message;
         if too_long || !fits_mtu(packet, context.mtu()) {
             context.count(Counter::RespLocalLengthError);
-            return Ok(self.invalid());
+            return Ok(invalid());
         }
         if context.scatter(&receive.pieces, *placed, packet.payload).is_err() {
             context.count(Counter::RespLocalProtection);
@@ -316,7 +307,7 @@ impl Responder {
         self.message = None;
         self.message_done();
         let Some(receive) = self.receive.take() else {
-            return Ok(self.invalid());
+            return Ok(invalid());
         };
         let kind = CqeKind::Responder {
             received,
@@ -343,15 +334,15 @@ impl Responder {
         let (place, left, total) = match (fresh, &self.message) {
             (Some(start), _) => start,
             (None, Some(Message::Write(place, left, total))) => (*place, *left, *total),
-            _ => return Ok(self.invalid()),
+            _ => return Ok(invalid()),
         };
         let length = packet.payload.len() as u64;
         let ends = opcode.ends_message();
         let consistent = if ends { length == left } else { length < left };
         if !consistent || !fits_mtu(packet, context.mtu()) || left > context.attributes.max_message {
-            return Ok(self.invalid());
+            return Ok(invalid());
         }
-        if !self.place(context, fresh.is_some(), (place, left), packet.payload) {
+        if !put(context, fresh.is_some(), (place, left), packet.payload) {
             return Ok(access_violation());
         }
         if !ends {
@@ -373,26 +364,14 @@ impl Responder {
         Ok(Outcome::Done(1))
     }
 
-    /// Writes `bytes` to the front of `range`. The first packet's range, that of the whole message, is checked before
-    /// anything is written. Nothing is checked for an empty message (roce-wire.md 1.8).
-    fn place(&self, context: &Context<'_>, first: bool, range: (Place, u64), bytes: &[u8]) -> bool {
-        let (place, length) = range;
-        if bytes.is_empty() {
-            return true;
-        }
-        let by = context.remote();
-        let allowed = !first || context.host.check(by, place, length, Right::RemoteWrite).is_ok();
-        allowed && context.host.write(by, place, Right::RemoteWrite, bytes).is_ok()
-    }
-
     fn read(&mut self, context: &Context<'_>, packet: &Incoming<'_>) -> Outcome {
         let Some(reth) = packet.extended.reth() else {
-            return self.invalid();
+            return invalid();
         };
         let busy = self.outbox.iter().filter(|reply| reply.is_fresh_query()).count();
         let too_long = u64::from(reth.length) > context.attributes.max_message.min(1 << 31);
         if !packet.payload.is_empty() || too_long || busy >= context.attributes.max_served as usize {
-            return self.invalid();
+            return invalid();
         }
         let place = Place {
             key: Key(reth.r_key),
@@ -426,12 +405,12 @@ impl Responder {
 
     fn atomic(&mut self, context: &Context<'_>, packet: &Incoming<'_>) -> Outcome {
         let Extended::Atomic(operands) = packet.extended else {
-            return self.invalid();
+            return invalid();
         };
         let busy = self.outbox.iter().filter(|reply| reply.is_fresh_query()).count();
         let misused = !packet.payload.is_empty() || !operands.address.is_multiple_of(8);
         if misused || busy >= context.attributes.max_served as usize {
-            return self.invalid();
+            return invalid();
         }
         let swap = packet.bth.opcode == Opcode::CompareSwap;
         let Some(original) = exchange(context, swap, operands) else {
@@ -503,11 +482,23 @@ const fn permitted(kind: Kind, attributes: &Attributes) -> bool {
 const fn fits_mtu(packet: &Incoming<'_>, mtu: u32) -> bool {
     let length = packet.payload.len();
     let opcode = packet.bth.opcode;
-    if !opcode.ends_message() {
-        length == mtu as usize
-    } else {
+    if opcode.ends_message() {
         length <= mtu as usize && (opcode.starts_message() || length != 0)
+    } else {
+        length == mtu as usize
     }
+}
+
+/// Writes `bytes` to the front of `range`. The first packet's range, that of the whole message, is checked before
+/// anything is written. Nothing is checked for an empty message (roce-wire.md 1.8).
+fn put(context: &Context<'_>, first: bool, range: (Place, u64), bytes: &[u8]) -> bool {
+    let (place, length) = range;
+    if bytes.is_empty() {
+        return true;
+    }
+    let by = context.remote();
+    let allowed = !first || context.host.check(by, place, length, Right::RemoteWrite).is_ok();
+    allowed && context.host.write(by, place, Right::RemoteWrite, bytes).is_ok()
 }
 
 /// Nothing is checked for a read of no bytes.
@@ -546,6 +537,15 @@ fn exchange(context: &Context<'_>, swap: bool, operands: AtomicEth) -> Option<u6
         .write(by, place, Right::RemoteAtomic, &new.to_le_bytes())
         .ok()?;
     Some(original)
+}
+
+/// NAK invalid request. A receive WQE in use ends with a local length error.
+const fn invalid() -> Outcome {
+    Outcome::Refused(Refusal {
+        answer: Some(Answer::InvalidRequest),
+        receive: Some(Syndrome::LocalLength),
+        event: Some(QpEvent::InvalidRequest),
+    })
 }
 
 /// NAK remote operational error: the fault is on this side.

@@ -30,7 +30,7 @@ mod code {
     pub(super) const UMR: u32 = 0x25;
 }
 
-/// When a WQE may begin (control segment bits 7:5 of fm_ce_se).
+/// When a WQE may begin (control segment bits 7:5 of `fm_ce_se`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fence {
     /// At once. Small fences order key updates, which this device executes on the spot.

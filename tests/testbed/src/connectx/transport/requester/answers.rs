@@ -8,7 +8,7 @@ use crate::connectx::transport::wqe::{Data, Operation, Wqe};
 use crate::connectx::{Counter, Syndrome};
 use crate::wire::{Opcode, Position};
 
-/// The value of rnr_retry that stands for retries without end.
+/// The value of `rnr_retry` that stands for retries without end.
 const RNR_WITHOUT_END: u8 = 7;
 
 /// Time to wait after an RNR NAK, by its code, in nanoseconds (roce-wire.md 2.4).

@@ -151,70 +151,56 @@ fn run(seed: u64, faults: Faults) {
     check(&world, 1, &all[1], seed);
 }
 
+/// Runs of many seeds on a wire with these faults.
+fn survives(faults: Faults) {
+    for seed in 0..RUNS {
+        run(seed, faults);
+    }
+}
+
+/// The faults of one kind.
+fn faults(change: impl FnOnce(&mut Faults)) -> Faults {
+    let mut faults = Faults::default();
+    change(&mut faults);
+    faults
+}
+
 #[test]
 fn messages_survive_a_good_wire() {
-    (0..RUNS).for_each(|seed| run(seed, Faults::default()));
+    survives(Faults::default());
 }
 
+/// Proves roce-wire 2.5, 2.7: gaps and timeouts.
 #[test]
 fn messages_survive_loss() {
-    (0..RUNS).for_each(|seed| {
-        run(
-            seed,
-            Faults {
-                loss: 30,
-                ..Faults::default()
-            },
-        )
-    });
+    survives(faults(|faults| faults.loss = 30));
 }
 
+/// Proves roce-wire 2.6: duplicates.
 #[test]
 fn messages_survive_duplication() {
-    (0..RUNS).for_each(|seed| {
-        run(
-            seed,
-            Faults {
-                duplication: 100,
-                ..Faults::default()
-            },
-        )
-    });
+    survives(faults(|faults| faults.duplication = 100));
 }
 
+/// Proves roce-wire 2.4, 2.5: out of order is a gap.
 #[test]
 fn messages_survive_reordering() {
-    (0..RUNS).for_each(|seed| {
-        run(
-            seed,
-            Faults {
-                reordering: 20,
-                ..Faults::default()
-            },
-        )
-    });
+    survives(faults(|faults| faults.reordering = 20));
 }
 
+/// Proves roce-wire 1.7: what the ICRC finds is lost.
 #[test]
 fn messages_survive_corruption() {
-    (0..RUNS).for_each(|seed| {
-        run(
-            seed,
-            Faults {
-                corruption: 30,
-                ..Faults::default()
-            },
-        )
-    });
+    survives(faults(|faults| faults.corruption = 30));
 }
 
+/// Proves roce-wire 2: all of it at once.
 #[test]
 fn messages_survive_all_of_it() {
-    let faults = Faults {
+    survives(Faults {
         loss: 15,
         duplication: 15,
         reordering: 15,
         corruption: 15,
-    };
-    (0..2 * RUNS).for_each(|seed| run(seed, faults));
+    });
 }

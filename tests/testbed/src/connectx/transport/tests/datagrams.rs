@@ -39,10 +39,10 @@ fn vector(to: usize, qkey: u32) -> HwWqeAvSeg {
         .set_rlid_or_udp_sport(0xd000)
         .set_hop_limit(64)
         .set_tclass(2);
-    let [a, b, c, d, e, f] = peer.mac;
+    let mac = peer.mac.iter().fold(0, |mac, byte| mac << 8 | u64::from(*byte));
     vector
-        .set_rmac_47_16(u32::from_be_bytes([a, b, c, d]))
-        .set_rmac_15_0(u32::from_be_bytes([0, 0, e, f]));
+        .set_rmac_47_16((mac >> 16) as u32)
+        .set_rmac_15_0(mac as u32);
     vector.set_grh(1).set_src_addr_index(0).set_rgid_or_rip(&peer.gid);
     vector
 }

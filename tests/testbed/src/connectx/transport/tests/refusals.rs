@@ -425,6 +425,9 @@ fn request(opcode: Opcode, psn: u32) -> Bth {
     }
 }
 
+/// Packets of one try.
+type Packets<'a> = Vec<(Opcode, Extended, &'a [u8])>;
+
 /// Proves roce-wire 2.2, 2.5 steps 2 and 5: sequences and lengths that no message has.
 #[test]
 fn packets_out_of_line_are_invalid_requests() {
@@ -437,7 +440,6 @@ fn packets_out_of_line_are_invalid_requests() {
         })
     };
     let full = [1; 1024];
-    type Packets<'a> = Vec<(Opcode, Extended, &'a [u8])>;
     let cases: Vec<Packets<'_>> = vec![
         vec![(Opcode::SendMiddle, Extended::Plain, &full)],
         vec![(Opcode::SendLast, Extended::Plain, &full)],
