@@ -47,9 +47,16 @@ pub(super) struct Pages {
     used_bytes: Cell<u64>,
     /// Pages asked for by an event and not answered yet.
     requested: Cell<u32>,
+    /// TEARDOWN_HCA was done: nothing is needed until the host gives pages again.
+    torn_down: Cell<bool>,
 }
 
 impl Pages {
+    /// After TEARDOWN_HCA all pages may be taken.
+    pub(super) fn tear_down(&self) {
+        self.torn_down.set(true);
+    }
+
     pub(super) fn owned(&self) -> u32 {
         self.owned.borrow().len() as u32
     }
@@ -61,6 +68,7 @@ impl Pages {
     /// All pages are gone without a word: power or function reset.
     pub(super) fn forget(&self) {
         self.owned.borrow_mut().clear();
+        self.torn_down.set(false);
         self.forget_objects();
     }
 
@@ -84,7 +92,7 @@ impl Device {
     fn fixed_pages(&self) -> u32 {
         match self.phase.get() {
             Phase::Initialized => self.config.boot_pages + self.config.init_pages / 2,
-            Phase::Enabled => self.config.boot_pages,
+            Phase::Enabled if !self.pages.torn_down.get() => self.config.boot_pages,
             _ => 0,
         }
     }
@@ -117,6 +125,7 @@ impl Device {
                 return Err(Status::InternalError);
             }
         }
+        self.pages.torn_down.set(false);
         self.pages.owned.borrow_mut().extend(pages);
         self.pages
             .requested

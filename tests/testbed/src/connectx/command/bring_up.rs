@@ -215,6 +215,7 @@ impl Device {
         self.forget_objects();
         self.port.reset();
         self.mkeys.set_reserved_lkey(None);
+        self.pages.tear_down();
         self.phase.set(Phase::Enabled);
     }
 }
