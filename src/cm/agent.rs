@@ -1,51 +1,76 @@
 //! One adapter's connection management.
 
 use core::net::{IpAddr, SocketAddr};
+use core::sync::atomic::AtomicBool;
 
 use super::{
     Connection, ConnectionEvents, Listener, ListenerEvents,
+    connection::{Parts, RNR_RETRY, Side, TARGET_ACK_DELAY, ack_timeout, padded},
+    core::Core,
     error::CmError,
-    params::ConnectRequest,
-    ports::Endpoint,
-    resolve::Route,
+    machine::{MAX_CM_RETRIES, Machine, PACKET_LIFE, RESPONSE_TIMEOUT},
+    mad::{IpCmHeader, Path, Req, ServiceId, TransportService},
+    params::{ConnectRequest, MAX_CALLER_DATA},
+    ports::{Endpoint, PortTable},
+    resolve::{Route, gid},
 };
 use crate::{
-    hw::Device,
+    hw::{Device, Mtu, Psn},
     nt::{NdisHandle, Passive, Ref},
 };
 
+/// The LID of a port that has none: Ethernet.
+const NO_LID: u16 = 0xffff;
+/// Transport retries that this side asks of the peer.
+const RETRY_COUNT: u8 = 7;
+/// The default partition.
+const P_KEY: u16 = 0xffff;
+
 /// One adapter's connection management: QP1, timers, and the tables of connections, listeners and ports.
 #[derive(Debug)]
-pub struct Agent {}
+pub struct Agent {
+    core: Ref<Core>,
+}
 
 impl Agent {
-    /// Takes QP1 into use. `luid` is the adapter's `NET_LUID`, by which netio knows it.
+    /// Takes QP1 into use. `luid` is the adapter's `NET_LUID`, by which netio knows it; `mtu` is what connections use.
     ///
     /// # Errors
     /// No memory, or the device refused; everything was undone.
-    pub fn start(_device: Ref<Device>, _ndis: NdisHandle, _luid: u64, _passive: Passive<'_>) -> Result<Ref<Self>, CmError> {
-        todo!()
+    pub fn start(
+        device: Ref<Device>,
+        ndis: NdisHandle,
+        luid: u64,
+        mtu: Mtu,
+        passive: Passive<'_>,
+    ) -> Result<Ref<Self>, CmError> {
+        let agent = Ref::try_new(Self { core: Core::try_new(device, ndis, luid, mtu)? })?;
+        Core::start(&agent.core, passive)?;
+        Ok(agent)
     }
 
     /// Ends everything: connections that still have a consumer are aborted. Nothing of this floor uses the device afterwards.
-    pub fn stop(&self, _passive: Passive<'_>) {
-        todo!()
+    pub fn stop(&self, passive: Passive<'_>) {
+        self.core.stop(passive);
     }
 
     /// Takes a local address and port (CONN-06, CONN-07, CONN-20, CONN-21). Port 0 takes a free one of 49152-65535.
     ///
     /// # Errors
     /// [`CmError::InvalidAddress`], [`CmError::PortInUse`], [`CmError::PortsExhausted`], [`CmError::NoMemory`].
-    pub fn endpoint(&self, _local: SocketAddr, _passive: Passive<'_>) -> Result<Ref<Endpoint>, CmError> {
-        todo!()
+    pub fn endpoint(&self, local: SocketAddr, passive: Passive<'_>) -> Result<Ref<Endpoint>, CmError> {
+        if !self.core.is_local(local.ip(), passive) {
+            return Err(CmError::InvalidAddress);
+        }
+        PortTable::reserve(&self.core.ports, local)
     }
 
     /// The way from a local address to a peer. May wait for the neighbour to answer.
     ///
     /// # Errors
     /// [`CmError::NoRoute`], [`CmError::NoNeighbour`].
-    pub fn resolve(&self, _local: IpAddr, _remote: IpAddr, _passive: Passive<'_>) -> Result<Route, CmError> {
-        todo!()
+    pub fn resolve(&self, local: IpAddr, remote: IpAddr, passive: Passive<'_>) -> Result<Route, CmError> {
+        self.core.resolve(local, remote, passive)
     }
 
     /// Resolves the way to the peer and sends a request. One event tells how it went.
@@ -54,11 +79,78 @@ impl Agent {
     /// See [`CmError`]; there are no events then.
     pub fn connect(
         &self,
-        _request: &ConnectRequest<'_>,
-        _events: Ref<dyn ConnectionEvents>,
-        _passive: Passive<'_>,
+        request: &ConnectRequest<'_>,
+        events: Ref<dyn ConnectionEvents>,
+        passive: Passive<'_>,
     ) -> Result<Ref<Connection>, CmError> {
-        todo!()
+        let core = &self.core;
+        let consumer: [u8; MAX_CALLER_DATA] = padded(request.private_data, MAX_CALLER_DATA)?;
+        let (local, remote) = (request.endpoint.local(), request.remote);
+        if core.is_connected(local, remote) {
+            return Err(CmError::AlreadyConnected);
+        }
+        let route = core.resolve(local.ip(), remote.ip(), passive)?;
+        let to = core.gsi_address(&route, passive)?;
+        let receive_psn = Psn::new(core.random() & 0x00ff_ffff);
+        let req = self.req(request, (local, remote), &consumer, &route, receive_psn);
+        let transaction = u64::from(core.random()) << 32 | u64::from(req.local_comm_id.0);
+        let (machine, step) = Machine::active(&req, transaction, core.now());
+        let connection = Ref::try_new(Connection::new(Parts {
+            agent: core.clone(),
+            side: Side::Active,
+            local,
+            endpoint: Some(request.endpoint.clone()),
+            remote,
+            route,
+            to,
+            machine,
+            events: Some(events),
+            req,
+            receive_psn,
+        }))?;
+        core.add(connection.clone())?;
+        connection.begin(&step);
+        Ok(connection)
+    }
+
+    fn req(
+        &self,
+        request: &ConnectRequest<'_>,
+        (local, remote): (SocketAddr, SocketAddr),
+        consumer: &[u8],
+        route: &Route,
+        receive_psn: Psn,
+    ) -> Req {
+        let header =
+            IpCmHeader { source_port: local.port(), source: local.ip(), destination: remote.ip() };
+        Req {
+            local_comm_id: self.core.fresh_id(),
+            vendor_id: 0,
+            service_id: ServiceId::tcp(remote.port()),
+            local_ca_guid: self.core.guid(),
+            local_q_key: 0,
+            local_qpn: super::mad::Qpn::new(request.qpn.raw()),
+            responder_resources: request.limits.inbound,
+            local_eecn: 0,
+            initiator_depth: request.limits.outbound,
+            remote_eecn: 0,
+            remote_response_timeout: RESPONSE_TIMEOUT,
+            transport: TransportService::Rc,
+            flow_control: false,
+            starting_psn: super::mad::Psn::new(receive_psn.raw()),
+            local_response_timeout: RESPONSE_TIMEOUT,
+            retry_count: RETRY_COUNT,
+            p_key: P_KEY,
+            path_mtu: self.core.mtu as u8,
+            rdc_exists: false,
+            rnr_retry_count: RNR_RETRY,
+            max_cm_retries: MAX_CM_RETRIES,
+            srq: false,
+            extended_transport: 0,
+            primary: path(local, remote, route),
+            alternate: Path::default(),
+            private_data: header.encode(consumer),
+        }
     }
 
     /// Listens.
@@ -67,10 +159,37 @@ impl Agent {
     /// See [`CmError`].
     pub fn listen(
         &self,
-        _endpoint: Ref<Endpoint>,
-        _events: Ref<dyn ListenerEvents>,
-        _passive: Passive<'_>,
+        endpoint: Ref<Endpoint>,
+        events: Ref<dyn ListenerEvents>,
+        passive: Passive<'_>,
     ) -> Result<Ref<Listener>, CmError> {
-        todo!()
+        // The address answers from now on.
+        self.core.gid_index(endpoint.local().ip(), passive)?;
+        let listener = Ref::try_new(Listener {
+            agent: self.core.clone(),
+            endpoint,
+            events,
+            paused: AtomicBool::new(false),
+        })?;
+        self.core.add_listener(listener.clone())?;
+        Ok(listener)
+    }
+}
+
+fn path(local: SocketAddr, remote: SocketAddr, route: &Route) -> Path {
+    // Both directions derive their UDP source port from it, as Linux does.
+    let flow = u32::from(local.port()).wrapping_mul(31).wrapping_add(u32::from(remote.port()));
+    Path {
+        local_lid: NO_LID,
+        remote_lid: NO_LID,
+        local_gid: gid(local.ip()).0,
+        remote_gid: gid(remote.ip()).0,
+        flow_label: flow & 0xf_ffff,
+        packet_rate: 0,
+        traffic_class: 0,
+        hop_limit: route.hop_limit,
+        service_level: 0,
+        subnet_local: false,
+        ack_timeout: ack_timeout(TARGET_ACK_DELAY, PACKET_LIFE),
     }
 }

@@ -23,4 +23,31 @@
 //! | either side: `Connection::disconnect`, then `disconnected` | `disconnect_requested`, then `Connection::disconnect` |
 //! | at close: `Connection::abandon`, after which there are no more events | the same |
 
+pub mod address;
+pub mod agent;
+pub mod connection;
+mod core;
+pub mod error;
+pub mod events;
+mod gsi;
+pub mod listener;
+pub mod machine;
 pub mod mad;
+pub mod params;
+pub mod ports;
+mod random;
+mod request;
+pub mod resolve;
+
+pub use self::{
+    agent::Agent,
+    connection::{Connection, Disconnect},
+    error::{CmError, Illegal},
+    events::{ConnectionEvents, ListenerEvents, Outcome},
+    listener::Listener,
+    params::{
+        Answer, ConnectRequest, Incoming, MAX_CALLEE_DATA, MAX_CALLER_DATA, QpParameters, ReadLimits, Rejection, Reply,
+    },
+    ports::Endpoint,
+    resolve::Route,
+};

@@ -3,7 +3,10 @@
 use core::net::SocketAddr;
 
 use super::error::CmError;
-use crate::nt::{NoMemory, Ref, SpinLock, Vec, try_push, vec};
+use crate::nt::{
+    NoMemory, NonPaged, Ref, SpinLock, Vec,
+    pool::try_push,
+};
 
 /// The first port that is given to who asks for any (CONN-06, CONN-21).
 const FIRST_DYNAMIC: u16 = 49152;
@@ -28,16 +31,68 @@ impl PortTable {
     /// # Errors
     /// No memory.
     pub fn try_new(seed: u16) -> Result<Ref<Self>, NoMemory> {
-        Ref::try_new(Self { inner: SpinLock::new(Inner { taken: vec(), next: seed % DYNAMIC }) })
+        let inner = Inner { taken: Vec::new_in(NonPaged), next: seed % DYNAMIC };
+        Ref::try_new(Self { inner: SpinLock::new(inner) })
     }
 
     /// Takes an address and port, or some free port if it is 0. `<= DISPATCH_LEVEL`.
     ///
     /// # Errors
     /// [`CmError::PortInUse`], [`CmError::PortsExhausted`], [`CmError::NoMemory`].
-    pub fn reserve(self: &Ref<Self>, local: SocketAddr) -> Result<Ref<Endpoint>, CmError> {
-        let local = self.inner.lock().take(local)?;
-        // Dropped on failure, and the port with it.
-        Ok(Ref::try_new(Endpoint { table: self.clone(), local })?)
+    pub fn reserve(this: &Ref<Self>, mut local: SocketAddr) -> Result<Ref<Endpoint>, CmError> {
+        // Flow label and scope do not tell addresses apart.
+        local = SocketAddr::new(local.ip(), local.port());
+        let local = this.inner.lock().take(local)?;
+        let endpoint = Endpoint { table: this.clone(), local };
+        // Dropped on failure, and the port is free again.
+        Ok(Ref::try_new(endpoint)?)
+    }
+}
+
+impl Inner {
+    fn take(&mut self, mut local: SocketAddr) -> Result<SocketAddr, CmError> {
+        if local.port() == 0 {
+            let port = self.free_port(local).ok_or(CmError::PortsExhausted)?;
+            local.set_port(port);
+        } else if self.taken.contains(&local) {
+            return Err(CmError::PortInUse);
+        }
+        try_push(&mut self.taken, local)?;
+        Ok(local)
+    }
+
+    /// The next port that nobody has on this address.
+    fn free_port(&mut self, mut local: SocketAddr) -> Option<u16> {
+        for _ in 0..DYNAMIC {
+            local.set_port(FIRST_DYNAMIC + self.next);
+            self.next = (self.next + 1) % DYNAMIC;
+            if !self.taken.contains(&local) {
+                return Some(local.port());
+            }
+        }
+        None
+    }
+}
+
+/// A local address and port in use. It becomes free when the last reference goes (CONN-40 to CONN-43).
+#[derive(Debug)]
+pub struct Endpoint {
+    table: Ref<PortTable>,
+    local: SocketAddr,
+}
+
+impl Endpoint {
+    /// The address and port.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        let mut inner = self.table.inner.lock();
+        if let Some(index) = inner.taken.iter().position(|taken| *taken == self.local) {
+            inner.taken.swap_remove(index);
+        }
     }
 }

@@ -199,8 +199,11 @@ impl Device {
         self.variant.fetch_add(1, Relaxed)
     }
 
-    /// Memory for an object, with a place in the quarantine for it.
-    pub(super) fn shared_memory(
+    /// Memory that the device and the driver share.
+    ///
+    /// # Errors
+    /// [`HwError::NoMemory`].
+    pub fn shared_memory(
         &self,
         bytes: u32,
         passive: Passive<'_>,

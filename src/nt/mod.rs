@@ -25,6 +25,7 @@ pub mod lock;
 pub mod log;
 pub mod mdl;
 pub mod mmio;
+pub mod net;
 pub mod pci;
 pub mod pool;
 pub mod rc;

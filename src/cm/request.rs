@@ -1,0 +1,157 @@
+//! Requests that reach no connection: a new connection for a listener, or an answer that says why not.
+
+use core::net::SocketAddr;
+
+use super::{
+    Connection, Incoming, Listener,
+    connection::{Parts, Side, peer_limits},
+    core::Core,
+    error::CmError,
+    gsi::Datagram,
+    mad::{
+        ARI_SIZE, CommId, Drep, Dreq, IpCmHeader, Message, Rej, RejectReason, Rejected, Req, TransportService,
+    },
+    machine::Machine,
+    params::MAX_CALLER_DATA,
+    resolve::address,
+};
+use crate::{
+    hw::{Mtu, Psn},
+    nt::{Passive, Ref},
+};
+
+/// Where the consumer's part of a request's private data begins.
+const CONSUMER_DATA: usize = 36;
+
+/// Answers a request for communication or for its release that no connection took.
+pub(super) fn answer(core: &Ref<Core>, datagram: &Datagram, passive: Passive<'_>) {
+    // Another copy of it may have made a connection meanwhile.
+    if let Some(connection) = core.connection_of(datagram) {
+        connection.receive(&datagram.mad, core.now());
+        return;
+    }
+    match &datagram.mad.message {
+        Message::Req(req) => {
+            if let Err(refusal) = accept(core, datagram, req, passive) {
+                core.reject(datagram, refusal.into_rej(req), passive);
+            }
+        }
+        Message::Dreq(dreq) => core.answer_with(datagram, Message::Drep(unknown(dreq)), passive),
+        _ => {}
+    }
+}
+
+/// A connection that is not known is released (roce-wire 4.8).
+const fn unknown(dreq: &Dreq) -> Drep {
+    Drep { local_comm_id: dreq.remote_comm_id, remote_comm_id: dreq.local_comm_id, private_data: [0; 220 + 4] }
+}
+
+/// Why a request is refused at once.
+struct Refusal {
+    reason: RejectReason,
+    /// Additional information: the port's MTU code.
+    mtu: Option<Mtu>,
+}
+
+impl Refusal {
+    const fn new(reason: RejectReason) -> Self {
+        Self { reason, mtu: None }
+    }
+
+    fn into_rej(self, req: &Req) -> Rej {
+        let mut ari = [0; ARI_SIZE];
+        if let (Some(mtu), [first, ..]) = (self.mtu, &mut ari) {
+            *first = mtu as u8;
+        }
+        Rej {
+            local_comm_id: CommId::NONE,
+            remote_comm_id: req.local_comm_id,
+            message: Rejected::Req,
+            reason: self.reason,
+            ari_length: u8::from(self.mtu.is_some()),
+            ari,
+            private_data: [0; 148],
+        }
+    }
+}
+
+impl From<CmError> for Refusal {
+    fn from(_: CmError) -> Self {
+        Self::new(RejectReason::NO_RESOURCES)
+    }
+}
+
+fn accept(core: &Ref<Core>, datagram: &Datagram, req: &Req, passive: Passive<'_>) -> Result<(), Refusal> {
+    let (local, remote) = ends(datagram, req)?;
+    if req.transport != TransportService::Rc {
+        return Err(Refusal::new(RejectReason::INVALID_TRANSPORT));
+    }
+    if req.path_mtu > core.mtu as u8 {
+        return Err(Refusal { reason: RejectReason::INVALID_PATH_MTU, mtu: Some(core.mtu) });
+    }
+    let listener = core.listener(local).ok_or_else(|| Refusal::new(RejectReason::INVALID_SERVICE_ID))?;
+    if let Some(stale) = core.stale_connection(req.local_ca_guid, req.local_qpn) {
+        stale.lose(core.now());
+        return Err(Refusal::new(RejectReason::STALE_CONNECTION));
+    }
+    let connection = passive_connection(core, datagram, req, (local, remote), passive)?;
+    core.add(connection.clone())?;
+    offer(&listener, connection, req, remote);
+    Ok(())
+}
+
+/// Addresses and ports of both ends; the request must come from where it says, and ask for where it went.
+fn ends(datagram: &Datagram, req: &Req) -> Result<(SocketAddr, SocketAddr), Refusal> {
+    let port = req.service_id.tcp_port().ok_or_else(|| Refusal::new(RejectReason::INVALID_SERVICE_ID))?;
+    let header = IpCmHeader::parse(&req.private_data).map_err(|_| Refusal::new(RejectReason::CONSUMER))?;
+    let honest = header.destination == address(datagram.destination) && header.source == address(datagram.source);
+    if !honest {
+        return Err(Refusal::new(RejectReason::CONSUMER));
+    }
+    Ok((SocketAddr::new(header.destination, port), SocketAddr::new(header.source, header.source_port)))
+}
+
+fn passive_connection(
+    core: &Ref<Core>,
+    datagram: &Datagram,
+    req: &Req,
+    (local, remote): (SocketAddr, SocketAddr),
+    passive: Passive<'_>,
+) -> Result<Ref<Connection>, CmError> {
+    let route = core.resolve(local.ip(), remote.ip(), passive)?;
+    let to = core.gsi_address(&route, passive)?;
+    let transaction = datagram.mad.header.transaction_id;
+    Ok(Ref::try_new(Connection::new(Parts {
+        agent: core.clone(),
+        side: Side::Passive,
+        local,
+        endpoint: None,
+        remote,
+        route,
+        to,
+        machine: Machine::passive(req, transaction, core.fresh_id(), core.guid()),
+        events: None,
+        req: *req,
+        receive_psn: Psn::new(core.random() & 0x00ff_ffff),
+    }))?)
+}
+
+/// Offers the connection to the listener's consumer; what it does not take is rejected.
+fn offer(listener: &Listener, connection: Ref<Connection>, req: &Req, remote: SocketAddr) {
+    let peer = peer_limits(req);
+    let mut private_data = [0; MAX_CALLER_DATA];
+    for (to, from) in private_data.iter_mut().zip(req.private_data.iter().skip(CONSUMER_DATA)) {
+        *to = *from;
+    }
+    let incoming = Incoming {
+        connection: connection.clone(),
+        endpoint: listener.endpoint().clone(),
+        remote,
+        limits: super::ReadLimits { inbound: peer.outbound, outbound: peer.inbound },
+        private_data,
+    };
+    if let Err(reason) = listener.events.requested(incoming) {
+        // The peer may have given up: then there is nothing to reject.
+        let _ = connection.reject(reason, &[]);
+    }
+}
