@@ -23,9 +23,10 @@ pub fn from_sockaddr(bytes: &[u8]) -> Result<SocketAddr, AddressError> {
     let family = u16::from_le_bytes(field(bytes, 0)?);
     let port = u16::from_be_bytes(field(bytes, 2)?);
     match family {
-        AF_INET if bytes.len() >= SOCKADDR_IN_SIZE => {
-            Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::from(field::<4>(bytes, 4)?)), port))
-        }
+        AF_INET if bytes.len() >= SOCKADDR_IN_SIZE => Ok(SocketAddr::new(
+            IpAddr::V4(Ipv4Addr::from(field::<4>(bytes, 4)?)),
+            port,
+        )),
         AF_INET6 if bytes.len() >= SOCKADDR_IN6_SIZE => {
             let address = Ipv6Addr::from(field::<16>(bytes, 8)?);
             let flow = u32::from_be_bytes(field(bytes, 4)?);
@@ -63,5 +64,9 @@ pub fn to_sockaddr(address: SocketAddr) -> ([u8; SOCKADDR_IN6_SIZE], usize) {
 }
 
 fn field<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], AddressError> {
-    bytes.get(at..).and_then(|rest| rest.first_chunk()).copied().ok_or(AddressError)
+    bytes
+        .get(at..)
+        .and_then(|rest| rest.first_chunk())
+        .copied()
+        .ok_or(AddressError)
 }

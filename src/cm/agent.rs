@@ -44,7 +44,9 @@ impl Agent {
         mtu: Mtu,
         passive: Passive<'_>,
     ) -> Result<Ref<Self>, CmError> {
-        let agent = Ref::try_new(Self { core: Core::try_new(device, ndis, luid, mtu)? })?;
+        let agent = Ref::try_new(Self {
+            core: Core::try_new(device, ndis, luid, mtu)?,
+        })?;
         Core::start(&agent.core, passive)?;
         Ok(agent)
     }
@@ -121,8 +123,11 @@ impl Agent {
         route: &Route,
         receive_psn: Psn,
     ) -> Req {
-        let header =
-            IpCmHeader { source_port: local.port(), source: local.ip(), destination: remote.ip() };
+        let header = IpCmHeader {
+            source_port: local.port(),
+            source: local.ip(),
+            destination: remote.ip(),
+        };
         Req {
             local_comm_id: self.core.fresh_id(),
             vendor_id: 0,
@@ -178,7 +183,9 @@ impl Agent {
 
 fn path(local: SocketAddr, remote: SocketAddr, route: &Route) -> Path {
     // Both directions derive their UDP source port from it, as Linux does.
-    let flow = u32::from(local.port()).wrapping_mul(31).wrapping_add(u32::from(remote.port()));
+    let flow = u32::from(local.port())
+        .wrapping_mul(31)
+        .wrapping_add(u32::from(remote.port()));
     Path {
         local_lid: NO_LID,
         remote_lid: NO_LID,

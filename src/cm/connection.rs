@@ -7,8 +7,8 @@ use super::{
     core::Core,
     error::CmError,
     gsi::GsiAddress,
-    mad::{CommId, Failover, Mad, Message, Rej, RejectReason, Rep, Req},
     machine::{Machine, News, PACKET_LIFE, State, Step},
+    mad::{CommId, Failover, Mad, Message, Rej, RejectReason, Rep, Req},
     params::{Answer, MAX_CALLEE_DATA, QpParameters, ReadLimits, Rejection, Reply},
     resolve::{Route, gid},
 };
@@ -206,7 +206,11 @@ impl Connection {
         let step = inner.machine.disconnect(now)?;
         let pending = inner.machine.state() == State::DreqSent;
         self.finish(inner, &step, None);
-        Ok(if pending { Disconnect::Pending } else { Disconnect::Done })
+        Ok(if pending {
+            Disconnect::Pending
+        } else {
+            Disconnect::Done
+        })
     }
 
     /// The consumer is not interested any more: ends the connection in the way that its state asks for, without waiting
@@ -240,7 +244,10 @@ impl Connection {
 
     /// Whether the rejection takes back the request that made this connection: it names the peer's node.
     pub(super) fn is_given_up_by(&self, rej: &Rej) -> bool {
-        let guid = rej.ari.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        let guid = rej
+            .ari
+            .first_chunk()
+            .map_or(0, |bytes| u64::from_be_bytes(*bytes));
         self.with(|m| m.remote() == rej.local_comm_id && m.remote_guid() == guid)
     }
 
@@ -256,7 +263,11 @@ impl Connection {
         if let (Message::Rep(rep), Some(News::Replied)) = (&mad.message, step.news) {
             inner.rep = Some(*rep);
         }
-        let rej = if let Message::Rej(rej) = &mad.message { Some(rej) } else { None };
+        let rej = if let Message::Rej(rej) = &mad.message {
+            Some(rej)
+        } else {
+            None
+        };
         self.finish(inner, &step, rej);
     }
 
@@ -300,7 +311,11 @@ impl Connection {
         let state = inner.machine.state();
         let deadline = inner.machine.deadline();
         let over = matches!(state, State::Idle | State::Timewait);
-        let events = if over { inner.events.take() } else { inner.events.clone() };
+        let events = if over {
+            inner.events.take()
+        } else {
+            inner.events.clone()
+        };
         let reply = inner.rep.as_ref().map(|rep| self.summary(&inner.req, rep));
         drop(inner);
         if let Some(mad) = &step.send {
@@ -319,7 +334,10 @@ impl Connection {
     fn summary(&self, req: &Req, rep: &Rep) -> Reply {
         let mut private_data = [0; MAX_CALLEE_DATA];
         copy(&mut private_data, &rep.private_data);
-        Reply { limits: active_limits(req, rep), private_data }
+        Reply {
+            limits: active_limits(req, rep),
+            private_data,
+        }
     }
 
     fn active_parameters(&self, inner: &Inner, rep: &Rep) -> QpParameters {
@@ -334,7 +352,10 @@ impl Connection {
     }
 
     fn passive_parameters(&self, inner: &Inner, own: ReadLimits) -> QpParameters {
-        QpParameters { limits: own.agreed_with(peer_limits(&inner.req)), ..self.common_parameters(inner) }
+        QpParameters {
+            limits: own.agreed_with(peer_limits(&inner.req)),
+            ..self.common_parameters(inner)
+        }
     }
 
     /// What both sides take from the request.
@@ -382,7 +403,10 @@ fn tell(events: &dyn ConnectionEvents, news: News, reply: Option<&Reply>, rej: O
         }
         News::Rejected => {
             if let Some(rej) = rej {
-                events.rejected(&Rejection { reason: rej.reason, private_data: rej.private_data });
+                events.rejected(&Rejection {
+                    reason: rej.reason,
+                    private_data: rej.private_data,
+                });
             }
         }
         News::Established => events.established(),
@@ -399,13 +423,22 @@ fn tell(events: &dyn ConnectionEvents, news: News, reply: Option<&Reply>, rej: O
 
 /// The peer's limits as its request names them, seen from the peer.
 pub(super) fn peer_limits(req: &Req) -> ReadLimits {
-    ReadLimits { inbound: req.responder_resources, outbound: req.initiator_depth }
+    ReadLimits {
+        inbound: req.responder_resources,
+        outbound: req.initiator_depth,
+    }
 }
 
 /// What holds on the active side: a peer may answer more than was asked for, and is clamped (CONN-11).
 fn active_limits(req: &Req, rep: &Rep) -> ReadLimits {
-    let own = ReadLimits { inbound: req.responder_resources, outbound: req.initiator_depth };
-    own.agreed_with(ReadLimits { inbound: rep.responder_resources, outbound: rep.initiator_depth })
+    let own = ReadLimits {
+        inbound: req.responder_resources,
+        outbound: req.initiator_depth,
+    };
+    own.agreed_with(ReadLimits {
+        inbound: rep.responder_resources,
+        outbound: rep.initiator_depth,
+    })
 }
 
 /// The acknowledgement timeout code from the peer's delay and the packet life time (both codes), as Linux combines them.

@@ -74,7 +74,12 @@ impl CompletionTarget for Bell {
 
 impl Core {
     /// Everything but QP1.
-    pub(super) fn try_new(device: Ref<Device>, ndis: NdisHandle, luid: u64, mtu: Mtu) -> Result<Ref<Self>, NoMemory> {
+    pub(super) fn try_new(
+        device: Ref<Device>,
+        ndis: NdisHandle,
+        luid: u64,
+        mtu: Mtu,
+    ) -> Result<Ref<Self>, NoMemory> {
         let mac = device.mac();
         let mut random = Random::new(mac);
         Ref::try_new(Self {
@@ -123,7 +128,10 @@ impl Core {
         let (connections, listeners) = {
             let mut tables = self.tables.lock();
             let connections = core::mem::replace(&mut tables.connections, Vec::new_in(NonPaged));
-            (connections, core::mem::replace(&mut tables.listeners, Vec::new_in(NonPaged)))
+            (
+                connections,
+                core::mem::replace(&mut tables.listeners, Vec::new_in(NonPaged)),
+            )
         };
         connections.iter().for_each(|connection| connection.kill());
         drop((connections, listeners));
@@ -187,7 +195,12 @@ impl Core {
     }
 
     fn find(&self, wanted: impl Fn(&Connection) -> bool) -> Option<Ref<Connection>> {
-        self.tables.lock().connections.iter().find(|connection| wanted(connection)).cloned()
+        self.tables
+            .lock()
+            .connections
+            .iter()
+            .find(|connection| wanted(connection))
+            .cloned()
     }
 
     /// The live connection between two addresses and ports (CONN-05).
@@ -222,7 +235,10 @@ impl Core {
     pub(super) fn forget(&self, id: CommId) {
         let gone = {
             let mut tables = self.tables.lock();
-            let index = tables.connections.iter().position(|connection| connection.id() == id);
+            let index = tables
+                .connections
+                .iter()
+                .position(|connection| connection.id() == id);
             index.map(|index| tables.connections.swap_remove(index))
         };
         // Outside of the lock: consumers' objects may go with it.
@@ -240,7 +256,10 @@ impl Core {
     pub(super) fn remove_listener(&self, listener: &Listener) {
         let gone = {
             let mut tables = self.tables.lock();
-            let index = tables.listeners.iter().position(|known| core::ptr::eq(&raw const **known, listener));
+            let index = tables
+                .listeners
+                .iter()
+                .position(|known| core::ptr::eq(&raw const **known, listener));
             index.map(|index| tables.listeners.swap_remove(index))
         };
         drop(gone);
@@ -248,7 +267,11 @@ impl Core {
 
     pub(super) fn listener(&self, local: SocketAddr) -> Option<Ref<Listener>> {
         let tables = self.tables.lock();
-        tables.listeners.iter().find(|listener| listener.local() == local && !listener.is_paused()).cloned()
+        tables
+            .listeners
+            .iter()
+            .find(|listener| listener.local() == local && !listener.is_paused())
+            .cloned()
     }
 
     /// Whether the address is one of the adapter's (CONN-07).
@@ -257,17 +280,28 @@ impl Core {
     }
 
     /// The way to a peer. May wait for the neighbour.
-    pub(super) fn resolve(&self, local: IpAddr, remote: IpAddr, passive: Passive<'_>) -> Result<Route, CmError> {
+    pub(super) fn resolve(
+        &self,
+        local: IpAddr,
+        remote: IpAddr,
+        passive: Passive<'_>,
+    ) -> Result<Route, CmError> {
         resolve::resolve(self.luid, self.device.mac(), local, remote, passive)
     }
 
     /// The entry of a local address in the port's table.
     pub(super) fn gid_index(&self, local: IpAddr, passive: Passive<'_>) -> Result<GidIndex, CmError> {
-        let known = |gids: &Vec<(IpAddr, GidIndex)>| gids.iter().find(|(ip, _)| *ip == local).map(|(_, index)| *index);
+        let known = |gids: &Vec<(IpAddr, GidIndex)>| {
+            gids.iter().find(|(ip, _)| *ip == local).map(|(_, index)| *index)
+        };
         if let Some(index) = known(&self.gids.lock()) {
             return Ok(index);
         }
-        let key = GidKey { gid: gid(local), mac: self.device.mac(), vlan: None };
+        let key = GidKey {
+            gid: gid(local),
+            mac: self.device.mac(),
+            vlan: None,
+        };
         let index = self.device.acquire_gid(key, passive)?;
         let mut gids = self.gids.lock();
         let kept = match known(&gids) {
@@ -327,7 +361,9 @@ impl Core {
 
     /// The connection that a request with another id for the same queue pair makes stale.
     pub(super) fn stale_connection(&self, guid: u64, qpn: super::mad::Qpn) -> Option<Ref<Connection>> {
-        self.find(|connection| connection.with(|m| m.remote_guid() == guid && m.remote_qpn() == qpn && m.is_live()))
+        self.find(|connection| {
+            connection.with(|m| m.remote_guid() == guid && m.remote_qpn() == qpn && m.is_live())
+        })
     }
 
     /// Answers what waits.
@@ -335,7 +371,11 @@ impl Core {
         loop {
             let datagram = {
                 let mut backlog = this.backlog.lock();
-                if backlog.is_empty() { None } else { Some(backlog.remove(0)) }
+                if backlog.is_empty() {
+                    None
+                } else {
+                    Some(backlog.remove(0))
+                }
             };
             let Some(datagram) = datagram else { break };
             super::request::answer(this, &datagram, passive);
@@ -350,7 +390,9 @@ impl Core {
     /// Sends a message back to where a datagram came from.
     pub(super) fn answer_with(&self, datagram: &Datagram, message: Message, passive: Passive<'_>) {
         let (local, remote) = (address(datagram.destination), address(datagram.source));
-        let to = self.resolve(local, remote, passive).and_then(|route| self.gsi_address(&route, passive));
+        let to = self
+            .resolve(local, remote, passive)
+            .and_then(|route| self.gsi_address(&route, passive));
         if let Ok(to) = to {
             self.send(&to, &Mad::new(datagram.mad.header.transaction_id, message));
         }

@@ -44,7 +44,11 @@ impl From<NoMemory> for CmError {
 
 impl From<HwError> for CmError {
     fn from(error: HwError) -> Self {
-        if error == HwError::NoMemory { Self::NoMemory } else { Self::Device(error) }
+        if error == HwError::NoMemory {
+            Self::NoMemory
+        } else {
+            Self::Device(error)
+        }
     }
 }
 

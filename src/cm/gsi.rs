@@ -3,8 +3,8 @@
 use super::mad::{GSI_Q_KEY, MAD_SIZE, Mad};
 use crate::{
     hw::{
-        ArmKind, Cq, CqParams, CqeOpcode, Device, Gid, HwError, Pd, PostFlags, Qp, QpKind, QpParams, Qpn, Sge,
-        UdAddress,
+        ArmKind, Cq, CqParams, CqeOpcode, Device, Gid, HwError, Pd, PostFlags, Qp, QpKind, QpParams, Qpn,
+        Sge, UdAddress,
         cq::{CompletionTarget, GrhArea},
         qp::udp_source_port,
     },
@@ -46,7 +46,14 @@ impl Gsi {
     pub(super) fn start(device: &Ref<Device>, passive: Passive<'_>) -> Result<Self, HwError> {
         let memory = device.shared_memory((RECEIVES + SENDS) * SLOT, passive)?;
         let pd = Pd::create(device, passive)?;
-        let cq = match Cq::create(device, CqParams { entries: RECEIVES + SENDS, vector: 0 }, passive) {
+        let cq = match Cq::create(
+            device,
+            CqParams {
+                entries: RECEIVES + SENDS,
+                vector: 0,
+            },
+            passive,
+        ) {
             Ok(cq) => cq,
             Err(error) => {
                 pd.destroy(passive);
@@ -67,7 +74,13 @@ impl Gsi {
             user_index: 0,
         };
         match Qp::create(device, &params, passive) {
-            Ok(qp) => Ok(Self { pd, cq, qp, memory, free: SpinLock::new(u32::MAX) }),
+            Ok(qp) => Ok(Self {
+                pd,
+                cq,
+                qp,
+                memory,
+                free: SpinLock::new(u32::MAX),
+            }),
             Err(error) => {
                 cq.destroy(passive);
                 pd.destroy(passive);
@@ -77,7 +90,11 @@ impl Gsi {
     }
 
     /// Posts all receives and lets datagrams come; `target` is told when to call [`Self::poll`].
-    pub(super) fn listen(&self, target: Ref<dyn CompletionTarget>, passive: Passive<'_>) -> Result<(), HwError> {
+    pub(super) fn listen(
+        &self,
+        target: Ref<dyn CompletionTarget>,
+        passive: Passive<'_>,
+    ) -> Result<(), HwError> {
         self.cq.attach(target);
         self.qp.to_init(passive)?;
         for slot in 0..RECEIVES {
@@ -107,7 +124,10 @@ impl Gsi {
         let sge = self.sge(offset, MAD_SIZE as u32);
         let context = SEND_CONTEXT | u64::from(slot);
         let queue = self.qp.send();
-        if queue.send_datagram(context, PostFlags::empty(), &to.vector(), core::iter::once(sge)).is_ok() {
+        if queue
+            .send_datagram(context, PostFlags::empty(), &to.vector(), core::iter::once(sge))
+            .is_ok()
+        {
             *free &= !(1 << slot);
             queue.ring();
         }
@@ -136,7 +156,9 @@ impl Gsi {
                 self.sent(counter);
                 None
             }
-            CqeOpcode::Receive => self.received(counter, length, ipv4).filter(|_| source == Qpn::GSI),
+            CqeOpcode::Receive => self
+                .received(counter, length, ipv4)
+                .filter(|_| source == Qpn::GSI),
             CqeOpcode::ResponderError(_) => {
                 // Too long a datagram, or the queue pair is on its way out: then the new receive is flushed with it.
                 if let Ok(slot) = self.qp.receive().complete(counter) {
@@ -167,7 +189,11 @@ impl Gsi {
         if length != GRH + MAD_SIZE as u32 {
             return None;
         }
-        Mad::parse(&mad).ok().map(|mad| Datagram { source, destination, mad })
+        Mad::parse(&mad).ok().map(|mad| Datagram {
+            source,
+            destination,
+            mad,
+        })
     }
 
     fn post_receive(&self, slot: u32) {
@@ -177,7 +203,11 @@ impl Gsi {
     }
 
     fn sge(&self, offset: u32, length: u32) -> Sge {
-        Sge { address: self.memory.bus_address(offset).0, length, key: self.pd.local_key() }
+        Sge {
+            address: self.memory.bus_address(offset).0,
+            length,
+            key: self.pd.local_key(),
+        }
     }
 }
 

@@ -47,6 +47,8 @@ impl Listener {
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listener").field("local", &self.local()).finish_non_exhaustive()
+        f.debug_struct("Listener")
+            .field("local", &self.local())
+            .finish_non_exhaustive()
     }
 }

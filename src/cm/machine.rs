@@ -45,7 +45,8 @@ use super::{
     error::Illegal,
     events::Outcome,
     mad::{
-        ARI_SIZE, CommId, Drep, Dreq, Mad, Message, Mra, Mraed, Qpn, Rej, RejectReason, Rejected, Rep, Req, Rtu,
+        ARI_SIZE, CommId, Drep, Dreq, Mad, Message, Mra, Mraed, Qpn, Rej, RejectReason, Rejected, Rep, Req,
+        Rtu,
     },
 };
 
@@ -117,14 +118,23 @@ pub struct Step {
 }
 
 impl Step {
-    const NOTHING: Self = Self { send: None, news: None };
+    const NOTHING: Self = Self {
+        send: None,
+        news: None,
+    };
 
     const fn send(mad: Mad) -> Self {
-        Self { send: Some(mad), news: None }
+        Self {
+            send: Some(mad),
+            news: None,
+        }
     }
 
     const fn tell(news: News) -> Self {
-        Self { send: None, news: Some(news) }
+        Self {
+            send: None,
+            news: Some(news),
+        }
     }
 }
 
@@ -305,7 +315,12 @@ impl Machine {
     ///
     /// # Errors
     /// There is nothing to reject.
-    pub fn reject(&mut self, reason: RejectReason, private_data: [u8; 148], now: u64) -> Result<Step, Illegal> {
+    pub fn reject(
+        &mut self,
+        reason: RejectReason,
+        private_data: [u8; 148],
+        now: u64,
+    ) -> Result<Step, Illegal> {
         let (message, next) = match self.state {
             State::ReqReceived => (Rejected::Req, State::Idle),
             State::RepReceived => (Rejected::Rep, State::Timewait),
@@ -381,13 +396,18 @@ impl Machine {
         let news = match self.state {
             State::DreqSent => Some(News::Disconnected(Outcome::Aborted)),
             State::ReqSent | State::RepSent | State::Established => Some(News::Aborted),
-            State::Idle | State::RepReceived | State::ReqReceived | State::DreqReceived | State::Timewait => None,
+            State::Idle | State::RepReceived | State::ReqReceived | State::DreqReceived | State::Timewait => {
+                None
+            }
         };
         if self.state == State::DreqSent {
             self.finish(State::Timewait, now);
             return Step { send: None, news };
         }
-        Step { news, ..self.abandon(now) }
+        Step {
+            news,
+            ..self.abandon(now)
+        }
     }
 
     /// Nothing will be sent or received any more.
@@ -409,7 +429,10 @@ impl Machine {
     }
 
     fn on_mra(&mut self, mra: &Mra, now: u64) -> Step {
-        let expected = matches!((self.state, mra.message), (State::ReqSent, Mraed::Req) | (State::RepSent, Mraed::Rep));
+        let expected = matches!(
+            (self.state, mra.message),
+            (State::ReqSent, Mraed::Req) | (State::RepSent, Mraed::Rep)
+        );
         if expected {
             self.deadline = Some(now + code_ms(mra.service_timeout) + code_ms(PACKET_LIFE));
         }
@@ -471,7 +494,10 @@ impl Machine {
             }
             State::DreqSent => {
                 self.finish(State::Timewait, now);
-                Step { send: Some(self.drep()), news: Some(News::Disconnected(Outcome::Graceful)) }
+                Step {
+                    send: Some(self.drep()),
+                    news: Some(News::Disconnected(Outcome::Graceful)),
+                }
             }
             State::RepReceived => {
                 self.finish(State::Timewait, now);
@@ -532,12 +558,20 @@ impl Machine {
     }
 
     fn rtu(&self) -> Mad {
-        let rtu = Rtu { local_comm_id: self.local, remote_comm_id: self.remote, private_data: [0; 224] };
+        let rtu = Rtu {
+            local_comm_id: self.local,
+            remote_comm_id: self.remote,
+            private_data: [0; 224],
+        };
         Mad::new(self.transaction, Message::Rtu(rtu))
     }
 
     fn drep(&self) -> Mad {
-        let drep = Drep { local_comm_id: self.local, remote_comm_id: self.remote, private_data: [0; 224] };
+        let drep = Drep {
+            local_comm_id: self.local,
+            remote_comm_id: self.remote,
+            private_data: [0; 224],
+        };
         Mad::new(self.release_transaction, Message::Drep(drep))
     }
 

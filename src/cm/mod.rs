@@ -46,7 +46,8 @@ pub use self::{
     events::{ConnectionEvents, ListenerEvents, Outcome},
     listener::Listener,
     params::{
-        Answer, ConnectRequest, Incoming, MAX_CALLEE_DATA, MAX_CALLER_DATA, QpParameters, ReadLimits, Rejection, Reply,
+        Answer, ConnectRequest, Incoming, MAX_CALLEE_DATA, MAX_CALLER_DATA, QpParameters, ReadLimits,
+        Rejection, Reply,
     },
     ports::Endpoint,
     resolve::Route,

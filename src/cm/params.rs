@@ -26,7 +26,10 @@ impl ReadLimits {
     /// The limits that hold when the peer has `peer`'s: each direction is limited by both ends (CONN-11).
     #[must_use]
     pub fn agreed_with(self, peer: Self) -> Self {
-        Self { inbound: self.inbound.min(peer.outbound), outbound: self.outbound.min(peer.inbound) }
+        Self {
+            inbound: self.inbound.min(peer.outbound),
+            outbound: self.outbound.min(peer.inbound),
+        }
     }
 }
 

@@ -3,10 +3,7 @@
 use core::net::SocketAddr;
 
 use super::error::CmError;
-use crate::nt::{
-    NoMemory, NonPaged, Ref, SpinLock, Vec,
-    pool::try_push,
-};
+use crate::nt::{NoMemory, NonPaged, Ref, SpinLock, Vec, pool::try_push};
 
 /// The first port that is given to who asks for any (CONN-06, CONN-21).
 const FIRST_DYNAMIC: u16 = 49152;
@@ -31,8 +28,13 @@ impl PortTable {
     /// # Errors
     /// No memory.
     pub fn try_new(seed: u16) -> Result<Ref<Self>, NoMemory> {
-        let inner = Inner { taken: Vec::new_in(NonPaged), next: seed % DYNAMIC };
-        Ref::try_new(Self { inner: SpinLock::new(inner) })
+        let inner = Inner {
+            taken: Vec::new_in(NonPaged),
+            next: seed % DYNAMIC,
+        };
+        Ref::try_new(Self {
+            inner: SpinLock::new(inner),
+        })
     }
 
     /// Takes an address and port, or some free port if it is 0. `<= DISPATCH_LEVEL`.
@@ -43,7 +45,10 @@ impl PortTable {
         // Flow label and scope do not tell addresses apart.
         local = SocketAddr::new(local.ip(), local.port());
         let local = this.inner.lock().take(local)?;
-        let endpoint = Endpoint { table: this.clone(), local };
+        let endpoint = Endpoint {
+            table: this.clone(),
+            local,
+        };
         // Dropped on failure, and the port is free again.
         Ok(Ref::try_new(endpoint)?)
     }

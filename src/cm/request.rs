@@ -8,10 +8,10 @@ use super::{
     core::Core,
     error::CmError,
     gsi::Datagram,
+    machine::Machine,
     mad::{
         ARI_SIZE, CommId, Drep, Dreq, IpCmHeader, Message, Rej, RejectReason, Rejected, Req, TransportService,
     },
-    machine::Machine,
     params::MAX_CALLER_DATA,
     resolve::address,
 };
@@ -43,7 +43,11 @@ pub(super) fn answer(core: &Ref<Core>, datagram: &Datagram, passive: Passive<'_>
 
 /// A connection that is not known is released (roce-wire 4.8).
 const fn unknown(dreq: &Dreq) -> Drep {
-    Drep { local_comm_id: dreq.remote_comm_id, remote_comm_id: dreq.local_comm_id, private_data: [0; 220 + 4] }
+    Drep {
+        local_comm_id: dreq.remote_comm_id,
+        remote_comm_id: dreq.local_comm_id,
+        private_data: [0; 220 + 4],
+    }
 }
 
 /// Why a request is refused at once.
@@ -87,9 +91,14 @@ fn accept(core: &Ref<Core>, datagram: &Datagram, req: &Req, passive: Passive<'_>
         return Err(Refusal::new(RejectReason::INVALID_TRANSPORT));
     }
     if req.path_mtu > core.mtu as u8 {
-        return Err(Refusal { reason: RejectReason::INVALID_PATH_MTU, mtu: Some(core.mtu) });
+        return Err(Refusal {
+            reason: RejectReason::INVALID_PATH_MTU,
+            mtu: Some(core.mtu),
+        });
     }
-    let listener = core.listener(local).ok_or_else(|| Refusal::new(RejectReason::INVALID_SERVICE_ID))?;
+    let listener = core
+        .listener(local)
+        .ok_or_else(|| Refusal::new(RejectReason::INVALID_SERVICE_ID))?;
     if let Some(stale) = core.stale_connection(req.local_ca_guid, req.local_qpn) {
         stale.lose(core.now());
         return Err(Refusal::new(RejectReason::STALE_CONNECTION));
@@ -102,13 +111,20 @@ fn accept(core: &Ref<Core>, datagram: &Datagram, req: &Req, passive: Passive<'_>
 
 /// Addresses and ports of both ends; the request must come from where it says, and ask for where it went.
 fn ends(datagram: &Datagram, req: &Req) -> Result<(SocketAddr, SocketAddr), Refusal> {
-    let port = req.service_id.tcp_port().ok_or_else(|| Refusal::new(RejectReason::INVALID_SERVICE_ID))?;
+    let port = req
+        .service_id
+        .tcp_port()
+        .ok_or_else(|| Refusal::new(RejectReason::INVALID_SERVICE_ID))?;
     let header = IpCmHeader::parse(&req.private_data).map_err(|_| Refusal::new(RejectReason::CONSUMER))?;
-    let honest = header.destination == address(datagram.destination) && header.source == address(datagram.source);
+    let honest =
+        header.destination == address(datagram.destination) && header.source == address(datagram.source);
     if !honest {
         return Err(Refusal::new(RejectReason::CONSUMER));
     }
-    Ok((SocketAddr::new(header.destination, port), SocketAddr::new(header.source, header.source_port)))
+    Ok((
+        SocketAddr::new(header.destination, port),
+        SocketAddr::new(header.source, header.source_port),
+    ))
 }
 
 fn passive_connection(
@@ -140,14 +156,20 @@ fn passive_connection(
 fn offer(listener: &Listener, connection: Ref<Connection>, req: &Req, remote: SocketAddr) {
     let peer = peer_limits(req);
     let mut private_data = [0; MAX_CALLER_DATA];
-    for (to, from) in private_data.iter_mut().zip(req.private_data.iter().skip(CONSUMER_DATA)) {
+    for (to, from) in private_data
+        .iter_mut()
+        .zip(req.private_data.iter().skip(CONSUMER_DATA))
+    {
         *to = *from;
     }
     let incoming = Incoming {
         connection: connection.clone(),
         endpoint: listener.endpoint().clone(),
         remote,
-        limits: super::ReadLimits { inbound: peer.outbound, outbound: peer.inbound },
+        limits: super::ReadLimits {
+            inbound: peer.outbound,
+            outbound: peer.inbound,
+        },
         private_data,
     };
     if let Err(reason) = listener.events.requested(incoming) {

@@ -28,11 +28,22 @@ pub struct Route {
 ///
 /// # Errors
 /// [`CmError::InvalidAddress`], [`CmError::NoRoute`], [`CmError::NoNeighbour`].
-pub fn resolve(luid: u64, own: Mac, local: IpAddr, remote: IpAddr, passive: Passive<'_>) -> Result<Route, CmError> {
+pub fn resolve(
+    luid: u64,
+    own: Mac,
+    local: IpAddr,
+    remote: IpAddr,
+    passive: Passive<'_>,
+) -> Result<Route, CmError> {
     if local.is_ipv4() != remote.is_ipv4() || remote.is_unspecified() || remote.is_multicast() {
         return Err(CmError::InvalidAddress);
     }
-    let route = |mac| Route { local, remote, mac, hop_limit: HOP_LIMIT };
+    let route = |mac| Route {
+        local,
+        remote,
+        mac,
+        hop_limit: HOP_LIMIT,
+    };
     if local == remote {
         return Ok(route(own));
     }

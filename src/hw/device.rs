@@ -203,11 +203,7 @@ impl Device {
     ///
     /// # Errors
     /// [`HwError::NoMemory`].
-    pub fn shared_memory(
-        &self,
-        bytes: u32,
-        passive: Passive<'_>,
-    ) -> Result<Ref<SharedMemory>, HwError> {
+    pub fn shared_memory(&self, bytes: u32, passive: Passive<'_>) -> Result<Ref<SharedMemory>, HwError> {
         let memory =
             SharedMemory::allocate(&self.platform.dma, bytes, passive).map_err(|_| HwError::NoMemory)?;
         Ok(Ref::try_new(memory)?)

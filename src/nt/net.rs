@@ -8,8 +8,9 @@ use core::{
 
 use super::{Passive, Status};
 use crate::sys::netio::{
-    self, IpDadStateDeprecated, IpDadStatePreferred, MIB_IPFORWARD_ROW2, MIB_IPNET_ROW2, MIB_UNICASTIPADDRESS_ROW,
-    MIB_UNICASTIPADDRESS_TABLE, NlnsMaximum, NlnsProbe, SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_INET,
+    self, IpDadStateDeprecated, IpDadStatePreferred, MIB_IPFORWARD_ROW2, MIB_IPNET_ROW2,
+    MIB_UNICASTIPADDRESS_ROW, MIB_UNICASTIPADDRESS_TABLE, NlnsMaximum, NlnsProbe, SOCKADDR_IN, SOCKADDR_IN6,
+    SOCKADDR_INET,
 };
 
 const AF_UNSPEC: u16 = 0;
@@ -22,7 +23,11 @@ const MAC: u32 = 6;
 ///
 /// # Errors
 /// The status of `GetUnicastIpAddressTable`.
-pub fn unicast_addresses(luid: u64, _: Passive<'_>, mut each: impl FnMut(IpAddr) -> bool) -> Result<(), Status> {
+pub fn unicast_addresses(
+    luid: u64,
+    _: Passive<'_>,
+    mut each: impl FnMut(IpAddr) -> bool,
+) -> Result<(), Status> {
     let mut table: *mut MIB_UNICASTIPADDRESS_TABLE = null_mut();
     // SAFETY: PASSIVE_LEVEL; the place for the result is ours.
     Status(unsafe { netio::GetUnicastIpAddressTable(AF_UNSPEC, &raw mut table) }).ok()?;
@@ -34,7 +39,10 @@ pub fn unicast_addresses(luid: u64, _: Passive<'_>, mut each: impl FnMut(IpAddr)
         // SAFETY: the table holds `entries` rows.
         let row = unsafe { &*first.wrapping_add(index) };
         let usable = row.DadState == IpDadStatePreferred || row.DadState == IpDadStateDeprecated;
-        if row.InterfaceLuid == luid && usable && from_inet(&row.Address).is_some_and(|address| !each(address)) {
+        if row.InterfaceLuid == luid
+            && usable
+            && from_inet(&row.Address).is_some_and(|address| !each(address))
+        {
             break;
         }
     }
@@ -123,7 +131,12 @@ fn into_inet(address: IpAddr) -> SOCKADDR_INET {
     let mut inet: SOCKADDR_INET = unsafe { zeroed() };
     match address {
         IpAddr::V4(v4) => {
-            inet.Ipv4 = SOCKADDR_IN { sin_family: AF_INET, sin_port: 0, sin_addr: v4.octets(), sin_zero: [0; 8] };
+            inet.Ipv4 = SOCKADDR_IN {
+                sin_family: AF_INET,
+                sin_port: 0,
+                sin_addr: v4.octets(),
+                sin_zero: [0; 8],
+            };
         }
         IpAddr::V6(v6) => {
             inet.Ipv6 = SOCKADDR_IN6 {
