@@ -74,8 +74,11 @@ impl<'a> Configuration<'a> {
             parameter.ParameterType,
             ndis::NdisParameterInteger | ndis::NdisParameterHexInteger
         );
+        if !integer {
+            return None;
+        }
         // SAFETY: an integer, as its type says.
-        integer.then(|| unsafe { parameter.ParameterData.IntegerData })
+        Some(unsafe { parameter.ParameterData.IntegerData })
     }
 
     /// The address under `NetworkAddress`; `None` if there is none or it does not have six bytes. Whether it is a legal station

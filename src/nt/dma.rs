@@ -345,7 +345,7 @@ unsafe extern "win64" fn shared_memory_allocated(
     request.event.set();
 }
 
-/// NDIS wants one; only drivers that map NET_BUFFERs ever see it called.
+/// NDIS wants one; only drivers that map `NET_BUFFER`s ever see it called.
 unsafe extern "win64" fn process_sg_list(
     _: *mut DEVICE_OBJECT,
     _: *mut c_void,

@@ -36,7 +36,7 @@ impl DriverExtension {
         unsafe {
             extension.write(Self {
                 ndis: AtomicPtr::new(null_mut()),
-            })
+            });
         }
         // SAFETY: written just now; lives as long as the driver object.
         Ok(unsafe { &*extension })

@@ -71,9 +71,8 @@ impl<T> Ref<T> {
         // SAFETY: `value` lies inside a `Counted<T>` at that field's offset.
         let counted = unsafe { value.byte_sub(offset_of!(Counted<T>, value)) };
         // SAFETY: derived from a pointer to a live object, hence not null.
-        Self {
-            counted: unsafe { NonNull::new_unchecked(counted.cast_mut().cast()) },
-        }
+        let counted = unsafe { NonNull::new_unchecked(counted.cast_mut().cast()) };
+        Self { counted }
     }
 
     /// Makes another reference from a pointer that [`Self::into_raw`] gave away and that is not taken back yet.
@@ -108,9 +107,8 @@ impl<T: ?Sized> Ref<T> {
     #[doc(hidden)]
     pub unsafe fn from_counted(counted: *mut Counted<T>) -> Self {
         // SAFETY: it was a `NonNull` before.
-        Self {
-            counted: unsafe { NonNull::new_unchecked(counted) },
-        }
+        let counted = unsafe { NonNull::new_unchecked(counted) };
+        Self { counted }
     }
 
     fn counted(&self) -> &Counted<T> {

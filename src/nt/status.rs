@@ -93,7 +93,7 @@ impl Status {
 }
 
 /// The status of a `Result`.
-impl<E: Into<Status>> From<Result<(), E>> for Status {
+impl<E: Into<Self>> From<Result<(), E>> for Status {
     fn from(result: Result<(), E>) -> Self {
         result.map_or_else(Into::into, |()| Self::SUCCESS)
     }

@@ -8,13 +8,13 @@ pub use core::sync::atomic::{
 ///
 /// On x64 the processor keeps stores to write-back and uncached memory in order, so that a compiler barrier is enough; a
 /// release fence is exactly that. (A write-combined mapping would need `sfence`; this driver maps none.)
-#[inline(always)]
+#[inline]
 pub fn publish_to_device() {
     fence(Ordering::Release);
 }
 
 /// Orders an earlier load of an ownership bit in memory shared with the device before all later loads of what it guards.
-#[inline(always)]
+#[inline]
 pub fn acquire_from_device() {
     fence(Ordering::Acquire);
 }
