@@ -2,7 +2,7 @@
 
 use cxndk::hw::layout::{AtomicCaps, CmdHcaCap, RoceCap};
 
-/// Capability types that this device has, as in op_mod of QUERY_HCA_CAP shifted right by one.
+/// Capability types that this device has, as in `op_mod` of `QUERY_HCA_CAP` shifted right by one.
 const TYPE_GENERAL: u32 = 0;
 const TYPE_ATOMIC: u32 = 3;
 const TYPE_ROCE: u32 = 4;
@@ -88,7 +88,7 @@ fn roce() -> RoceCap {
     cap
 }
 
-/// Why SET_HCA_CAP was refused.
+/// Why `SET_HCA_CAP` was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CapRefusal {
     /// There is no such area, or it cannot be set.
@@ -98,7 +98,7 @@ pub(super) enum CapRefusal {
 }
 
 impl Capabilities {
-    /// The area of `kind`, as the head of the 4096 bytes of QUERY_HCA_CAP's output.
+    /// The area of `kind`, as the head of the 4096 bytes of `QUERY_HCA_CAP`'s output.
     pub(super) fn area(&self, kind: u32) -> Option<&[u8]> {
         match kind {
             TYPE_GENERAL => Some(self.general.as_bytes()),
@@ -116,7 +116,7 @@ impl Capabilities {
         initial
     }
 
-    /// Takes over a complete area as written by SET_HCA_CAP, if only settable fields differ and stay within `maximum`.
+    /// Takes over a complete area as written by `SET_HCA_CAP`, if only settable fields differ and stay within `maximum`.
     pub(super) fn set_area(&mut self, kind: u32, area: &[u8], maximum: &Self) -> Result<(), CapRefusal> {
         let ok = match kind {
             TYPE_GENERAL => self.set_general(area, &maximum.general),

@@ -80,7 +80,7 @@ const fn before(index: u32, end: u32) -> bool {
 }
 
 impl Cq {
-    /// A queue as CREATE_CQ describes it, not armed.
+    /// A queue as `CREATE_CQ` describes it, not armed.
     pub(super) fn new(number: Cqn, context: &layout::Cqc, buffer: PagedBuffer) -> Self {
         Self {
             number,
@@ -193,7 +193,7 @@ impl Device {
     }
 
     /// The arm doorbell: be64 of `{sn, cmd, ci}` and CQ number, through UAR `uar` (UAR + 0x20).
-    pub(super) fn arm_cq(&self, uar: Uarn, doorbell: &layout::HwCqDoorbell) {
+    pub(super) fn arm_cq(&self, uar: Uarn, doorbell: layout::HwCqDoorbell) {
         let Some(cq) = self.cq(Cqn(doorbell.cqn())) else {
             return;
         };
@@ -218,7 +218,7 @@ impl Device {
     }
 
     /// Record and doorbell must carry the same value, and the record comes first (connectx.md section 19, item 6).
-    fn check_arm_record(&self, cq: &Cq, doorbell: &layout::HwCqDoorbell) {
+    fn check_arm_record(&self, cq: &Cq, doorbell: layout::HwCqDoorbell) {
         let mut record = [0; 4];
         if self.dma_read(cq.doorbell_record + 4, &mut record).is_err() {
             self.fail_cq(cq, 2);
@@ -263,7 +263,7 @@ impl Device {
         cq.held_back.set(0);
         cq.arm.set(Arm::Fired);
         cq.events.set(cq.events.get().wrapping_add(1));
-        self.post_eqe(cq.eq.get(), &Event::Completion(cq.number));
+        self.post_eqe(cq.eq.get(), Event::Completion(cq.number));
     }
 
     /// Overrun (syndrome 1) or access violation (2): event, and the end of all queue pairs on it.
@@ -272,7 +272,7 @@ impl Device {
             return;
         }
         cq.context.borrow_mut().set_status(9);
-        self.raise_event(&Event::CqError {
+        self.raise_event(Event::CqError {
             cqn: cq.number,
             syndrome,
         });
@@ -309,7 +309,7 @@ impl Device {
         cq.arm.set(Arm::Fired);
     }
 
-    /// The context with the running counters filled in, for QUERY_CQ.
+    /// The context with the running counters filled in, for `QUERY_CQ`.
     pub(super) fn cq_context(cq: &Cq) -> layout::Cqc {
         let mut context = *cq.context.borrow();
         context.set_st(match cq.arm.get() {

@@ -1,9 +1,9 @@
-//! Counter sets of queue pairs (ALLOC_Q_COUNTER) and what the model counts for people to see.
+//! Counter sets of queue pairs (`ALLOC_Q_COUNTER`) and what the model counts for people to see.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-/// Events that counter sets count, with the byte offset of each in QUERY_Q_COUNTER's output.
+/// Events that counter sets count, with the byte offset of each in `QUERY_Q_COUNTER`'s output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the names are those of query_q_counter_out")]
 pub enum Counter {

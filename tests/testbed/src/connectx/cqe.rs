@@ -41,7 +41,7 @@ pub enum Received {
 pub struct Datagram {
     /// Queue pair that sent it.
     pub source_qpn: Qpn,
-    /// roce_l3_header_type: 0 GRH (v1), 1 IPv6, 2 IPv4.
+    /// `roce_l3_header_type`: 0 GRH (v1), 1 IPv6, 2 IPv4.
     pub l3_type: u8,
     /// P_Key of its BTH.
     pub pkey: u16,
@@ -114,7 +114,7 @@ impl CqeSpec {
         let mut bytes = [0; 64];
         match self.kind {
             CqeKind::Requester { .. } | CqeKind::Responder { .. } => {
-                self.encode_success(&mut bytes, timestamp)
+                self.encode_success(&mut bytes, timestamp);
             }
             CqeKind::RequesterError {
                 wqe_opcode,
@@ -124,7 +124,7 @@ impl CqeSpec {
                 self.encode_error(&mut bytes, 13, wqe_opcode, syndrome, vendor);
             }
             CqeKind::ResponderError { syndrome, vendor } => {
-                self.encode_error(&mut bytes, 14, 0, syndrome, vendor)
+                self.encode_error(&mut bytes, 14, 0, syndrome, vendor);
             }
         }
         bytes[63] |= u8::from(owner);

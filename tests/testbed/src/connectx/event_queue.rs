@@ -34,10 +34,10 @@ pub(super) enum Event {
 }
 
 impl Event {
-    const fn kind(&self) -> u8 {
+    const fn kind(self) -> u8 {
         match self {
             Self::Completion(_) => 0x00,
-            Self::Qp(_, event) => *event as u8,
+            Self::Qp(_, event) => event as u8,
             Self::CqError { .. } => 0x04,
             Self::Internal => 0x08,
             Self::Port { .. } => 0x09,
@@ -47,10 +47,10 @@ impl Event {
     }
 
     /// The EQE without its owner bit.
-    fn encode(&self) -> [u8; 64] {
+    fn encode(self) -> [u8; 64] {
         let mut eqe = layout::HwEqe::new();
         eqe.set_event_type(u32::from(self.kind()));
-        let data = match *self {
+        let data = match self {
             Self::Completion(cqn) => *layout::HwEqeDataComp::new().set_cqn(cqn.0).as_bytes(),
             Self::Qp(qpn, _) => *layout::HwEqeDataQpSrq::new().set_qp_srq_number(qpn.0).as_bytes(),
             Self::CqError { cqn, syndrome } => *layout::HwEqeDataCqError::new()
@@ -93,7 +93,7 @@ pub struct Eq {
 }
 
 impl Eq {
-    /// A queue as CREATE_EQ describes it.
+    /// A queue as `CREATE_EQ` describes it.
     pub(super) fn new(number: Eqn, context: &layout::Eqc, mask: [u64; 4], buffer: PagedBuffer) -> Self {
         Self {
             number,
@@ -130,7 +130,7 @@ impl Eq {
         self.vector
     }
 
-    /// The context with the running counters filled in, for QUERY_EQ.
+    /// The context with the running counters filled in, for `QUERY_EQ`.
     pub(super) fn query(&self) -> layout::Eqc {
         let mut context = self.context;
         let state = match (self.always_armed, self.armed.get()) {
@@ -151,11 +151,11 @@ impl Eq {
 impl Device {
     /// Sends an affiliated asynchronous event of a queue pair.
     pub fn raise_qp_event(&self, qpn: Qpn, event: QpEvent) {
-        self.raise_event(&Event::Qp(qpn, event));
+        self.raise_event(Event::Qp(qpn, event));
     }
 
     /// Writes `event` to the queue whose mask has it. Lost if there is none.
-    pub(super) fn raise_event(&self, event: &Event) {
+    pub(super) fn raise_event(&self, event: Event) {
         if let Some(eqn) = self.event_target(event.kind()) {
             self.post_eqe(eqn, event);
         }
@@ -170,11 +170,11 @@ impl Device {
     }
 
     /// Some queue takes events of this type.
-    pub(super) fn has_event_target(&self, event: &Event) -> bool {
+    pub(super) fn has_event_target(&self, event: Event) -> bool {
         self.event_target(event.kind()).is_some()
     }
 
-    pub(super) fn post_eqe(&self, eqn: Eqn, event: &Event) {
+    pub(super) fn post_eqe(&self, eqn: Eqn, event: Event) {
         let Some(eq) = self.eqs.borrow().get(&eqn).cloned() else {
             return;
         };
@@ -205,7 +205,7 @@ impl Device {
     }
 
     /// The consumer index doorbells: UAR + 0x40 arms, UAR + 0x48 does not.
-    pub(super) fn eq_doorbell(&self, uar: Uarn, doorbell: &layout::HwEqDoorbell, arm: bool) {
+    pub(super) fn eq_doorbell(&self, uar: Uarn, doorbell: layout::HwEqDoorbell, arm: bool) {
         let eqn = Eqn(doorbell.eqn() as u8);
         let Some(eq) = self.eqs.borrow().get(&eqn).cloned() else {
             return;

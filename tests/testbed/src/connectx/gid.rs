@@ -1,4 +1,4 @@
-//! The port's RoCE addresses, as SET_ROCE_ADDRESS wrote them (connectx.md section 13).
+//! The port's RoCE addresses, as `SET_ROCE_ADDRESS` wrote them (connectx.md section 13).
 
 use std::cell::RefCell;
 

@@ -31,10 +31,10 @@ const SEGMENT_END: usize = 0x2010;
 
 const INITIALIZING_BIT: u32 = 1 << 31;
 const FW_RESET_SUPPORTED: u32 = 1 << 30;
-/// nic_interface_supported: full driver and disabled.
+/// `nic_interface_supported`: full driver and disabled.
 const INTERFACES: u32 = 0x3 << 24;
 
-/// nic_interface values.
+/// `nic_interface` values.
 pub(super) const INTERFACE_FULL: u32 = 0;
 pub(super) const INTERFACE_DISABLED: u32 = 1;
 pub(super) const INTERFACE_RESET: u32 = 7;
@@ -43,7 +43,7 @@ pub(super) const INTERFACE_RESET: u32 = 7;
 const HEALTH_PERIOD_NS: u64 = sim::SECOND;
 /// Longest time to take over the command queue's address.
 const TAKE_OVER_NS: u64 = 100 * sim::MICROSECOND;
-/// Longest time to carry out a change of nic_interface.
+/// Longest time to carry out a change of `nic_interface`.
 const INTERFACE_NS: u64 = 2 * sim::MILLISECOND;
 
 /// Why the firmware died: health syndromes.
@@ -200,9 +200,9 @@ impl Device {
         if self.phase.get() == Phase::Failed {
             return;
         }
-        sim::note(&format!("{}: firmware died, {why:?}", self.config.name));
+        sim::note(format!("{}: firmware died, {why:?}", self.config.name));
         if self.phase.get() == Phase::Initialized {
-            self.raise_event(&Event::Internal);
+            self.raise_event(Event::Internal);
         }
         self.phase.set(Phase::Failed);
         self.registers.syndrome.set(why as u32);
@@ -254,7 +254,7 @@ impl Device {
             INTERFACE_DISABLED => {
                 self.in_this_life(sim::choose(sim::Stream::Device, INTERFACE_NS), |device| {
                     device.disable_interface();
-                })
+                });
             }
             INTERFACE_RESET => self.in_this_life(sim::choose(sim::Stream::Device, INTERFACE_NS), |device| {
                 device.boot();
@@ -284,7 +284,7 @@ impl Device {
         self.set_dword(CMDQ_LOW, queue | interface << 8 | sizes);
     }
 
-    /// nic_interface = 1: all DMA stops, pages are free, until the function is reset.
+    /// `nic_interface` = 1: all DMA stops, pages are free, until the function is reset.
     fn disable_interface(&self) {
         self.reset_function();
         self.phase.set(Phase::Booting);

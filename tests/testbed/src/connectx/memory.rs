@@ -63,6 +63,9 @@ impl PagedBuffer {
     }
 
     /// Reads at `offset` of the structure.
+    ///
+    /// # Errors
+    /// A part is out of the reach of DMA; what lies before it was done.
     pub fn read(&self, device: &Device, offset: u64, into: &mut [u8]) -> Result<(), DmaFault> {
         let mut done = 0;
         for piece in self.pieces(offset, into.len() as u64) {
@@ -74,6 +77,9 @@ impl PagedBuffer {
     }
 
     /// Writes at `offset` of the structure.
+    ///
+    /// # Errors
+    /// A part is out of the reach of DMA; what lies before it was done.
     pub fn write(&self, device: &Device, offset: u64, from: &[u8]) -> Result<(), DmaFault> {
         let mut done = 0;
         for piece in self.pieces(offset, from.len() as u64) {
@@ -86,6 +92,9 @@ impl PagedBuffer {
 }
 
 /// Reads the bytes of `segments` into `into`, as many as fit.
+///
+/// # Errors
+/// A part is out of the reach of DMA; what lies before it was done.
 pub fn gather(device: &Device, segments: &[Segment], into: &mut [u8]) -> Result<(), DmaFault> {
     let mut done = 0;
     for segment in segments {
@@ -97,6 +106,9 @@ pub fn gather(device: &Device, segments: &[Segment], into: &mut [u8]) -> Result<
 }
 
 /// Writes `from` over the bytes of `segments`, as many as there are.
+///
+/// # Errors
+/// A part is out of the reach of DMA; what lies before it was done.
 pub fn scatter(device: &Device, segments: &[Segment], from: &[u8]) -> Result<(), DmaFault> {
     let mut done = 0;
     for segment in segments {

@@ -59,6 +59,10 @@ pub enum AccessFault {
 
 /// The rights of a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the fields are those of the context"
+)]
 pub struct Rights {
     /// lr
     pub local_read: bool,
@@ -151,6 +155,10 @@ fn klm(bytes: &[u8]) -> (u64, Key, u64) {
 
 /// A memory key.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the fields are those of the context"
+)]
 pub struct Mkey {
     /// Variant that accesses must name.
     pub variant: u8,
@@ -174,16 +182,16 @@ pub struct Mkey {
     pub log_page_size: u32,
     /// Room for translation entries, in 16-byte units.
     pub octwords: u32,
-    /// Permission bits of translation entries count (pg_access).
+    /// Permission bits of translation entries count (`pg_access`).
     pub check_pages: bool,
     /// Where the bytes are.
     pub translation: Translation,
-    /// The context as created, for QUERY_MKEY.
+    /// The context as created, for `QUERY_MKEY`.
     pub context: layout::Mkc,
 }
 
 impl Mkey {
-    /// The context with what updates have changed since creation, for QUERY_MKEY.
+    /// The context with what updates have changed since creation, for `QUERY_MKEY`.
     pub fn current_context(&self) -> layout::Mkc {
         let mut context = self.context;
         context
@@ -347,6 +355,9 @@ impl MkeyTable {
     /// Where the bytes `[address, address + length)` of `key` are, if `by` may do this to all of them.
     ///
     /// A length of 0 needs a good key and right but covers nothing.
+    ///
+    /// # Errors
+    /// The first reason against it, in the order: key, state, domain, queue pair, right, range, translation.
     pub fn access(
         &self,
         key: Key,
@@ -427,7 +438,10 @@ impl MkeyTable {
         }
     }
 
-    /// A SEND_INVALIDATE from the peer of `by` names `key`: frees it, if it may be freed so.
+    /// A `SEND_INVALIDATE` from the peer of `by` names `key`: frees it, if it may be freed so.
+    ///
+    /// # Errors
+    /// No such key, not in use, of another domain, not invalidatable by a peer, or bound to another queue pair.
     pub fn invalidate_remotely(&self, key: Key, by: Accessor) -> Result<(), AccessFault> {
         let mkey = self.get(key.index()).ok_or(AccessFault::NoKey(key))?;
         let mut mkey = mkey.borrow_mut();

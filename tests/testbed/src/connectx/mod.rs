@@ -31,6 +31,7 @@ mod function;
 mod gid;
 mod ids;
 mod init_segment;
+mod mac;
 mod memory;
 mod mkey;
 mod pages;
@@ -114,11 +115,11 @@ pub enum Phase {
     Booting,
     /// Waits for the command queue's address.
     Ready,
-    /// Serves ENABLE_HCA and queries that need no function.
+    /// Serves `ENABLE_HCA` and queries that need no function.
     Commands,
-    /// ENABLE_HCA was accepted.
+    /// `ENABLE_HCA` was accepted.
     Enabled,
-    /// INIT_HCA was accepted: objects may be made.
+    /// `INIT_HCA` was accepted: objects may be made.
     Initialized,
     /// Dead; only a reset helps.
     Failed,
@@ -220,6 +221,9 @@ impl Device {
     }
 
     /// A counted reference to this device, for events.
+    ///
+    /// # Panics
+    /// Never: a device always lives in an [`Rc`].
     pub fn me(&self) -> Rc<Self> {
         // PANIC: `self` is borrowed from an Rc, so the count is not zero.
         self.me.upgrade().expect("a device lives in an Rc")

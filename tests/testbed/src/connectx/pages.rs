@@ -47,12 +47,12 @@ pub(super) struct Pages {
     used_bytes: Cell<u64>,
     /// Pages asked for by an event and not answered yet.
     requested: Cell<u32>,
-    /// TEARDOWN_HCA was done: nothing is needed until the host gives pages again.
+    /// `TEARDOWN_HCA` was done: nothing is needed until the host gives pages again.
     torn_down: Cell<bool>,
 }
 
 impl Pages {
-    /// After TEARDOWN_HCA all pages may be taken.
+    /// After `TEARDOWN_HCA` all pages may be taken.
     pub(super) fn tear_down(&self) {
         self.torn_down.set(true);
     }
@@ -79,7 +79,7 @@ impl Pages {
     }
 }
 
-/// How to ask QUERY_PAGES.
+/// How to ask `QUERY_PAGES`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PageKind {
     Boot,
@@ -97,7 +97,7 @@ impl Device {
         }
     }
 
-    /// The answer to QUERY_PAGES: how many are missing (positive) or too many (negative).
+    /// The answer to `QUERY_PAGES`: how many are missing (positive) or too many (negative).
     pub(super) fn missing_pages(&self, kind: PageKind) -> i32 {
         let owned = self.pages.owned() as i32;
         match kind {
@@ -189,12 +189,12 @@ impl Device {
         let disabled = self.caps.borrow().general.page_request_disable() != 0;
         let count = missing.max(REQUEST_UNIT);
         let event = Event::PageRequest(count as i32);
-        if disabled || !self.has_event_target(&event) {
+        if disabled || !self.has_event_target(event) {
             return Refusal::Status(Status::NoResources);
         }
         if self.pages.requested.get() < missing {
             self.pages.requested.set(count);
-            self.raise_event(&event);
+            self.raise_event(event);
         }
         Refusal::NeedsPages
     }

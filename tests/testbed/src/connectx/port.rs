@@ -6,7 +6,7 @@ use std::rc::Rc;
 use cxndk::hw::layout::{NicVportContext, PmtuReg};
 
 use super::event_queue::Event;
-use super::{Config, Device, Phase, transport};
+use super::{Config, Device, Phase, mac, transport};
 
 /// Largest frame the port can be set to: 10 KiB.
 const MAX_MTU: u32 = 10_240;
@@ -70,8 +70,13 @@ impl Port {
     /// What a function reset does to it. The cable stays plugged.
     pub(super) fn reset(&self) {
         let mut vport = NicVportContext::new();
-        let [a, b, c, d, e, f] = self.permanent_mac;
-        let guid = u64::from_be_bytes([a, b, c, 0xff, 0xfe, d, e, f]) ^ (2 << 56);
+        let (mac_high, mac_low) = mac::to_fields(self.permanent_mac);
+        // EUI-64: ff fe between the halves, and the universal bit turned over.
+        let halves = (
+            u64::from(mac_high << 8 | mac_low >> 24),
+            u64::from(mac_low & 0x00ff_ffff),
+        );
+        let guid = (halves.0 << 40 | 0xff_fe00_0000 | halves.1) ^ (2 << 56);
         vport
             .set_mtu(DEFAULT_MTU)
             .set_node_guid(guid)
@@ -79,8 +84,8 @@ impl Port {
             .set_system_image_guid(guid);
         vport
             .permanent_address_mut()
-            .set_mac_addr_47_32(u32::from_be_bytes([0, 0, a, b]))
-            .set_mac_addr_31_0(u32::from_be_bytes([c, d, e, f]));
+            .set_mac_addr_47_32(mac_high)
+            .set_mac_addr_31_0(mac_low);
         self.vport.replace(vport);
         self.allowed.replace(Default::default());
         self.admin_up.set(true);
@@ -143,9 +148,7 @@ impl Device {
     pub fn mac(&self) -> [u8; 6] {
         let vport = self.port.vport.borrow();
         let address = vport.permanent_address();
-        let [_, _, a, b] = address.mac_addr_47_32().to_be_bytes();
-        let [c, d, e, f] = address.mac_addr_31_0().to_be_bytes();
-        [a, b, c, d, e, f]
+        mac::from_fields(address.mac_addr_47_32(), address.mac_addr_31_0())
     }
 
     /// Largest frame that the port sends, with FCS.
@@ -170,7 +173,7 @@ impl Device {
         let now = self.port.is_up();
         if before != now {
             let subtype = if now { SUBTYPE_ACTIVE } else { SUBTYPE_DOWN };
-            self.raise_event(&Event::Port { subtype });
+            self.raise_event(Event::Port { subtype });
         }
     }
 

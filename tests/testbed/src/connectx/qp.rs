@@ -6,6 +6,7 @@ use cxndk::hw::layout;
 
 use super::Device;
 use super::ids::{Cqn, Key, Pdn, Qpn, Uarn};
+use super::mac;
 use super::memory::PagedBuffer;
 use crate::pci::DmaFault;
 
@@ -68,6 +69,10 @@ pub struct Path {
 
 /// Decoded context. Refreshed at every transition; W5's engine copies what it needs often.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the fields are those of the context"
+)]
 pub struct Attributes {
     /// Transport service.
     pub service: Service,
@@ -91,7 +96,7 @@ pub struct Attributes {
     pub reserved_lkey: bool,
     /// Fast registration is allowed on the send queue (qpc.fre).
     pub fast_register: bool,
-    /// What CQEs carry as user index (cqe_version 1).
+    /// What CQEs carry as user index (`cqe_version` 1).
     pub user_index: u32,
     /// Counter set for out-of-sequence and similar events; 0 for none.
     pub counter_set: u8,
@@ -145,6 +150,9 @@ pub struct Qp {
 
 impl Qp {
     /// Reads receive WQE number `index` (a running counter; the ring position is its remainder).
+    ///
+    /// # Errors
+    /// The ring or the record is out of reach.
     pub fn receive_wqe(&self, device: &Device, index: u32) -> Result<Vec<u8>, DmaFault> {
         let (entries, stride) = {
             let attributes = self.attributes.borrow();
@@ -157,6 +165,9 @@ impl Qp {
     }
 
     /// Reads building block number `index` (a running counter) of the send ring. WQEs may wrap around its end.
+    ///
+    /// # Errors
+    /// The ring or the record is out of reach.
     pub fn send_block(&self, device: &Device, index: u16) -> Result<[u8; 64], DmaFault> {
         let blocks = self.attributes.borrow().send_blocks;
         let mut block = [0; 64];
@@ -166,11 +177,17 @@ impl Qp {
     }
 
     /// The 16-bit counter of posted receive WQEs, from the doorbell record.
+    ///
+    /// # Errors
+    /// The ring or the record is out of reach.
     pub fn posted_receives(&self, device: &Device) -> Result<u16, DmaFault> {
         self.record(device, 0)
     }
 
     /// The 16-bit counter of posted send blocks, from the doorbell record.
+    ///
+    /// # Errors
+    /// The ring or the record is out of reach.
     pub fn posted_sends(&self, device: &Device) -> Result<u16, DmaFault> {
         self.record(device, 4)
     }
@@ -240,8 +257,6 @@ impl Service {
 
 impl Path {
     fn decode(path: &layout::Ads) -> Self {
-        let [_, _, a, b] = path.rmac_47_32().to_be_bytes();
-        let [c, d, e, f] = path.rmac_31_0().to_be_bytes();
         Self {
             gid_index: path.src_addr_index() as u8,
             hop_limit: path.hop_limit() as u8,
@@ -250,7 +265,7 @@ impl Path {
             dscp: path.dscp() as u8,
             udp_source_port: path.udp_sport() as u16,
             priority: path.eth_prio() as u8,
-            remote_mac: [a, b, c, d, e, f],
+            remote_mac: mac::from_fields(path.rmac_47_32(), path.rmac_31_0()),
             pkey_index: path.pkey_index() as u16,
             ack_timeout: path.ack_timeout() as u8,
         }

@@ -10,14 +10,14 @@ use super::{Device, Phase, transport};
 
 /// Bytes of a UAR page.
 pub(super) const UAR_PAGE: u64 = 4096;
-/// The first page that ALLOC_UAR may give: those below hold the initialization segment.
+/// The first page that `ALLOC_UAR` may give: those below hold the initialization segment.
 pub(super) const FIRST_UAR: u32 = 4;
 
 const CQ_ARM: u64 = 0x20;
 const EQ_ARM: u64 = 0x40;
 const EQ_NO_ARM: u64 = 0x48;
 const BLUE_FLAME: u64 = 0x800;
-/// Bytes of one buffer of a BlueFlame register; each register has two.
+/// Bytes of one buffer of a `BlueFlame` register; each register has two.
 const BLUE_FLAME_BUFFER: u64 = 0x100;
 
 /// First halves of 64-bit doorbells that are written as two dwords.
@@ -35,24 +35,24 @@ impl Device {
         match at {
             EQ_ARM | EQ_NO_ARM => {
                 if let Some(doorbell) = HwEqDoorbell::from_bytes(bytes) {
-                    self.eq_doorbell(uar, doorbell, at == EQ_ARM);
+                    self.eq_doorbell(uar, *doorbell, at == EQ_ARM);
                 }
             }
             _ => {
                 if let Some(doorbell) = self.halves.join(offset, bytes) {
-                    self.wide_doorbell(uar, at, &doorbell);
+                    self.wide_doorbell(uar, at, doorbell);
                 }
             }
         }
     }
 
-    fn wide_doorbell(&self, uar: Uarn, at: u64, doorbell: &[u8; 8]) {
+    fn wide_doorbell(&self, uar: Uarn, at: u64, doorbell: [u8; 8]) {
         if at == CQ_ARM {
             self.counters.tally(|sums| sums.arms += 1);
-            if let Some(doorbell) = HwCqDoorbell::from_bytes(doorbell) {
-                self.arm_cq(uar, doorbell);
+            if let Some(doorbell) = HwCqDoorbell::from_bytes(&doorbell) {
+                self.arm_cq(uar, *doorbell);
             }
-        } else if at >= BLUE_FLAME && at % BLUE_FLAME_BUFFER == 0 {
+        } else if at >= BLUE_FLAME && at.is_multiple_of(BLUE_FLAME_BUFFER) {
             // What follows the first quadword of a BlueFlame burst repeats the ring: the device reads it from there.
             self.counters.tally(|sums| sums.doorbells += 1);
             let qpn = Qpn(u32::from_be_bytes([doorbell[4], doorbell[5], doorbell[6], doorbell[7]]) >> 8);
@@ -75,10 +75,10 @@ impl HalfDoorbells {
     /// The whole doorbell, if `bytes` is it, starts with it, or is the second half of it.
     fn join(&self, offset: u64, bytes: &[u8]) -> Option<[u8; 8]> {
         if let Some(whole) = bytes.first_chunk::<8>() {
-            return (offset % 8 == 0).then_some(*whole);
+            return offset.is_multiple_of(8).then_some(*whole);
         }
         let half: [u8; 4] = *bytes.first_chunk()?;
-        if offset % 8 == 0 {
+        if offset.is_multiple_of(8) {
             self.0.borrow_mut().insert(offset, half);
             return None;
         }

@@ -18,7 +18,7 @@ const FLAG_OFFSET: u32 = 0x10;
 /// Fail if the key is bound to another queue pair.
 const FLAG_CHECK_QPN: u32 = 0x08;
 
-/// Bits of mkey_mask: which fields of the context segment are taken over.
+/// Bits of `mkey_mask`: which fields of the context segment are taken over.
 mod mask {
     pub(super) const LENGTH: u64 = 1 << 0;
     pub(super) const PAGE_SIZE: u64 = 1 << 1;
@@ -67,7 +67,7 @@ pub struct UmrRequest<'a> {
     /// Memory key context segment, 64 bytes.
     pub context: &'a [u8; 64],
     /// Translation entries: inline after the context segment, or gathered from the one data segment; at least
-    /// 16 * klm_octowords bytes. Read the count with [`UmrRequest::list_bytes`].
+    /// 16 * `klm_octowords` bytes. Read the count with [`UmrRequest::list_bytes`].
     pub list: &'a [u8],
 }
 
@@ -111,6 +111,9 @@ pub enum UmrFault {
 
 impl Device {
     /// Applies a key update posted on `qp`. On an error nothing has changed.
+    ///
+    /// # Errors
+    /// The first check that failed.
     pub fn umr(&self, qp: &Qp, request: &UmrRequest<'_>) -> Result<(), UmrFault> {
         let control = HwWqeUmrCtrlSeg::from_bytes(request.control).ok_or(UmrFault::Malformed)?;
         let segment = HwWqeMkeySeg::from_bytes(request.context).ok_or(UmrFault::Malformed)?;

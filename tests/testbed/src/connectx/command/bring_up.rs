@@ -13,7 +13,7 @@ use crate::connectx::{Device, Phase};
 
 /// Interface revisions: bit n is revision n.
 const SUPPORTED_ISSI: u32 = 0b11;
-const VENDOR_ID: u32 = 0x0002_c9;
+const VENDOR_ID: u32 = 0x0000_02c9;
 const PSID: &[u8; 16] = b"CXN0000000017\0\0\0";
 /// The key that QPs with qpc.rlky use for all of host memory.
 pub(in crate::connectx) const RESERVED_LKEY: Key = Key(0x0000_1c00);
@@ -47,6 +47,7 @@ pub(super) fn disable_hca(device: &Device, request: &Request<'_>) -> Outcome {
     done()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for all commands")]
 pub(super) fn query_issi(device: &Device, _request: &Request<'_>) -> Outcome {
     let mut out = QueryIssiOut::new();
     out.set_current_issi(device.issi.get())
@@ -174,6 +175,7 @@ pub(super) fn set_driver_version(device: &Device, request: &Request<'_>) -> Outc
     done()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for all commands")]
 pub(super) fn query_adapter(_device: &Device, _request: &Request<'_>) -> Outcome {
     let mut out = QueryAdapterOut::new();
     let block = out.query_adapter_struct_mut();
@@ -184,6 +186,7 @@ pub(super) fn query_adapter(_device: &Device, _request: &Request<'_>) -> Outcome
     Ok(out.as_bytes().to_vec())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for all commands")]
 pub(super) fn query_special_contexts(_device: &Device, _request: &Request<'_>) -> Outcome {
     let mut out = QuerySpecialContextsOut::new();
     out.set_resd_lkey(RESERVED_LKEY.0)
@@ -199,12 +202,12 @@ impl Device {
         self.pages.owned()
     }
 
-    /// The text of the driver's SET_DRIVER_VERSION.
+    /// The text of the driver's `SET_DRIVER_VERSION`.
     pub fn driver_version(&self) -> String {
         self.driver_version.borrow().clone()
     }
 
-    /// Objects that the driver had not destroyed at its last TEARDOWN_HCA, one line each.
+    /// Objects that the driver had not destroyed at its last `TEARDOWN_HCA`, one line each.
     pub fn leftovers(&self) -> Vec<String> {
         self.leftovers.borrow().clone()
     }

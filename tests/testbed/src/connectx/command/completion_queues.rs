@@ -1,4 +1,4 @@
-//! CREATE_CQ, MODIFY_CQ, DESTROY_CQ, QUERY_CQ (connectx.md section 8).
+//! `CREATE_CQ`, `MODIFY_CQ`, `DESTROY_CQ`, `QUERY_CQ` (connectx.md section 8).
 
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ use crate::connectx::ids::{Cqn, Eqn, Uarn};
 use crate::connectx::init_segment::Health;
 use crate::connectx::pages::Holder;
 
-/// MODIFY_CQ op_mod 0: which fields change.
+/// `MODIFY_CQ` `op_mod` 0: which fields change.
 mod moderation {
     pub(super) const PERIOD: u32 = 0x01;
     pub(super) const COUNT: u32 = 0x02;
@@ -24,7 +24,7 @@ mod moderation {
     pub(super) const ALL: u32 = 0x1f;
 }
 
-/// MODIFY_CQ op_mod 1: a new ring. All three fields belong to it.
+/// `MODIFY_CQ` `op_mod` 1: a new ring. All three fields belong to it.
 const RESIZE_FIELDS: u32 = 0x7;
 /// The field that a resize must name: the size.
 const RESIZE_SIZE: u32 = 0x1;
@@ -67,7 +67,7 @@ fn check(device: &Device, context: &Cqc) -> Result<(), Status> {
     if extras.iter().any(|extra| *extra != 0) || context.cqe_sz() > 2 {
         return Err(Status::BadParameter);
     }
-    if context.dbr_addr() == 0 || context.dbr_addr() % 8 != 0 {
+    if context.dbr_addr() == 0 || !context.dbr_addr().is_multiple_of(8) {
         return Err(Status::BadParameter);
     }
     if !device.numbers.uars.borrow().contains(&Uarn(context.uar_page())) {

@@ -1,4 +1,4 @@
-//! CREATE_EQ, DESTROY_EQ, QUERY_EQ (connectx.md section 7).
+//! `CREATE_EQ`, `DESTROY_EQ`, `QUERY_EQ` (connectx.md section 7).
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! CREATE_MKEY, DESTROY_MKEY, QUERY_MKEY (connectx.md section 12).
+//! `CREATE_MKEY`, `DESTROY_MKEY`, `QUERY_MKEY` (connectx.md section 12).
 
 use cxndk::hw::layout::{CreateMkeyIn, Mkc, QueryMkeyOut};
 

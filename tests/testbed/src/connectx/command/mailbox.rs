@@ -71,7 +71,7 @@ pub(super) fn walk(
         if at == 0 {
             return Err(side.length());
         }
-        if at % ALIGNMENT != 0 {
+        if !at.is_multiple_of(ALIGNMENT) {
             return Err(side.pointer());
         }
         let mut block = CmdIfBox::new();

@@ -165,7 +165,7 @@ impl Device {
         let opcode = CmdIn::from_bytes(&command.input).map_or(0, CmdIn::opcode) as u16;
         let fault = self.faults.borrow().consult(opcode);
         if let Some(fault) = &fault {
-            sim::note(&format!(
+            sim::note(format!(
                 "{}: command {opcode:#x} meets {fault:?}",
                 self.config.name
             ));
@@ -249,9 +249,9 @@ impl Device {
             return;
         }
         let done = Event::Commands(1 << slot);
-        if event && self.has_event_target(&done) {
+        if event && self.has_event_target(done) {
             self.in_this_life(sim::choose(Stream::Device, EVENT_SPREAD_NS), move |device| {
-                device.raise_event(&done)
+                device.raise_event(done);
             });
         }
     }

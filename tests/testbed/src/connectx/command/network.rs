@@ -11,10 +11,11 @@ use super::status::{Outcome, Status};
 use super::table::{Request, done, success};
 use crate::connectx::Device;
 use crate::connectx::gid::GidEntry;
+use crate::connectx::mac;
 
-/// Longest lists of allowed addresses: log_max_current lists are not offered, so this is the device's own limit.
+/// Longest lists of allowed addresses: `log_max_current` lists are not offered, so this is the device's own limit.
 const MAX_LIST: usize = 512;
-/// Field select bits of MODIFY_NIC_VPORT_CONTEXT that this device knows (min_inline and affiliation are not offered).
+/// Field select bits of `MODIFY_NIC_VPORT_CONTEXT` that this device knows (`min_inline` and affiliation are not offered).
 const KNOWN_FIELDS: u32 = 0x0f7e;
 
 /// This device has one vport, its own.
@@ -168,9 +169,7 @@ fn decode(address: &RoceAddrLayout) -> Result<Option<GidEntry>, Status> {
     }
     let gid = *address.source_l3_address();
     let mapped = gid[..12] == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
-    let [_, _, a, b] = address.source_mac_47_32().to_be_bytes();
-    let [c, d, e, f] = address.source_mac_31_0().to_be_bytes();
-    let mac = [a, b, c, d, e, f];
+    let mac = mac::from_fields(address.source_mac_47_32(), address.source_mac_31_0());
     let good = reserved::is_clear(address.as_bytes(), &reserved::ROCE_ADDRESS)
         && matches!(address.roce_version(), 0 | 2)
         && address.roce_l3_type() <= 1
@@ -199,11 +198,11 @@ pub(super) fn query_roce_address(device: &Device, request: &Request<'_>) -> Outc
     }
     let mut out = QueryRoceAddressOut::new();
     if let Some(entry) = device.gids.get(input.roce_address_index() as u8) {
-        let [a, b, c, d, e, f] = entry.mac;
+        let (mac_high, mac_low) = mac::to_fields(entry.mac);
         let address = out.roce_address_mut();
         address.set_source_l3_address(&entry.gid);
-        address.set_source_mac_47_32(u32::from_be_bytes([0, 0, a, b]));
-        address.set_source_mac_31_0(u32::from_be_bytes([c, d, e, f]));
+        address.set_source_mac_47_32(mac_high);
+        address.set_source_mac_31_0(mac_low);
         address
             .set_vlan_valid(u32::from(entry.vlan.is_some()))
             .set_vlan_id(u32::from(entry.vlan.unwrap_or(0)));

@@ -1,4 +1,4 @@
-//! CREATE_QP, DESTROY_QP, QUERY_QP (connectx.md section 9). Transitions are in [`super::transitions`].
+//! `CREATE_QP`, `DESTROY_QP`, QUERY_QP (connectx.md section 9). Transitions are in [`super::transitions`].
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -85,7 +85,7 @@ fn check_context(context: &Qpc) -> Result<(), Status> {
         return Err(Status::BadParameter);
     }
     let queues = context.no_sq() == 0 || context.rq_type() == OWN_RECEIVE_QUEUE;
-    if queues && (context.dbr_addr() == 0 || context.dbr_addr() % 8 != 0) {
+    if queues && (context.dbr_addr() == 0 || !context.dbr_addr().is_multiple_of(8)) {
         return Err(Status::BadParameter);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! ACCESS_REG: port and device registers (connectx.md section 15).
+//! `ACCESS_REG`: port and device registers (connectx.md section 15).
 
 use cxndk::hw::layout::{DtorReg, PaosReg, PmtuReg, PpcntReg, PtysReg, RegisterHostEndianness};
 
@@ -16,7 +16,7 @@ const DTOR: u32 = 0xc00e;
 
 const UP: u32 = 1;
 const DOWN: u32 = 2;
-/// PTYS proto_mask: Ethernet.
+/// PTYS `proto_mask`: Ethernet.
 const PROTO_ETHERNET: u32 = 4;
 /// Counter groups of PPCNT.
 const GROUP_802_3: u32 = 0x00;
@@ -88,6 +88,7 @@ fn own_port(access: &Access<'_>) -> Result<(), Status> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for all registers")]
 fn node_description(device: &Device, access: &Access<'_>) -> Result<Vec<u8>, Status> {
     if !access.read {
         device.node_description.replace(access.image::<64>());

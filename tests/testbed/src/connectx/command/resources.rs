@@ -40,7 +40,7 @@ impl Numbers {
 
 /// UARs that BAR0 has room for.
 const UAR_COUNT: u32 = (crate::connectx::function::BAR_SIZE / 4096) as u32 - FIRST_UAR;
-/// Domains of each kind: log_max_pd and its likes are 16.
+/// Domains of each kind: `log_max_pd` and its likes are 16.
 const DOMAIN_COUNT: u32 = (1 << 16) - 1;
 
 pub(super) fn alloc_uar(device: &Device, _request: &Request<'_>) -> Outcome {

@@ -10,7 +10,7 @@ use super::table::{Request, done};
 use crate::connectx::qp::{Attributes, Qp, Service, State};
 use crate::connectx::{Device, transport};
 
-/// Bits of opt_param_mask.
+/// Bits of `opt_param_mask`.
 mod option {
     pub(super) const ALT_PATH: u32 = 1 << 0;
     pub(super) const RRE: u32 = 1 << 1;
@@ -168,7 +168,7 @@ fn to_init(device: &Device, context: &mut Qpc, new: &Qpc, service: Service) -> R
         check_port(new.primary_address_path())?;
     }
     let own_receive_queue = context.rq_type() == 0;
-    if own_receive_queue && (new.dbr_addr() == 0 || new.dbr_addr() % 8 != 0) {
+    if own_receive_queue && (new.dbr_addr() == 0 || !new.dbr_addr().is_multiple_of(8)) {
         return Err(Status::BadParameter);
     }
     *context = named;

@@ -149,7 +149,7 @@ impl Driver {
     }
 }
 
-/// connectx.md sections 4 and 5: SET_HCA_CAP takes what may be set, keeps it, and refuses the rest.
+/// connectx.md sections 4 and 5: `SET_HCA_CAP` takes what may be set, keeps it, and refuses the rest.
 #[test]
 fn capabilities_are_set_within_their_limits() {
     cold(6, |driver| {
@@ -206,7 +206,7 @@ fn identity_and_special_keys_are_told() {
     });
 }
 
-/// connectx.md section 4, teardown, and section 6: DISABLE_HCA only after all pages are back.
+/// connectx.md section 4, teardown, and section 6: `DISABLE_HCA` only after all pages are back.
 #[test]
 fn teardown_gives_all_pages_back() {
     ready(8, |driver| {
@@ -234,7 +234,7 @@ fn teardown_gives_all_pages_back() {
     });
 }
 
-/// What the driver forgot to destroy is on record after TEARDOWN_HCA.
+/// What the driver forgot to destroy is on record after `TEARDOWN_HCA`.
 #[test]
 fn leftovers_of_a_teardown_are_recorded() {
     ready(9, |driver| {
@@ -249,7 +249,7 @@ fn leftovers_of_a_teardown_are_recorded() {
     });
 }
 
-/// connectx.md section 4: the fast way down ends with nic_interface = 1.
+/// connectx.md section 4: the fast way down ends with `nic_interface` = 1.
 #[test]
 fn fast_teardown_switches_the_interface_off() {
     ready(10, |driver| {

@@ -1,5 +1,7 @@
 //! A driver of a few lines: host memory, registers, commands. It makes the mistakes that a test asks for.
 
+#![expect(clippy::cast_ptr_alignment, reason = "registers are aligned in their BAR")]
+
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -284,7 +286,7 @@ impl Driver {
         Ok(dword(&self.short(opcode, 0, [0, 0])?, 8) & 0x00ff_ffff)
     }
 
-    /// What QUERY_PAGES says.
+    /// What `QUERY_PAGES` says.
     pub(super) fn missing_pages(&self, kind: u16) -> i32 {
         dword(
             &self.short(op::QUERY_PAGES, kind, [0, 0]).expect("QUERY_PAGES"),
@@ -318,7 +320,7 @@ impl Driver {
         self.pages.borrow()
     }
 
-    /// The whole of bring-up up to INIT_HCA (connectx.md section 4).
+    /// The whole of bring-up up to `INIT_HCA` (connectx.md section 4).
     pub(super) fn bring_up(&self) {
         self.hand_over();
         self.enable();
@@ -327,7 +329,7 @@ impl Driver {
         self.uar.set(self.allocate(op::ALLOC_UAR).expect("ALLOC_UAR"));
     }
 
-    /// ENABLE_HCA, ISSI 1, boot pages.
+    /// `ENABLE_HCA`, ISSI 1, boot pages.
     pub(super) fn enable(&self) {
         self.short(op::ENABLE_HCA, 0, [0, 0]).expect("ENABLE_HCA");
         self.short(op::SET_ISSI, 0, [1, 0]).expect("SET_ISSI");
@@ -336,7 +338,7 @@ impl Driver {
 
     // Queues.
 
-    /// CREATE_EQ with the driver's memory; `change` may spoil it.
+    /// `CREATE_EQ` with the driver's memory; `change` may spoil it.
     pub(super) fn create_eq(&self, change: impl FnOnce(&mut hw::CreateEqIn)) -> Result<u32, Failed> {
         for slot in 0..1 << LOG_EQ {
             self.eq.write(slot * 64 + 63, &[1]);

@@ -32,7 +32,7 @@ impl Driver {
         self.command(&input.as_bytes()[..], 16)
     }
 
-    /// ACCESS_REG: read or write of `data`, and what comes back.
+    /// `ACCESS_REG`: read or write of `data`, and what comes back.
     fn register(&self, id: u32, read: bool, data: &[u8]) -> Result<Vec<u8>, Failed> {
         let input = [header(op::ACCESS_REG, u16::from(read), [id, 0]), data.to_vec()].concat();
         Ok(self.command(&input, 16 + data.len())?[16..].to_vec())

@@ -159,8 +159,10 @@ fn touch(device: &Device) {
     let pointer = function
         .map_io(function.bar_address(0) + 0x18, 4)
         .expect("inside BAR0");
+    #[expect(clippy::cast_ptr_alignment, reason = "registers are aligned in their BAR")]
+    let pointer = pointer.cast::<u32>();
     // SAFETY: inside the BAR, and aligned.
-    unsafe { pointer.cast::<u32>().write_volatile(1_u32.to_be()) };
+    unsafe { pointer.write_volatile(1_u32.to_be()) };
     crate::pci::drain();
     sim::sleep(sim::MILLISECOND);
 }

@@ -146,7 +146,7 @@ impl<'a> Pair<'a> {
 
 const GID: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1];
 
-/// roce_en, and GID 0; the driver chooses UDP source ports if the capability was set, else the device does.
+/// `roce_en`, and GID 0; the driver chooses UDP source ports if the capability was set, else the device does.
 fn enable_roce(driver: &Driver) {
     driver.set_roce(true).expect("MODIFY_NIC_VPORT_CONTEXT");
     driver.set_gid(0, &GID, MAC).expect("SET_ROCE_ADDRESS");
@@ -302,7 +302,7 @@ fn the_path_is_checked() {
 }
 
 #[test]
-fn creation_is_checked() {
+fn creation_checks_what_is_named() {
     ready(5, |driver| {
         let refused = |change: fn(&mut hw::CreateQpIn)| Pair::with(driver, change).map(|pair| pair.qpn).err();
         assert_eq!(
@@ -336,6 +336,13 @@ fn creation_is_checked() {
             }),
             Some(BAD_RESOURCE)
         );
+    });
+}
+
+#[test]
+fn creation_checks_fields_and_sizes() {
+    ready(5, |driver| {
+        let refused = |change: fn(&mut hw::CreateQpIn)| Pair::with(driver, change).map(|pair| pair.qpn).err();
         assert_eq!(
             refused(|input| {
                 input.qpc_mut().set_dbr_addr(0);
