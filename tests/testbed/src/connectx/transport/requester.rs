@@ -71,8 +71,8 @@ pub struct Requester {
     rnr_retries: u8,
     timer: Option<u64>,
     pause: Option<u64>,
-    /// Went back because a response was lost, and nothing has arrived in order since.
-    implied: bool,
+    /// Went back because a response was lost, and nothing has arrived in order since: the last PSN that did arrive.
+    implied: Option<Sequence>,
 }
 
 impl Requester {
@@ -92,7 +92,7 @@ impl Requester {
             rnr_retries: attributes.rnr_retry,
             timer: None,
             pause: None,
-            implied: false,
+            implied: None,
         }
     }
 

@@ -78,7 +78,7 @@ impl Requester {
         let up_to = if answer == Answer::Ack { psn.plus(1) } else { psn };
         count(context, answer);
         if self.advance(context, up_to)? {
-            return self.response_lost(context);
+            return self.response_lost(context, psn);
         }
         match answer {
             Answer::Ack => Ok(()),
@@ -118,7 +118,7 @@ impl Requester {
     fn progressed(&mut self, context: &Context<'_>) {
         self.retries = context.attributes.retry_count;
         self.rnr_retries = context.attributes.rnr_retry;
-        self.implied = false;
+        self.implied = None;
         if self.cursor < self.oldest {
             self.rewind();
         }
@@ -145,17 +145,16 @@ impl Requester {
         Ok(())
     }
 
-    /// A response beyond a read or atomic arrived before that one's own: it is lost. Later responses of the same flight
-    /// say nothing new.
-    fn response_lost(&mut self, context: &mut Context<'_>) -> Result<(), Failure> {
-        if self.implied {
+    /// A response at `psn`, beyond a read or atomic, arrived before that one's own: it is lost. Later responses of the
+    /// same flight say nothing new; when PSNs step back, a new flight has begun, and its first response is lost too.
+    fn response_lost(&mut self, context: &mut Context<'_>, psn: Sequence) -> Result<(), Failure> {
+        let last = self.implied.replace(psn);
+        if last.is_some_and(|last| psn >= last) {
             return Ok(());
         }
         context.counters.implied_naks += 1;
         context.count(Counter::ImpliedNakSeqErr);
-        self.retry(context)?;
-        self.implied = true;
-        Ok(())
+        self.retry(context)
     }
 
     fn not_ready(&mut self, context: &Context<'_>, code: u8) -> Result<(), Failure> {
@@ -195,7 +194,7 @@ impl Requester {
         }
         context.counters.timeouts += 1;
         context.count(Counter::LocalAckTimeoutErr);
-        self.implied = false;
+        self.implied = None;
         self.retry(context)
     }
 
@@ -207,7 +206,7 @@ impl Requester {
         packet: &Incoming<'_>,
     ) -> Result<(), Failure> {
         if self.advance(context, psn)? {
-            return self.response_lost(context);
+            return self.response_lost(context, psn);
         }
         let Some(Request {
             body: Ok(wqe),
