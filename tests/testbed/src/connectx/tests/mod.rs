@@ -10,6 +10,7 @@ mod keys;
 mod network;
 mod pages;
 mod queue_pairs;
+mod traffic;
 
 use driver::Driver;
 

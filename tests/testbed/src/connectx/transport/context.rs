@@ -93,12 +93,12 @@ impl Context<'_> {
     ///
     /// # Errors
     /// The completion queue has overrun.
-    pub fn complete_send(&self, wqe_counter: u16, kind: CqeKind) -> Result<(), Failure> {
+    pub fn complete_send(&self, wqe_counter: u16, solicited: bool, kind: CqeKind) -> Result<(), Failure> {
         let spec = CqeSpec {
             qpn: self.number,
             user_index: self.attributes.user_index,
             wqe_counter,
-            solicited: false,
+            solicited,
             kind,
         };
         posted(self.host.complete(self.attributes.send_cq, spec))

@@ -208,7 +208,7 @@ impl Datagrams {
             syndrome,
             vendor: 0,
         };
-        context.complete_send(counter, kind)
+        context.complete_send(counter, false, kind)
     }
 
     /// Flushes the send queue.
@@ -222,7 +222,7 @@ impl Datagrams {
                 syndrome: Syndrome::Flushed,
                 vendor: 0,
             };
-            context.complete_send(counter, kind)?;
+            context.complete_send(counter, false, kind)?;
             context.count(Counter::ReqCqeFlushError);
         }
         Ok(())
@@ -251,6 +251,7 @@ fn complete(context: &Context<'_>, taken: &Taken) -> Result<(), Failure> {
     match &taken.wqe {
         Ok(wqe) if wqe.signaled => context.complete_send(
             taken.counter,
+            wqe.urgent,
             CqeKind::Requester {
                 wqe_opcode: taken.opcode,
                 byte_count: 0,

@@ -325,7 +325,7 @@ impl Requester {
                 byte_count,
             };
             let result = if wqe.signaled {
-                context.complete_send(head.counter, completion)
+                context.complete_send(head.counter, wqe.urgent, completion)
             } else {
                 Ok(())
             };
@@ -349,7 +349,7 @@ impl Requester {
             syndrome,
             vendor: 0,
         };
-        context.complete_send(head.counter, kind)
+        context.complete_send(head.counter, false, kind)
     }
 
     /// Flushes all that is posted, in order. The queue pair is in the error state.
@@ -366,11 +366,11 @@ impl Requester {
             vendor: 0,
         };
         while let Some(request) = self.requests.pop_front() {
-            context.complete_send(request.counter, flushed(request.opcode))?;
+            context.complete_send(request.counter, false, flushed(request.opcode))?;
             context.count(Counter::ReqCqeFlushError);
         }
         while let Some((counter, opcode)) = self.queue.discard(context)? {
-            context.complete_send(counter, flushed(opcode))?;
+            context.complete_send(counter, false, flushed(opcode))?;
             context.count(Counter::ReqCqeFlushError);
         }
         Ok(())

@@ -105,6 +105,8 @@ pub struct Wqe {
     pub fence: Fence,
     /// A completion is wanted even if all goes well.
     pub signaled: bool,
+    /// Its completion shall raise an event even where only solicited ones do (completion mode 3).
+    pub urgent: bool,
     /// The peer's completion shall be solicited.
     pub solicited: bool,
     /// What it asks for.
@@ -192,6 +194,7 @@ impl Wqe {
             opcode: segment.opcode() as u8,
             fence: fence(segment.fence_mode()).ok_or(BAD)?,
             signaled: segment.completion_mode() >= 2,
+            urgent: segment.completion_mode() == 3,
             solicited: segment.solicited_event() != 0,
             operation,
             data,

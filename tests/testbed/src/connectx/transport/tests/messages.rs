@@ -263,6 +263,21 @@ fn silent_work_completes_without_a_word() {
     assert_eq!(world.nodes[0].engine.counters().send_wqes, 6);
 }
 
+/// Proves connectx 10: completion mode 3 raises an event even on a queue armed for solicited completions.
+#[test]
+fn urgent_work_has_a_solicited_completion() {
+    let mut world = world();
+    work(code::NOP).post(&mut world.nodes[0], 0);
+    work(code::NOP).urgent().post(&mut world.nodes[0], 0);
+    world.run();
+    let solicited: Vec<bool> = world.nodes[0]
+        .specs(SEND_CQ)
+        .iter()
+        .map(|spec| spec.solicited)
+        .collect();
+    assert_eq!(solicited, [false, true]);
+}
+
 /// Proves connectx 9: a WQE may run around the end of the ring, and counters around 16 bits.
 #[test]
 fn the_ring_wraps_within_a_wqe() {

@@ -42,6 +42,11 @@ impl Work {
         self
     }
 
+    pub(super) fn urgent(mut self) -> Self {
+        self.control.set_completion_mode(3);
+        self
+    }
+
     pub(super) fn solicited(mut self) -> Self {
         self.control.set_solicited_event(1);
         self
