@@ -331,12 +331,18 @@ impl Cq {
         let consumer = self.consumer.load(Relaxed);
         let element = self.ring.at(consumer);
         let last = element.last();
-        let owner = u64::from(consumer >> self.log_size) & 1;
-        if (last as u8) >> 4 == OPCODE_INVALID || last & 1 != owner {
+        if !self.is_written(consumer, last) {
             return None;
         }
         self.consumer.store(consumer.wrapping_add(1), Relaxed);
         Some(Cqe { element, last })
+    }
+
+    /// Whether the device has written the element at `index`, by the element's last word.
+    #[inline(always)]
+    const fn is_written(&self, index: u32, last: u64) -> bool {
+        let owner = (index >> self.log_size) as u64 & 1;
+        (last as u8) >> 4 != OPCODE_INVALID && last & 1 == owner
     }
 
     /// Gives the elements of all polled completions back to the device. Once after a batch.
@@ -345,6 +351,26 @@ impl Cq {
         // The release store orders our reads of the elements before it.
         self.consumer_record
             .store(self.consumer.load(Relaxed) & 0x00ff_ffff);
+    }
+
+    /// Makes the completions of a destroyed queue pair nobody's, since its number may be given to another. The caller excludes
+    /// polling.
+    pub fn forget(&self, qpn: Qpn) {
+        /// A number that no queue pair has.
+        const NOBODY: u64 = 0x00ff_ffff << 32;
+        let first = self.consumer.load(Relaxed);
+        // Bounded: the ring has that many elements.
+        for ahead in 0..self.capacity() {
+            let index = first.wrapping_add(ahead);
+            let element = self.ring.at(index);
+            let last = element.last();
+            if !self.is_written(index, last) {
+                break;
+            }
+            if Qpn::new((last >> 32) as u32) == qpn {
+                element.store_last(last | NOBODY);
+            }
+        }
     }
 
     /// Asks for one event. The caller polls once more afterwards, or knows that the device looks at what is there already.

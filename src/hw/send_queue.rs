@@ -15,8 +15,8 @@ use crate::nt::{
     ring::{Circle, Record, Ring, Segment},
     sync::{
         AtomicU32, AtomicU64,
-        Ordering::{Acquire, Relaxed, Release},
-        publish_to_device,
+        Ordering::{Acquire, Relaxed, Release, SeqCst},
+        fence, publish_to_device,
     },
 };
 
@@ -415,6 +415,23 @@ impl SendQueue {
         // Orders the record before the doorbell, on which the device reads the record.
         publish_to_device();
         self.parts.doorbell.ring(self.last.load(Relaxed));
+    }
+
+    /// Tells the device about everything that is posted, for somebody who is not serialised with posts: to flush deferred
+    /// requests of a queue pair in error. May ring once too often.
+    pub fn ring_beside_posts(&self) {
+        while !self.is_empty() {
+            let producer = self.producer.load(Acquire);
+            self.parts.record.store(producer & 0xffff);
+            // Orders the record before the doorbell, on which the device reads the record.
+            publish_to_device();
+            self.parts.doorbell.ring(self.last.load(Relaxed));
+            // Orders our record, which may have overwritten that of a newer post, before the look for such a post.
+            fence(SeqCst);
+            if self.producer.load(Relaxed) == producer {
+                return;
+            }
+        }
     }
 
     /// Whether something is posted that the device was not told about.

@@ -72,14 +72,14 @@ impl Lifetime {
         // Adding CLOSING and subtracting one hold is one step, so no release can see one without the other.
         let before = self.word.fetch_add(CLOSING - 1, Ordering::Release);
         debug_assert!(before & CLOSING == 0, "an object is closed once");
-        self.outcome(before == 1)
+        outcome(before == 1)
     }
 
     /// Gives back a hold.
     pub fn release(&self) -> Release {
         let before = self.word.fetch_sub(1, Ordering::Release);
         debug_assert!(before & !CLOSING != 0, "a hold is given back once");
-        self.outcome(before == CLOSING | 1)
+        outcome(before == CLOSING | 1)
     }
 
     /// Whether the consumer has closed the object.
@@ -91,20 +91,20 @@ impl Lifetime {
     pub fn holds(&self) -> usize {
         self.word.load(Ordering::Relaxed) & !CLOSING
     }
-
-    fn outcome(&self, last: bool) -> Release {
-        if last {
-            // Orders everything done under any hold (each release is a Release) before the end of the object.
-            fence(Ordering::Acquire);
-            Release::Last
-        } else {
-            Release::Held
-        }
-    }
 }
 
 impl Default for Lifetime {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+fn outcome(last: bool) -> Release {
+    if last {
+        // Orders everything done under any hold (each release is a Release) before the end of the object.
+        fence(Ordering::Acquire);
+        Release::Last
+    } else {
+        Release::Held
     }
 }

@@ -1,22 +1,47 @@
 //! The Network Direct kernel provider: NDK objects over the device and the connection manager.
 //!
-//! What the adapter does with it (all of it is in `provider`):
+//! | module | what lives there |
+//! |---|---|
+//! | [`provider`] | what the adapter opens, asks and closes |
+//! | [`lifetime`], [`object`] | the lifetime rules: when a close ends |
+//! | [`callback`], [`task`] | consumers' callbacks; work that may wait |
+//! | [`adapter`], [`pd`], [`cq`], [`qp`], [`mr`], [`mw`], [`endpoint`], [`connector`], [`listener`] | one file an object |
+//! | [`post`], [`users`], [`notify`] | the data path: posting, completions, notification |
+//! | [`connect`] | what happens to connectors |
+//! | [`lam`], [`pages`] | consumers' memory as the device sees it |
+//! | [`limits`], [`status`], [`registry`] | structures of limits and counters; statuses; lists of live objects |
+//! | [`edge`] | the dispatch tables |
 //!
-//! ```text
-//! Provider::try_new(Parts { device, agent, dma, handle }, &Config { mtu, loopback, .. }, passive) -> Result<Ref<Provider>, Status>
-//! provider.adapter_info() -> NDK_ADAPTER_INFO                  // a copy; the same at every call
-//! provider.capabilities(&info) -> NDIS_NDK_CAPABILITIES        // for NdisMSetMiniportAttributes; points at `info`
-//! provider.enable() / provider.disable()                       // from the decision on, opens get ADAPTER_NOT_READY
-//! provider.open(&NDIS_OPEN_NDK_ADAPTER_PARAMETERS, passive) -> Result<*mut NDK_ADAPTER, Status>   // BAD_VERSION, ADAPTER_NOT_READY, RESOURCES
-//! unsafe provider.close(*mut NDK_ADAPTER, passive)             // blocks
-//! provider.counters() -> NDIS_NDK_PERFORMANCE_COUNTERS         // <= DISPATCH; octets and frames are left 0 for the adapter to fill
-//! provider.connections(&mut [NDIS_NDK_CONNECTION_ENTRY]) -> usize       // how many there are, and as many as fit
-//! provider.local_endpoints(&mut [NDIS_NDK_LOCAL_ENDPOINT_ENTRY]) -> usize
-//! ```
+//! Rules named like LIFE-10 are those of the project's NDK reference.
 
+pub mod adapter;
+pub mod callback;
+pub mod connect;
+pub mod connector;
+pub mod cq;
+pub mod edge;
+pub mod endpoint;
+pub mod lam;
 pub mod lifetime;
+pub mod limits;
+pub mod listener;
+pub mod mr;
+pub mod mw;
+pub mod notify;
+pub mod object;
+pub mod pages;
+pub mod pd;
+pub mod post;
+pub mod provider;
+pub mod qp;
+pub mod registry;
+pub mod status;
+pub mod task;
+pub mod users;
+
+pub use self::provider::{Config, Parts, Provider};
 
 /// What the lock-free files are built on: the processor's atomics here, the model checker's in its test.
 mod sync {
-    pub(super) use core::sync::atomic::{AtomicUsize, Ordering, fence};
+    pub(super) use crate::nt::sync::{AtomicUsize, Ordering, fence};
 }

@@ -7,6 +7,7 @@
 //! | [`pool`] | fallible nonpaged pool: `Box`, `Vec` |
 //! | [`rc`], [`slot`] | [`Ref`]: counted pointers that may unsize to trait objects; a place for one |
 //! | [`lock`] | [`SpinLock`] |
+//! | [`once`] | [`Once`]: a value that comes later |
 //! | [`event`] | [`Event`]: signalled from any callback, waited for at `PASSIVE_LEVEL` |
 //! | [`timer`], [`work`] | callbacks later: at `DISPATCH_LEVEL`, at `PASSIVE_LEVEL` |
 //! | [`mmio`], [`pci`] | device registers; configuration space |
@@ -26,6 +27,7 @@ pub mod log;
 pub mod mdl;
 pub mod mmio;
 pub mod net;
+pub mod once;
 pub mod pci;
 pub mod pool;
 pub mod rc;
@@ -48,6 +50,7 @@ pub use self::{
     log::EventLog,
     mdl::Mdl,
     mmio::Mmio,
+    once::Once,
     pool::{Box, NonPaged, Vec},
     rc::Ref,
     shared::SharedMemory,

@@ -34,6 +34,12 @@ statuses! {
     BUFFER_OVERFLOW = 0x8000_0005, "More data than the buffer holds; a part was returned.";
     UNSUCCESSFUL = 0xc000_0001, "Failed, no better word for it (`NDIS_STATUS_FAILURE`).";
     INVALID_PARAMETER = 0xc000_000d, "A parameter is wrong (`NDIS_STATUS_INVALID_PARAMETER`).";
+    NO_MORE_ENTRIES = 0x8000_001a, "No room, or nothing left.";
+    ACCESS_VIOLATION = 0xc000_0005, "Memory or rights do not allow it.";
+    INVALID_PARAMETER_MIX = 0xc000_0030, "Parameters that do not go together.";
+    DATA_OVERRUN = 0xc000_003c, "More data or pieces than possible.";
+    REMOTE_RESOURCES = 0xc000_013d, "The remote side refused or failed.";
+    IMPLEMENTATION_LIMIT = 0xc000_042b, "More than this provider can do.";
     INVALID_DEVICE_REQUEST = 0xc000_0010, "Not possible in this state.";
     ACCESS_DENIED = 0xc000_0022, "Not allowed.";
     BUFFER_TOO_SMALL = 0xc000_0023, "The buffer cannot hold the result.";

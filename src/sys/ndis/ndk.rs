@@ -98,7 +98,7 @@ abi!(NDIS_NDK_CAPABILITIES, 56, { Header: 0, Flags: 4, MaxQpCount: 8, MaxCqCount
 
 /// `NDIS_NDK_PERFORMANCE_COUNTERS`, 240 bytes.
 #[repr(C)]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct NDIS_NDK_PERFORMANCE_COUNTERS {
     /// At 0x0.
     pub Connect: u64,

@@ -1,0 +1,319 @@
+//! Completion queues: retrieval, arming, notification.
+
+use core::{ffi::c_void, ops::ControlFlow};
+
+use super::{
+    adapter::Adapter,
+    callback::{Context, CqNotification},
+    edge,
+    notify::{Arm, Armed, Notify},
+    object::{Hold, Kind, Object},
+    provider::{Provider, count},
+    qp::Qp,
+    status,
+    users::Users,
+};
+use crate::{
+    dyn_ref,
+    hw::{self, cq::CqFault, ArmKind, CompletionTarget, CqParams, Cqe, CqeOpcode, CqeSyndrome, Moderation, WqeKind},
+    nt::{
+        NoMemory, Once, Passive, Ref, SpinLock, Status,
+        sync::{AtomicBool, AtomicU32, Ordering},
+    },
+    sys::ndkpi::{
+        NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_CQ, NDK_OBJECT_TYPE, NDK_OPERATION_TYPE,
+        NdkObjectTypeCq, NdkOperationTypeFastRegister, NdkOperationTypeInvalidate, NdkOperationTypeRead,
+        NdkOperationTypeReceive, NdkOperationTypeReceiveAndInvalidate, NdkOperationTypeSend, NdkOperationTypeWrite,
+    },
+};
+
+/// The job that gives a new moderation to the device.
+const MODERATE: u32 = 1;
+/// No limit, in `NdkControlCqInterruptModeration`.
+const UNLIMITED: u32 = u32::MAX;
+/// The device's longest moderation period, in microseconds.
+const MAX_PERIOD_US: u32 = 4095;
+
+/// A completion as consumers read it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// How the request ended.
+    pub status: Status,
+    /// Bytes received (CQ-06).
+    pub bytes: u32,
+    /// The queue pair's context (CREATE-16).
+    pub qp_context: Context,
+    /// The request's context (QP-09), as a number.
+    pub request_context: u64,
+    /// What the request was.
+    pub kind: NDK_OPERATION_TYPE,
+    /// For receives that invalidated a token: the token (CQ-04).
+    pub token: u32,
+}
+
+/// A completion queue.
+pub struct Cq {
+    provider: Ref<Provider>,
+    hw: Once<hw::Cq>,
+    depth: u32,
+    notification: CqNotification,
+    notify: Notify,
+    broken: AtomicBool,
+    // Microseconds in the high half, completions in the low.
+    moderation: AtomicU32,
+    users: SpinLock<Users>,
+}
+
+impl Kind for Cq {
+    const TYPE: NDK_OBJECT_TYPE = NdkObjectTypeCq;
+    type Raw = NDK_CQ;
+    type Antecedents = Hold<Adapter>;
+
+    fn dispatch() -> *const c_void {
+        (&raw const edge::cq::DISPATCH).cast()
+    }
+
+    fn needs_teardown(&self) -> bool {
+        true
+    }
+
+    fn teardown(&self, passive: Passive<'_>) {
+        if let Some(hw) = self.hw.get() {
+            hw.destroy(passive);
+        }
+    }
+
+    fn work(this: &Ref<Object<Self>>, job: u32, passive: Passive<'_>) {
+        if job == MODERATE
+            && let Some(hw) = this.kind().hw.get()
+        {
+            let packed = this.kind().moderation.load(Ordering::Acquire);
+            let moderation = Moderation { period_us: (packed >> 16) as u16, count: packed as u16 };
+            // A device that refuses keeps the old setting; nobody waits for the new one (CQ-58).
+            let _ = hw.moderate(moderation, passive);
+        }
+    }
+}
+
+impl Cq {
+    /// Makes a queue: not armed, not moderated (CREATE-11, CREATE-12).
+    ///
+    /// # Errors
+    /// No memory, or the device refused.
+    pub fn create(
+        adapter: Hold<Adapter>,
+        depth: u32,
+        notification: CqNotification,
+        vector: u32,
+        passive: Passive<'_>,
+    ) -> Result<Ref<Object<Self>>, Status> {
+        let identity = adapter.object().identity();
+        let provider = adapter.provider().clone();
+        let kind = Self {
+            provider,
+            hw: Once::new(),
+            depth,
+            notification,
+            notify: Notify::new(),
+            broken: AtomicBool::new(false),
+            moderation: AtomicU32::new(0),
+            users: SpinLock::new(Users::new()),
+        };
+        let cq = Object::try_new(identity, adapter, kind)?;
+        let device = cq.kind().provider.device();
+        let params = CqParams { entries: depth, vector };
+        let hw = hw::Cq::create(device, params, passive).map_err(status::of_device)?;
+        hw.attach(dyn_ref!(cq.clone() => dyn CompletionTarget));
+        // The place is empty: nobody else has seen the object.
+        let _ = cq.kind().hw.set(hw);
+        Ok(cq)
+    }
+
+    /// The device's queue.
+    ///
+    /// # Errors
+    /// Not made: cannot happen on an object that was handed out.
+    pub fn hw(&self) -> Result<&hw::Cq, Status> {
+        self.hw.get().ok_or(Status::INTERNAL_ERROR)
+    }
+
+    /// `NdkGetCqResults` and `NdkGetCqResultsEx`: takes up to `limit` completions, oldest first, and gives each to `sink`.
+    /// Returns how many (CQ-03, CQ-07). `<= DISPATCH_LEVEL`; the consumer serialises (CQ-01).
+    #[inline]
+    pub fn poll(&self, limit: u32, mut sink: impl FnMut(u32, &Entry)) -> u32 {
+        let Some(hw) = self.hw.get() else { return 0 };
+        // Excludes the teardown of queue pairs, whose completions nobody may read any more (QP-69).
+        let mut users = self.users.lock();
+        if self.broken.load(Ordering::Relaxed) {
+            return 0;
+        }
+        let mut taken = 0;
+        let mut seen = false;
+        while taken < limit {
+            let Some(cqe) = hw.poll() else { break };
+            seen = true;
+            if let Some(qp) = users.find(cqe.qpn())
+                && let ControlFlow::Continue(entry) = translate(qp, &cqe)
+            {
+                sink(taken, &entry);
+                taken += 1;
+            }
+        }
+        if seen {
+            hw.commit();
+        }
+        taken
+    }
+
+    /// Completions of `qp` are read from now on.
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn attach(&self, qp: &Ref<Object<Qp>>) -> Result<(), NoMemory> {
+        let qpn = qp.kind().number().ok_or(NoMemory)?;
+        self.users.lock().add(qpn, qp.clone())
+    }
+
+    /// Forgets a queue pair that the device has destroyed, and its completions.
+    pub fn detach(&self, qp: &Qp) {
+        let Some(qpn) = qp.number() else { return };
+        let removed = {
+            let mut users = self.users.lock();
+            if let Some(hw) = self.hw.get() {
+                hw.forget(qpn);
+            }
+            users.remove(qpn)
+        };
+        drop(removed);
+    }
+
+    /// `NdkControlCqInterruptModeration` (CQ-50..CQ-58).
+    fn moderation(&self, interval_us: u32, completions: u32) -> Result<u32, Status> {
+        let info = self.provider.info();
+        if info.AdapterFlags & NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED == 0 {
+            return Err(Status::NOT_SUPPORTED);
+        }
+        let uncounted = completions == UNLIMITED || completions > self.depth;
+        if interval_us == UNLIMITED && uncounted {
+            return Err(Status::INVALID_PARAMETER_MIX);
+        }
+        if interval_us == 0 || completions <= 1 {
+            return Ok(0);
+        }
+        let count = if uncounted { u32::from(u16::MAX) } else { completions.min(u32::from(u16::MAX)) };
+        Ok(interval_us.min(MAX_PERIOD_US) << 16 | count)
+    }
+}
+
+impl Object<Cq> {
+    /// `NdkArmCq`. `<= DISPATCH_LEVEL`; the consumer serialises with polling (CQ-01). Never fails (CQ-21).
+    pub fn arm(&self, wanted: Arm) {
+        let cq = self.kind();
+        match cq.notify.arm(wanted) {
+            Armed::Nothing => {}
+            Armed::Device(arm) => {
+                let kind = if arm == Arm::Any { ArmKind::Any } else { ArmKind::Solicited };
+                if let Some(hw) = cq.hw.get() {
+                    hw.arm(kind);
+                }
+            }
+            Armed::Call(status) => self.notify(Some(status)),
+        }
+    }
+
+    /// `NdkControlCqInterruptModeration`: never pends (CQ-50); the device gets to know soon (CQ-58).
+    pub fn moderate(this: &Ref<Self>, interval_us: u32, completions: u32) -> Status {
+        match this.kind().moderation(interval_us, completions) {
+            Ok(packed) => {
+                this.kind().moderation.store(packed, Ordering::Release);
+                Self::schedule(this, MODERATE);
+                Status::SUCCESS
+            }
+            Err(status) => status,
+        }
+    }
+
+    /// Calls the consumer back, as often as there is something to say; none of the calls overlap (CQ-14).
+    fn notify(&self, first: Option<Status>) {
+        let Some(mut status) = first else { return };
+        // Held until the callbacks have returned; not taken any more once the close began (CQ-25).
+        let hold = self.myself().and_then(|this| Self::event(&this));
+        loop {
+            if hold.is_some() {
+                self.kind().notification.call(status);
+            }
+            match self.kind().notify.returned() {
+                Some(next) => status = next,
+                None => break,
+            }
+        }
+    }
+}
+
+impl CompletionTarget for Object<Cq> {
+    fn completed(&self) {
+        self.notify(self.kind().notify.completed());
+    }
+
+    fn failed(&self, fault: CqFault) {
+        let cq = self.kind();
+        let status = if fault == CqFault::Overrun { Status::BUFFER_OVERFLOW } else { Status::INTERNAL_ERROR };
+        let (first, call) = cq.notify.failed(status);
+        if first {
+            cq.broken.store(true, Ordering::Relaxed);
+            count(&cq.provider.counters().cq_error);
+            // Every queue pair on it is unusable (CQ-32).
+            cq.users.lock().for_each(Qp::broke);
+        }
+        self.notify(call);
+    }
+}
+
+/// What a completion of `qp` means to its consumer; `Break` for none: not of a request, or of one that is not outstanding.
+#[inline]
+fn translate(qp: &Qp, cqe: &Cqe<'_>) -> ControlFlow<(), Entry> {
+    let (status, token, receive) = match cqe.opcode() {
+        CqeOpcode::Requester => (Status::SUCCESS, None, false),
+        CqeOpcode::Receive | CqeOpcode::ReceiveImmediate | CqeOpcode::WriteImmediate => {
+            (Status::SUCCESS, None, true)
+        }
+        CqeOpcode::ReceiveInvalidate(key) => (Status::SUCCESS, Some(key.0), true),
+        CqeOpcode::RequesterError(syndrome) => (failure(qp, syndrome, false), None, false),
+        CqeOpcode::ResponderError(syndrome) => (failure(qp, syndrome, true), None, true),
+        CqeOpcode::Unknown(_) => return ControlFlow::Break(()),
+    };
+    let (request_context, kind) = if receive {
+        let kind = if token.is_some() { NdkOperationTypeReceiveAndInvalidate } else { NdkOperationTypeReceive };
+        (qp.receive_done(cqe.counter()), kind)
+    } else {
+        qp.request_done(cqe.counter()).map_or((None, 0), |done| (Some(done.context), operation(done.kind)))
+    };
+    let Some(request_context) = request_context else { return ControlFlow::Break(()) };
+    ControlFlow::Continue(Entry {
+        status,
+        bytes: if receive && status == Status::SUCCESS { cqe.byte_count() } else { 0 },
+        qp_context: qp.context(),
+        request_context,
+        kind,
+        token: token.unwrap_or(0),
+    })
+}
+
+/// A request failed: the connection is over (QP-64).
+#[cold]
+fn failure(qp: &Qp, syndrome: CqeSyndrome, receive: bool) -> Status {
+    if syndrome != CqeSyndrome::Flushed {
+        qp.broke();
+    }
+    status::of_completion(syndrome, receive)
+}
+
+const fn operation(kind: WqeKind) -> NDK_OPERATION_TYPE {
+    match kind {
+        WqeKind::Send => NdkOperationTypeSend,
+        WqeKind::Write => NdkOperationTypeWrite,
+        WqeKind::Read => NdkOperationTypeRead,
+        WqeKind::FastRegister => NdkOperationTypeFastRegister,
+        WqeKind::Invalidate | WqeKind::Nop => NdkOperationTypeInvalidate,
+    }
+}

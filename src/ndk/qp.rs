@@ -1,0 +1,340 @@
+//! Queue pairs: their states and transitions. Posting is in [`super::post`].
+//!
+//! | state | entered by | initiator posts | next |
+//! |---|---|---|---|
+//! | free | creation; a connect that failed | `CONNECTION_INVALID` | claimed, dead |
+//! | claimed | Connect, Accept | `CONNECTION_INVALID` | connected, free, dead |
+//! | connected | the device is ready to send | accepted | dead |
+//! | dead | Flush, disconnect, an error, connector close | `CONNECTION_INVALID` | - (QP-66) |
+//!
+//! Receives are accepted in every state (QP-12); a dead queue pair's device flushes them.
+
+use core::ffi::c_void;
+
+use super::{
+    callback::Context,
+    connector::Connector,
+    cq::Cq,
+    edge,
+    object::{Hold, Kind, Object},
+    pd::Pd,
+    provider::Provider,
+    status,
+};
+use crate::{
+    cm::QpParameters,
+    dyn_ref,
+    hw::{self, Completed, QpEvent, QpKind, QpParams, QpTarget, Qpn, ReadyToReceive, ReadyToSend},
+    nt::{
+        Once, Passive, Ref, SpinLock, Status,
+        sync::{AtomicBool, AtomicU32, Ordering},
+    },
+    sys::{
+        ndis::NDK_ADAPTER_INFO,
+        ndkpi::{NDK_OBJECT_TYPE, NDK_QP, NdkObjectTypeQp},
+    },
+};
+
+/// RNR NAK timer code that peers are asked for: 0.64 ms, long enough for a consumer to post a receive.
+const MIN_RNR_NAK: u8 = 12;
+/// The job that moves the queue pair into the error state.
+const FLUSH: u32 = 1;
+
+/// States; see the module's page.
+const FREE: u32 = 0;
+const CLAIMED: u32 = 1;
+pub(super) const CONNECTED: u32 = 2;
+const DEAD: u32 = 3;
+
+/// What a consumer asks for at creation.
+#[derive(Clone, Copy, Debug)]
+pub struct QpLimits {
+    /// Returned in every result (CREATE-16).
+    pub context: Context,
+    /// Receives outstanding.
+    pub receive_depth: u32,
+    /// Initiator requests outstanding.
+    pub initiator_depth: u32,
+    /// Pieces of a receive.
+    pub receive_sges: u32,
+    /// Pieces of an initiator request.
+    pub initiator_sges: u32,
+    /// Bytes of inline data of a request.
+    pub inline_bytes: u32,
+}
+
+impl QpLimits {
+    /// Whether the adapter can do that (CREATE-13).
+    pub const fn are_within(&self, info: &NDK_ADAPTER_INFO) -> bool {
+        self.receive_depth <= info.MaxReceiveQueueDepth
+            && self.initiator_depth <= info.MaxInitiatorQueueDepth
+            && self.receive_sges <= info.MaxReceiveRequestSge
+            && self.initiator_sges <= info.MaxInitiatorRequestSge
+            && self.inline_bytes <= info.MaxInlineDataSize
+    }
+}
+
+/// The objects that a queue pair was made from.
+#[derive(Clone)]
+pub struct Antecedents {
+    /// Its domain.
+    pub pd: Hold<Pd>,
+    /// Where receives complete.
+    pub receive_cq: Hold<Cq>,
+    /// Where initiator requests complete.
+    pub initiator_cq: Hold<Cq>,
+}
+
+/// A queue pair.
+pub struct Qp {
+    provider: Ref<Provider>,
+    pub(super) hw: Once<hw::Qp>,
+    pub(super) state: AtomicU32,
+    pub(super) limits: QpLimits,
+    pub(super) max_read_sges: u32,
+    flushed: AtomicBool,
+    receive_cq: Ref<Object<Cq>>,
+    initiator_cq: Ref<Object<Cq>>,
+    // The connector that claimed it, until that is closed.
+    owner: SpinLock<Option<Ref<Object<Connector>>>>,
+}
+
+impl Kind for Qp {
+    const TYPE: NDK_OBJECT_TYPE = NdkObjectTypeQp;
+    type Raw = NDK_QP;
+    type Antecedents = Antecedents;
+
+    fn dispatch() -> *const c_void {
+        (&raw const edge::qp::DISPATCH).cast()
+    }
+
+    /// What is outstanding is flushed also while the close pends on a connector (QP-69).
+    fn closing(this: &Ref<Object<Self>>) {
+        if this.kind().state.swap(DEAD, Ordering::AcqRel) == CONNECTED {
+            Object::schedule(this, FLUSH);
+        }
+    }
+
+    fn needs_teardown(&self) -> bool {
+        true
+    }
+
+    fn teardown(&self, passive: Passive<'_>) {
+        if let Some(hw) = self.hw.get() {
+            hw.destroy(passive);
+        }
+        self.initiator_cq.kind().detach(self);
+        self.receive_cq.kind().detach(self);
+    }
+
+    fn work(this: &Ref<Object<Self>>, job: u32, passive: Passive<'_>) {
+        if job == FLUSH {
+            this.kind().flush_now(passive);
+        }
+    }
+}
+
+impl Qp {
+    /// Makes a queue pair that receives may be posted to (QP-12).
+    ///
+    /// # Errors
+    /// No memory, or the device refused; nothing stays allocated.
+    pub fn create(
+        antecedents: Antecedents,
+        limits: QpLimits,
+        passive: Passive<'_>,
+    ) -> Result<Ref<Object<Self>>, Status> {
+        let identity = antecedents.pd.object().identity();
+        let provider = antecedents.pd.provider().clone();
+        let pd = antecedents.pd.object().clone();
+        let kind = Self {
+            max_read_sges: provider.info().MaxReadRequestSge,
+            provider,
+            hw: Once::new(),
+            state: AtomicU32::new(FREE),
+            limits,
+            flushed: AtomicBool::new(false),
+            receive_cq: antecedents.receive_cq.object().clone(),
+            initiator_cq: antecedents.initiator_cq.object().clone(),
+            owner: SpinLock::new(None),
+        };
+        let qp = Object::try_new(identity, antecedents, kind)?;
+        let made = Self::make(&qp, &pd, passive);
+        if made.is_err() {
+            qp.kind().teardown(passive);
+        }
+        made.map(|()| qp)
+    }
+
+    fn make(this: &Ref<Object<Self>>, pd: &Object<Pd>, passive: Passive<'_>) -> Result<(), Status> {
+        let qp = this.kind();
+        let limits = &qp.limits;
+        let params = QpParams {
+            kind: QpKind::Rc,
+            pd: pd.kind().hw()?,
+            send_cq: qp.initiator_cq.kind().hw()?,
+            receive_cq: qp.receive_cq.kind().hw()?,
+            send_depth: limits.initiator_depth,
+            // Reads have a limit of their own, which overrides that of the queue (QP-16).
+            send_sges: limits.initiator_sges.max(qp.max_read_sges),
+            inline_bytes: limits.inline_bytes,
+            fast_register_pages: qp.provider.info().FRMRPageCount,
+            receive_depth: limits.receive_depth,
+            receive_sges: limits.receive_sges,
+            user_index: 0,
+        };
+        let hw = hw::Qp::create(qp.provider.device(), &params, passive).map_err(status::of_device)?;
+        // The place is empty: nobody else has seen the object.
+        let _ = qp.hw.set(hw);
+        let hw = qp.hw()?;
+        hw.attach(dyn_ref!(this.clone() => dyn QpTarget));
+        qp.initiator_cq.kind().attach(this)?;
+        qp.receive_cq.kind().attach(this)?;
+        hw.to_init(passive).map_err(status::of_device)
+    }
+
+    fn hw(&self) -> Result<&hw::Qp, Status> {
+        self.hw.get().ok_or(Status::INTERNAL_ERROR)
+    }
+
+    /// Its number, once the device has given it one.
+    pub fn number(&self) -> Option<Qpn> {
+        self.hw.get().map(hw::Qp::number)
+    }
+
+    /// The consumer's context.
+    #[inline]
+    pub const fn context(&self) -> Context {
+        self.limits.context
+    }
+
+    /// Takes the receive of a completion off its queue; `None` when it is not outstanding.
+    #[inline]
+    pub(super) fn receive_done(&self, counter: u16) -> Option<u64> {
+        self.hw.get()?.receive().complete(counter).ok()
+    }
+
+    /// Takes the initiator request of a completion off its queue, with the silent ones before it (QP-14).
+    #[inline]
+    pub(super) fn request_done(&self, counter: u16) -> Option<Completed> {
+        self.hw.get()?.send().complete(counter).ok()
+    }
+
+    /// Takes the queue pair for a connection.
+    ///
+    /// # Errors
+    /// `CONNECTION_ACTIVE` when it has or had one (CONN-13, CONN-68); `CONNECTION_INVALID` when it was flushed.
+    pub fn claim(&self, connector: &Ref<Object<Connector>>) -> Result<(), Status> {
+        match self.state.compare_exchange(FREE, CLAIMED, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => {
+                *self.owner.lock() = Some(connector.clone());
+                Ok(())
+            }
+            Err(DEAD) => Err(Status::CONNECTION_INVALID),
+            Err(_) => Err(Status::CONNECTION_ACTIVE),
+        }
+    }
+
+    /// Gives the queue pair back: a connect that failed leaves it as it was (CONN-12).
+    pub fn release(&self) {
+        // Fails when it was flushed meanwhile or is connected: then it stays what it is.
+        let _ = self.state.compare_exchange(CLAIMED, FREE, Ordering::AcqRel, Ordering::Acquire);
+        let owner = self.owner.lock().take();
+        drop(owner);
+    }
+
+    /// Makes a claimed queue pair ready to receive and send.
+    ///
+    /// # Errors
+    /// The device refused, or the queue pair was flushed meanwhile (`CONNECTION_ABORTED`).
+    pub fn connect(&self, parameters: &QpParameters, passive: Passive<'_>) -> Result<(), Status> {
+        let hw = self.hw()?;
+        hw.to_ready_to_receive(&ready_to_receive(parameters), passive).map_err(status::of_device)?;
+        hw.to_ready_to_send(&ready_to_send(parameters), passive).map_err(status::of_device)?;
+        self.state
+            .compare_exchange(CLAIMED, CONNECTED, Ordering::AcqRel, Ordering::Acquire)
+            .map_or(Err(Status::CONNECTION_ABORTED), |_| Ok(()))
+    }
+
+    /// Whether the device may still be sending or receiving for a connection.
+    pub fn needs_flush(&self) -> bool {
+        self.state.load(Ordering::Acquire) >= CONNECTED && !self.flushed.load(Ordering::Acquire)
+    }
+
+    /// Moves the queue pair into the error state: the device ends all requests (QP-60, CONN-62), and touches consumers'
+    /// memory no more when this returns (QP-70).
+    pub fn flush_now(&self, passive: Passive<'_>) {
+        self.state.store(DEAD, Ordering::Release);
+        let Some(hw) = self.hw.get() else { return };
+        if !self.flushed.swap(true, Ordering::AcqRel) {
+            // A device that refuses is dead, and its health monitor ends everything.
+            let _ = hw.to_error(passive);
+        }
+        // Deferred requests are accepted ones: the device has to see them to flush them (QP-35).
+        hw.send().ring_beside_posts();
+    }
+
+    /// The device, or a completion, says that the queue pair has failed: its connection is over (QP-64, QP-68).
+    /// `<= DISPATCH_LEVEL`, locks of completion queues may be held.
+    pub fn broke(&self) {
+        let before = self.state.swap(DEAD, Ordering::AcqRel);
+        if before == FREE || before == DEAD {
+            return;
+        }
+        let owner = self.owner.lock().clone();
+        if let Some(owner) = owner {
+            Connector::broke(&owner);
+        }
+    }
+}
+
+impl Object<Qp> {
+    /// `NdkFlush`: `<= DISPATCH_LEVEL`, the device gets to know soon (QP-61).
+    pub fn flush(this: &Ref<Self>) {
+        this.kind().state.store(DEAD, Ordering::Release);
+        Self::schedule(this, FLUSH);
+    }
+}
+
+impl QpTarget for Object<Qp> {
+    fn event(&self, event: QpEvent) {
+        match event {
+            QpEvent::CommunicationEstablished => {
+                let owner = self.kind().owner.lock().clone();
+                if let Some(owner) = owner {
+                    owner.kind().communication_established();
+                }
+            }
+            QpEvent::InvalidRequest | QpEvent::AccessError | QpEvent::Catastrophic => self.kind().broke(),
+            QpEvent::SendQueueDrained | QpEvent::LastWqe | QpEvent::Path => {}
+        }
+    }
+}
+
+const fn ready_to_receive(parameters: &QpParameters) -> ReadyToReceive {
+    ReadyToReceive {
+        remote_qpn: parameters.remote_qpn,
+        receive_psn: parameters.receive_psn,
+        mtu: parameters.path_mtu,
+        source: parameters.gid_index,
+        destination: parameters.remote_gid,
+        mac: parameters.remote_mac,
+        udp_source_port: parameters.udp_source_port,
+        hop_limit: parameters.hop_limit,
+        traffic_class: parameters.traffic_class,
+        priority: 0,
+        responder_resources: parameters.limits.inbound,
+        min_rnr_nak: MIN_RNR_NAK,
+        allow_write: true,
+    }
+}
+
+const fn ready_to_send(parameters: &QpParameters) -> ReadyToSend {
+    ReadyToSend {
+        send_psn: parameters.send_psn,
+        ack_timeout: parameters.ack_timeout,
+        retry_count: parameters.retry_count,
+        rnr_retry: parameters.rnr_retry_count,
+        initiator_depth: parameters.limits.outbound,
+    }
+}

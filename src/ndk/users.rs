@@ -1,0 +1,66 @@
+//! The queue pairs that complete on one completion queue, found by number.
+
+use super::{object::Object, qp::Qp};
+use crate::{
+    hw::Qpn,
+    nt::{NoMemory, NonPaged, Ref, Vec},
+};
+
+/// The queue pairs of one completion queue. Behind that queue's lock.
+pub struct Users {
+    // Sorted by number.
+    list: Vec<(Qpn, Ref<Object<Qp>>)>,
+    // Where the last completion's queue pair is: the next is probably its, too.
+    last: usize,
+}
+
+impl Users {
+    /// None.
+    pub const fn new() -> Self {
+        Self { list: Vec::new_in(NonPaged), last: 0 }
+    }
+
+    /// The queue pair with this number.
+    #[inline]
+    pub fn find(&mut self, qpn: Qpn) -> Option<&Qp> {
+        if self.list.get(self.last).is_none_or(|(number, _)| *number != qpn) {
+            self.last = self.place(qpn).ok()?;
+        }
+        self.list.get(self.last).map(|(_, qp)| qp.kind())
+    }
+
+    /// Adds a queue pair; one that is there already (it receives and sends here) stays.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub fn add(&mut self, qpn: Qpn, qp: Ref<Object<Qp>>) -> Result<(), NoMemory> {
+        if let Err(place) = self.place(qpn) {
+            self.list.try_reserve(1)?;
+            self.list.insert(place, (qpn, qp));
+        }
+        Ok(())
+    }
+
+    /// Takes a queue pair out.
+    pub fn remove(&mut self, qpn: Qpn) -> Option<Ref<Object<Qp>>> {
+        let place = self.place(qpn).ok()?;
+        Some(self.list.remove(place).1)
+    }
+
+    /// Does `act` with each.
+    pub fn for_each(&self, act: impl Fn(&Qp)) {
+        for (_, qp) in &self.list {
+            act(qp.kind());
+        }
+    }
+
+    fn place(&self, qpn: Qpn) -> Result<usize, usize> {
+        self.list.binary_search_by_key(&qpn, |(number, _)| *number)
+    }
+}
+
+impl Default for Users {
+    fn default() -> Self {
+        Self::new()
+    }
+}
