@@ -50,7 +50,10 @@ impl Adapter {
     /// # Errors
     /// [`NoMemory`].
     pub fn new(provider: Ref<Provider>, ended: Event) -> Result<Self, NoMemory> {
-        Ok(Self { provider, ended: Ref::try_new(ended)? })
+        Ok(Self {
+            provider,
+            ended: Ref::try_new(ended)?,
+        })
     }
 
     /// The provider.
@@ -67,14 +70,19 @@ impl Adapter {
 impl Object<Adapter> {
     /// What the consumer may know of the adapter, with the version that its open granted.
     pub fn info(&self) -> NDK_ADAPTER_INFO {
-        NDK_ADAPTER_INFO { Version: self.identity().version, ..*self.kind().provider.info() }
+        NDK_ADAPTER_INFO {
+            Version: self.identity().version,
+            ..*self.kind().provider.info()
+        }
     }
 
     /// `NdkCreatePd`.
     pub fn create_pd(this: &Ref<Self>, completion: CreateCompletion) -> Status {
         let adapter = Self::hold(this);
         let parent = adapter.clone();
-        task::create(this.identity().ndis, adapter, completion, move |passive| Pd::create(parent, passive))
+        task::create(this.identity().ndis, adapter, completion, move |passive| {
+            Pd::create(parent, passive)
+        })
     }
 
     /// `NdkCreateCq`. `processor` is the one that callbacks are preferred on (CREATE-10).
@@ -92,14 +100,22 @@ impl Object<Adapter> {
         let vector = processor.unwrap_or_else(|| provider.next_vector());
         let adapter = Self::hold(this);
         let parent = adapter.clone();
-        task::create(this.identity().ndis, adapter, completion, move |passive| Cq::create(parent, depth, notification, vector, passive))
+        task::create(this.identity().ndis, adapter, completion, move |passive| {
+            Cq::create(parent, depth, notification, vector, passive)
+        })
     }
 
     /// `NdkCreateSharedEndpoint`.
-    pub fn create_shared_endpoint(this: &Ref<Self>, local: SocketAddr, completion: CreateCompletion) -> Status {
+    pub fn create_shared_endpoint(
+        this: &Ref<Self>,
+        local: SocketAddr,
+        completion: CreateCompletion,
+    ) -> Status {
         let adapter = Self::hold(this);
         let parent = adapter.clone();
-        task::create(this.identity().ndis, adapter, completion, move |passive| SharedEndpoint::create(parent, local, passive))
+        task::create(this.identity().ndis, adapter, completion, move |passive| {
+            SharedEndpoint::create(parent, local, passive)
+        })
     }
 
     /// `NdkCreateConnector`: needs no device, so it is done at once.

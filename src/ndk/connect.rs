@@ -94,7 +94,11 @@ impl Object<Connector> {
     }
 
     /// `NdkCompleteConnect` (CONN-14, CONN-15). `<= DISPATCH_LEVEL`.
-    pub fn complete_connect(this: &Ref<Self>, event: DisconnectEvent, completion: RequestCompletion) -> Status {
+    pub fn complete_connect(
+        this: &Ref<Self>,
+        event: DisconnectEvent,
+        completion: RequestCompletion,
+    ) -> Status {
         {
             let mut inner = this.kind().inner.lock();
             if inner.state != State::PeerAccepted {
@@ -142,7 +146,9 @@ impl Object<Connector> {
             qp.kind().release();
         }
         let rejected = connection.map_or(Err(Status::CONNECTION_ABORTED), |connection| {
-            connection.reject(RejectReason::CONSUMER, data).map_err(|_| Status::CONNECTION_ABORTED)
+            connection
+                .reject(RejectReason::CONSUMER, data)
+                .map_err(|_| Status::CONNECTION_ABORTED)
         });
         Status::from(rejected)
     }
@@ -156,7 +162,11 @@ impl Object<Connector> {
             }
             this.kind().leave(&mut inner, State::Disconnecting);
             inner.event = None;
-            inner.outcome = if inner.broken { Status::CONNECTION_ABORTED } else { Status::SUCCESS };
+            inner.outcome = if inner.broken {
+                Status::CONNECTION_ABORTED
+            } else {
+                Status::SUCCESS
+            };
             inner.pending = Some(Pending::new(this, completion));
             inner.connection.clone()
         };
@@ -271,12 +281,18 @@ impl Connector {
                 News::Replied(reply) => {
                     inner.state = State::PeerAccepted;
                     inner.shown = reply.limits;
-                    inner.received = PrivateData { bytes: reply.private_data, length: MAX_CALLEE_DATA };
+                    inner.received = PrivateData {
+                        bytes: reply.private_data,
+                        length: MAX_CALLEE_DATA,
+                    };
                     inner.pending.take()
                 }
                 News::Rejected(rejection) => {
                     // The consumer may read it after the refusal (CONN-32).
-                    inner.received = PrivateData { bytes: rejection.private_data, length: MAX_CALLEE_DATA };
+                    inner.received = PrivateData {
+                        bytes: rejection.private_data,
+                        length: MAX_CALLEE_DATA,
+                    };
                     None
                 }
                 News::Failed(_) => None,
@@ -295,9 +311,8 @@ impl Connector {
 
     /// Active: the queue pair becomes ready, then the peer is told.
     pub(super) fn complete_now(this: &Ref<Object<Self>>, passive: Passive<'_>) {
-        let ready = Self::ready(this, passive).and_then(|connection| {
-            connection.ready_to_use().map_err(|_| Status::CONNECTION_ABORTED)
-        });
+        let ready = Self::ready(this, passive)
+            .and_then(|connection| connection.ready_to_use().map_err(|_| Status::CONNECTION_ABORTED));
         match ready {
             Ok(()) => Self::established(this),
             Err(status) => Self::give_up(this, status),
@@ -309,10 +324,18 @@ impl Connector {
         let replied = Self::ready(this, passive).and_then(|connection| {
             let (own, data, qpn) = {
                 let inner = this.kind().inner.lock();
-                (inner.own, inner.answer, inner.qp.as_ref().and_then(|qp| qp.kind().number()))
+                (
+                    inner.own,
+                    inner.answer,
+                    inner.qp.as_ref().and_then(|qp| qp.kind().number()),
+                )
             };
             let qpn = qpn.ok_or(Status::CONNECTION_ABORTED)?;
-            let answer = Answer { qpn, limits: own, private_data: data.as_slice() };
+            let answer = Answer {
+                qpn,
+                limits: own,
+                private_data: data.as_slice(),
+            };
             let events = dyn_ref!(this.clone() => dyn ConnectionEvents);
             connection.reply(&answer, events).map_err(Status::from)
         });
@@ -329,7 +352,9 @@ impl Connector {
         };
         let connection = connection.ok_or(Status::CONNECTION_ABORTED)?;
         let qp = qp.ok_or(Status::CONNECTION_ABORTED)?;
-        let parameters = connection.parameters(own).map_err(|_| Status::CONNECTION_ABORTED)?;
+        let parameters = connection
+            .parameters(own)
+            .map_err(|_| Status::CONNECTION_ABORTED)?;
         qp.kind().connect(&parameters, passive)?;
         Ok(connection)
     }

@@ -90,18 +90,27 @@ pub struct PrivateData {
 
 impl PrivateData {
     /// No data.
-    pub const EMPTY: Self = Self { bytes: [0; MAX_CALLEE_DATA], length: 0 };
+    pub const EMPTY: Self = Self {
+        bytes: [0; MAX_CALLEE_DATA],
+        length: 0,
+    };
 
     /// Captures `data` (CONN-08).
     ///
     /// # Errors
     /// `INVALID_BUFFER_SIZE` for more than `limit` bytes.
     pub fn capture(data: &[u8], limit: usize) -> Result<Self, Status> {
-        let mut this = Self { length: data.len(), ..Self::EMPTY };
+        let mut this = Self {
+            length: data.len(),
+            ..Self::EMPTY
+        };
         if data.len() > limit {
             return Err(Status::INVALID_BUFFER_SIZE);
         }
-        let place = this.bytes.get_mut(..data.len()).ok_or(Status::INVALID_BUFFER_SIZE)?;
+        let place = this
+            .bytes
+            .get_mut(..data.len())
+            .ok_or(Status::INVALID_BUFFER_SIZE)?;
         place.copy_from_slice(data);
         Ok(this)
     }
@@ -155,8 +164,14 @@ impl Inner {
             pending: None,
             event: None,
             remote: None,
-            own: ReadLimits { inbound: 0, outbound: 0 },
-            shown: ReadLimits { inbound: 0, outbound: 0 },
+            own: ReadLimits {
+                inbound: 0,
+                outbound: 0,
+            },
+            shown: ReadLimits {
+                inbound: 0,
+                outbound: 0,
+            },
             received: PrivateData::EMPTY,
             answer: PrivateData::EMPTY,
             gone_early: false,
@@ -194,7 +209,11 @@ impl Kind for Connector {
     }
 
     fn needs_teardown(&self) -> bool {
-        self.inner.lock().qp.as_ref().is_some_and(|qp| qp.kind().needs_flush())
+        self.inner
+            .lock()
+            .qp
+            .as_ref()
+            .is_some_and(|qp| qp.kind().needs_flush())
     }
 
     fn teardown(&self, passive: Passive<'_>) {
@@ -261,8 +280,20 @@ impl Connector {
     ) -> Result<Ref<Object<Self>>, Status> {
         let identity = adapter.object().identity();
         let provider = adapter.provider().clone();
-        let antecedents = Antecedents { _adapter: adapter, _listener: listener, qp: None, shared: None };
-        let connector = Object::try_new(identity, antecedents, Self { provider, inner: SpinLock::new(inner) })?;
+        let antecedents = Antecedents {
+            _adapter: adapter,
+            _listener: listener,
+            qp: None,
+            shared: None,
+        };
+        let connector = Object::try_new(
+            identity,
+            antecedents,
+            Self {
+                provider,
+                inner: SpinLock::new(inner),
+            },
+        )?;
         connector.kind().provider.connectors().add(connector.clone())?;
         Ok(connector)
     }
@@ -307,7 +338,11 @@ impl Connector {
     /// The line of `OID_NDK_CONNECTIONS`, while the connection is established (ADAPTER-49).
     pub fn connection_entry(&self) -> Option<NDIS_NDK_CONNECTION_ENTRY> {
         let inner = self.inner.lock();
-        let local = inner.endpoint.as_ref().filter(|_| inner.state == State::Connected)?.local();
+        let local = inner
+            .endpoint
+            .as_ref()
+            .filter(|_| inner.state == State::Connected)?
+            .local();
         Some(limits::connection_entry(local, inner.remote?))
     }
 
@@ -317,7 +352,11 @@ impl Connector {
     /// `CONNECTION_INVALID` before there is one.
     pub fn local(&self) -> Result<SocketAddr, Status> {
         let inner = self.inner.lock();
-        inner.endpoint.as_ref().map(|endpoint| endpoint.local()).ok_or(Status::CONNECTION_INVALID)
+        inner
+            .endpoint
+            .as_ref()
+            .map(|endpoint| endpoint.local())
+            .ok_or(Status::CONNECTION_INVALID)
     }
 
     /// The peer's address (CONN-47).
@@ -326,7 +365,10 @@ impl Connector {
     /// `CONNECTION_INVALID` before there is one.
     pub fn remote(&self) -> Result<SocketAddr, Status> {
         let inner = self.inner.lock();
-        inner.remote.filter(|_| inner.connection.is_some()).ok_or(Status::CONNECTION_INVALID)
+        inner
+            .remote
+            .filter(|_| inner.connection.is_some())
+            .ok_or(Status::CONNECTION_INVALID)
     }
 
     /// The effective limits and the peer's private data (CONN-50).

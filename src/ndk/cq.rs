@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     dyn_ref,
-    hw::{self, cq::CqFault, ArmKind, CompletionTarget, CqParams, Cqe, CqeOpcode, CqeSyndrome, Moderation, WqeKind},
+    hw::{
+        self, ArmKind, CompletionTarget, CqParams, Cqe, CqeOpcode, CqeSyndrome, Moderation, WqeKind,
+        cq::CqFault,
+    },
     nt::{
         NoMemory, Once, Passive, Ref, SpinLock, Status,
         sync::{AtomicBool, AtomicU32, Ordering},
@@ -23,7 +26,8 @@ use crate::{
     sys::ndkpi::{
         NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_CQ, NDK_OBJECT_TYPE, NDK_OPERATION_TYPE,
         NdkObjectTypeCq, NdkOperationTypeFastRegister, NdkOperationTypeInvalidate, NdkOperationTypeRead,
-        NdkOperationTypeReceive, NdkOperationTypeReceiveAndInvalidate, NdkOperationTypeSend, NdkOperationTypeWrite,
+        NdkOperationTypeReceive, NdkOperationTypeReceiveAndInvalidate, NdkOperationTypeSend,
+        NdkOperationTypeWrite,
     },
 };
 
@@ -88,7 +92,10 @@ impl Kind for Cq {
             && let Some(hw) = this.kind().hw.get()
         {
             let packed = this.kind().moderation.load(Ordering::Acquire);
-            let moderation = Moderation { period_us: (packed >> 16) as u16, count: packed as u16 };
+            let moderation = Moderation {
+                period_us: (packed >> 16) as u16,
+                count: packed as u16,
+            };
             // A device that refuses keeps the old setting; nobody waits for the new one (CQ-58).
             let _ = hw.moderate(moderation, passive);
         }
@@ -121,7 +128,10 @@ impl Cq {
         };
         let cq = Object::try_new(identity, adapter, kind)?;
         let device = cq.kind().provider.device();
-        let params = CqParams { entries: depth, vector };
+        let params = CqParams {
+            entries: depth,
+            vector,
+        };
         let hw = hw::Cq::create(device, params, passive).map_err(status::of_device)?;
         hw.attach(dyn_ref!(cq.clone() => dyn CompletionTarget));
         // The place is empty: nobody else has seen the object.
@@ -200,7 +210,11 @@ impl Cq {
         if interval_us == 0 || completions <= 1 {
             return Ok(0);
         }
-        let count = if uncounted { u32::from(u16::MAX) } else { completions.min(u32::from(u16::MAX)) };
+        let count = if uncounted {
+            u32::from(u16::MAX)
+        } else {
+            completions.min(u32::from(u16::MAX))
+        };
         Ok(interval_us.min(MAX_PERIOD_US) << 16 | count)
     }
 }
@@ -212,7 +226,11 @@ impl Object<Cq> {
         match cq.notify.arm(wanted) {
             Armed::Nothing => {}
             Armed::Device(arm) => {
-                let kind = if arm == Arm::Any { ArmKind::Any } else { ArmKind::Solicited };
+                let kind = if arm == Arm::Any {
+                    ArmKind::Any
+                } else {
+                    ArmKind::Solicited
+                };
                 if let Some(hw) = cq.hw.get() {
                     hw.arm(kind);
                 }
@@ -257,7 +275,11 @@ impl CompletionTarget for Object<Cq> {
 
     fn failed(&self, fault: CqFault) {
         let cq = self.kind();
-        let status = if fault == CqFault::Overrun { Status::BUFFER_OVERFLOW } else { Status::INTERNAL_ERROR };
+        let status = if fault == CqFault::Overrun {
+            Status::BUFFER_OVERFLOW
+        } else {
+            Status::INTERNAL_ERROR
+        };
         let (first, call) = cq.notify.failed(status);
         if first {
             cq.broken.store(true, Ordering::Relaxed);
@@ -283,15 +305,26 @@ fn translate(qp: &Qp, cqe: &Cqe<'_>) -> ControlFlow<(), Entry> {
         CqeOpcode::Unknown(_) => return ControlFlow::Break(()),
     };
     let (request_context, kind) = if receive {
-        let kind = if token.is_some() { NdkOperationTypeReceiveAndInvalidate } else { NdkOperationTypeReceive };
+        let kind = if token.is_some() {
+            NdkOperationTypeReceiveAndInvalidate
+        } else {
+            NdkOperationTypeReceive
+        };
         (qp.receive_done(cqe.counter()), kind)
     } else {
-        qp.request_done(cqe.counter()).map_or((None, 0), |done| (Some(done.context), operation(done.kind)))
+        qp.request_done(cqe.counter())
+            .map_or((None, 0), |done| (Some(done.context), operation(done.kind)))
     };
-    let Some(request_context) = request_context else { return ControlFlow::Break(()) };
+    let Some(request_context) = request_context else {
+        return ControlFlow::Break(());
+    };
     ControlFlow::Continue(Entry {
         status,
-        bytes: if receive && status == Status::SUCCESS { cqe.byte_count() } else { 0 },
+        bytes: if receive && status == Status::SUCCESS {
+            cqe.byte_count()
+        } else {
+            0
+        },
         qp_context: qp.context(),
         request_context,
         kind,

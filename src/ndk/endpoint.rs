@@ -58,7 +58,11 @@ impl SharedEndpoint {
         let provider = adapter.provider().clone();
         let endpoint = provider.agent().endpoint(local, passive)?;
         let local = endpoint.local();
-        let kind = Self { provider, local, endpoint: SpinLock::new(Some(endpoint)) };
+        let kind = Self {
+            provider,
+            local,
+            endpoint: SpinLock::new(Some(endpoint)),
+        };
         let shared = Object::try_new(identity, adapter, kind)?;
         shared.kind().provider.endpoints().add(shared.clone())?;
         Ok(shared)

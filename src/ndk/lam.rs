@@ -60,12 +60,18 @@ pub fn build<O: Output>(
     mut output: O,
     completion: RequestCompletion,
 ) -> Status {
-    let Ok(build) = Build::new(adapter, completion) else { return Status::INSUFFICIENT_RESOURCES };
+    let Ok(build) = Build::new(adapter, completion) else {
+        return Status::INSUFFICIENT_RESOURCES;
+    };
     let base = mdl.virtual_address() as u64;
     let (shared, hold) = (build.clone(), Object::hold(adapter));
     let dma = adapter.kind().provider().dma();
     let mapped = Dma::map(dma, mdl, length, Direction::FromDevice, move |memory| {
-        if shared.state.compare_exchange(BUILDING, WRITING, Ordering::AcqRel, Ordering::Acquire) == Err(ABANDONED) {
+        if shared
+            .state
+            .compare_exchange(BUILDING, WRITING, Ordering::AcqRel, Ordering::Acquire)
+            == Err(ABANDONED)
+        {
             return;
         }
         let status = Status::from(write(&mut output, memory, hold, base, length));
@@ -93,7 +99,10 @@ fn write<O: Output>(
         }
     })?;
     // The mapping is undone if there is no memory to remember it (MR-74).
-    let mapping = pool::try_box(Mapping { _memory: memory, _adapter: adapter })?;
+    let mapping = pool::try_box(Mapping {
+        _memory: memory,
+        _adapter: adapter,
+    })?;
     output.done(mapping, count);
     Ok(())
 }
@@ -122,8 +131,16 @@ impl Build {
     /// The call returns.
     fn returns(&self, may_pend: bool) -> Status {
         let wanted = if may_pend { PENDED } else { ABANDONED };
-        if self.state.compare_exchange(BUILDING, wanted, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            return if may_pend { Status::PENDING } else { Status::INSUFFICIENT_RESOURCES };
+        if self
+            .state
+            .compare_exchange(BUILDING, wanted, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+        {
+            return if may_pend {
+                Status::PENDING
+            } else {
+                Status::INSUFFICIENT_RESOURCES
+            };
         }
         self.written(may_pend)
     }
@@ -131,7 +148,10 @@ impl Build {
     /// The callback runs or has run.
     fn written(&self, may_pend: bool) -> Status {
         if may_pend
-            && self.state.compare_exchange(WRITING, PENDED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+            && self
+                .state
+                .compare_exchange(WRITING, PENDED, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
         {
             return Status::PENDING;
         }

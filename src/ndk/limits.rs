@@ -17,8 +17,9 @@ use crate::{
             NDIS_OBJECT_TYPE_DEFAULT, NDIS_SIZEOF_NDK_CAPABILITIES_REVISION_1, NDK_ADAPTER_INFO, NDK_VERSION,
         },
         ndkpi::{
-            NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_ADAPTER_FLAG_LOOPBACK_CONNECTIONS_SUPPORTED,
-            NDK_ADAPTER_FLAG_MULTI_ENGINE_SUPPORTED, NDK_ADAPTER_FLAG_RDMA_READ_SINK_NOT_REQUIRED, NdkRoCEv2,
+            NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED,
+            NDK_ADAPTER_FLAG_LOOPBACK_CONNECTIONS_SUPPORTED, NDK_ADAPTER_FLAG_MULTI_ENGINE_SUPPORTED,
+            NDK_ADAPTER_FLAG_RDMA_READ_SINK_NOT_REQUIRED, NdkRoCEv2,
         },
         netio::{SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_INET},
     },
@@ -46,8 +47,11 @@ const MANY: u32 = 1 << 16;
 /// The limits as every open reports them; the version is that of the highest grant (ADAPTER-14).
 pub fn adapter_info(caps: &Caps, config: &Config) -> NDK_ADAPTER_INFO {
     let depth = (1 << caps.log_max_qp_blocks.min(15)).min(MAX_DEPTH << LOG_BLOCKS) >> LOG_BLOCKS;
-    let moderation =
-        if caps.cq_moderation { NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED } else { 0 };
+    let moderation = if caps.cq_moderation {
+        NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED
+    } else {
+        0
+    };
     NDK_ADAPTER_INFO {
         Version: NDK_VERSION { Major: 2, Minor: 0 },
         VendorId: VENDOR,
@@ -128,13 +132,23 @@ pub fn cap(info: &NDK_ADAPTER_INFO, limits: ReadLimits) -> ReadLimits {
 
 /// A line of `OID_NDK_CONNECTIONS`.
 pub fn connection_entry(local: SocketAddr, remote: SocketAddr) -> NDIS_NDK_CONNECTION_ENTRY {
-    NDIS_NDK_CONNECTION_ENTRY { Local: inet(local), Remote: inet(remote), UserModeOwner: 0, OwnerPid: 0 }
+    NDIS_NDK_CONNECTION_ENTRY {
+        Local: inet(local),
+        Remote: inet(remote),
+        UserModeOwner: 0,
+        OwnerPid: 0,
+    }
 }
 
 /// A line of `OID_NDK_LOCAL_ENDPOINTS`.
 pub fn endpoint_entry(local: SocketAddr, listener: bool) -> NDIS_NDK_LOCAL_ENDPOINT_ENTRY {
     let listener = u8::from(listener);
-    NDIS_NDK_LOCAL_ENDPOINT_ENTRY { Local: inet(local), UserModeOwner: 0, Listener: listener, OwnerPid: 0 }
+    NDIS_NDK_LOCAL_ENDPOINT_ENTRY {
+        Local: inet(local),
+        UserModeOwner: 0,
+        Listener: listener,
+        OwnerPid: 0,
+    }
 }
 
 fn inet(address: SocketAddr) -> SOCKADDR_INET {

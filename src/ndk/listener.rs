@@ -92,7 +92,11 @@ impl Listener {
             provider: adapter.provider().clone(),
             adapter: adapter.object().clone(),
             event,
-            inner: SpinLock::new(Inner { state: State::Idle, paused: false, listener: None }),
+            inner: SpinLock::new(Inner {
+                state: State::Idle,
+                paused: false,
+                listener: None,
+            }),
         };
         let listener = Object::try_new(identity, adapter, kind)?;
         listener.kind().provider.listeners().add(listener.clone())?;
@@ -102,7 +106,11 @@ impl Listener {
     /// Address and port while it listens.
     pub fn local(&self) -> Option<SocketAddr> {
         let inner = self.inner.lock();
-        inner.listener.as_ref().filter(|_| inner.state == State::Listening).map(|listener| listener.local())
+        inner
+            .listener
+            .as_ref()
+            .filter(|_| inner.state == State::Listening)
+            .map(|listener| listener.local())
     }
 
     /// `NdkControlConnectEvents` (CONN-25).
@@ -141,9 +149,9 @@ impl Object<Listener> {
 
     fn start(this: &Ref<Self>, local: SocketAddr, passive: Passive<'_>) -> Result<(), Status> {
         let agent = this.kind().provider.agent();
-        let started = agent
-            .endpoint(local, passive)
-            .and_then(|endpoint| agent.listen(endpoint, dyn_ref!(this.clone() => dyn ListenerEvents), passive));
+        let started = agent.endpoint(local, passive).and_then(|endpoint| {
+            agent.listen(endpoint, dyn_ref!(this.clone() => dyn ListenerEvents), passive)
+        });
         let mut inner = this.kind().inner.lock();
         match started {
             Ok(listener) if inner.state == State::Starting => {
@@ -173,7 +181,10 @@ impl Object<Listener> {
 impl ListenerEvents for Object<Listener> {
     fn requested(&self, incoming: Incoming) -> Result<(), RejectReason> {
         // Held until the callback has returned; no callback once the close began (LIFE-36, LIFE-38).
-        let hold = self.myself().and_then(|this| Self::event(&this)).ok_or(RejectReason::INVALID_SERVICE_ID)?;
+        let hold = self
+            .myself()
+            .and_then(|this| Self::event(&this))
+            .ok_or(RejectReason::INVALID_SERVICE_ID)?;
         let listener = hold.object().clone();
         let adapter = Object::hold(&listener.kind().adapter);
         let connector = Connector::incoming(adapter, Self::hold(&listener), incoming)

@@ -26,8 +26,8 @@ use crate::{
     },
     sys::ndkpi::{
         NDK_MR, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ, NDK_MR_FLAG_ALLOW_REMOTE_WRITE,
-        NDK_MR_FLAG_RDMA_READ_SINK, NDK_OBJECT_TYPE, NDK_OP_FLAG_ALLOW_LOCAL_WRITE, NDK_OP_FLAG_ALLOW_REMOTE_READ,
-        NDK_OP_FLAG_ALLOW_REMOTE_WRITE, NdkObjectTypeMr,
+        NDK_MR_FLAG_RDMA_READ_SINK, NDK_OBJECT_TYPE, NDK_OP_FLAG_ALLOW_LOCAL_WRITE,
+        NDK_OP_FLAG_ALLOW_REMOTE_READ, NDK_OP_FLAG_ALLOW_REMOTE_WRITE, NdkObjectTypeMr,
     },
 };
 
@@ -90,14 +90,23 @@ impl Registering {
     ) -> Result<Ref<Self>, Status> {
         let item = WorkItem::try_new(mr.identity().ndis, Self::run)?;
         let pending = SpinLock::new(Some(Pending::new(mr, completion)));
-        Ok(Ref::try_new(Self { item, pending, memory: SpinLock::new(None), range, access })?)
+        Ok(Ref::try_new(Self {
+            item,
+            pending,
+            memory: SpinLock::new(None),
+            range,
+            access,
+        })?)
     }
 
     /// The memory is mapped: makes the key, where one may wait.
     fn run(this: &Ref<Self>, passive: Passive<'_>) {
         let taken = (this.pending.lock().take(), this.memory.lock().take());
         if let (Some(pending), Some(memory)) = taken {
-            let made = pending.object().kind().make_region(memory, this.range, this.access, passive);
+            let made = pending
+                .object()
+                .kind()
+                .make_region(memory, this.range, this.access, passive);
             pending.complete(Status::from(made));
         }
     }
@@ -186,7 +195,12 @@ impl Mr {
 
     /// Checks a fast registration (MR-21, MR-23, MR-26, MR-27).
     #[inline]
-    pub(super) fn fast_region(&self, range: &FastRange, pages: usize, flags: u32) -> Result<FastRegister, Status> {
+    pub(super) fn fast_region(
+        &self,
+        range: &FastRange,
+        pages: usize,
+        flags: u32,
+    ) -> Result<FastRegister, Status> {
         let key = self.fast_key().ok_or(Status::INVALID_DEVICE_REQUEST)?;
         let offset = u64::from(range.first_byte_offset);
         let room = (pages as u64 * PAGE).checked_sub(offset);
@@ -202,17 +216,33 @@ impl Mr {
             return Err(Status::ACCESS_VIOLATION);
         }
         let pd: Pdn = self.pd.kind().hw()?.number();
-        Ok(FastRegister { key, pd, access: op_access(flags), start: range.base, length: range.length })
+        Ok(FastRegister {
+            key,
+            pd,
+            access: op_access(flags),
+            start: range.base,
+            length: range.length,
+        })
     }
 }
 
 impl Object<Mr> {
     /// `NdkRegisterMr`. `<= DISPATCH_LEVEL`.
-    pub fn register(this: &Ref<Self>, mdl: Mdl<'static>, length: u64, flags: u32, completion: RequestCompletion) -> Status {
+    pub fn register(
+        this: &Ref<Self>,
+        mdl: Mdl<'static>,
+        length: u64,
+        flags: u32,
+        completion: RequestCompletion,
+    ) -> Status {
         let mr = this.kind();
         let too_long = length == 0 || length > mr.provider.info().MaxRegistrationSize as u64;
         if mr.fast || flags & !MR_FLAGS != 0 || too_long {
-            return if mr.fast { Status::INVALID_DEVICE_REQUEST } else { Status::INVALID_PARAMETER };
+            return if mr.fast {
+                Status::INVALID_DEVICE_REQUEST
+            } else {
+                Status::INVALID_PARAMETER
+            };
         }
         {
             let mut state = mr.state.lock();
@@ -223,8 +253,11 @@ impl Object<Mr> {
         }
         let base = mdl.virtual_address() as u64;
         let access = mr_access(flags);
-        let direction =
-            if access.contains(Access::LOCAL_WRITE) { Direction::FromDevice } else { Direction::ToDevice };
+        let direction = if access.contains(Access::LOCAL_WRITE) {
+            Direction::FromDevice
+        } else {
+            Direction::ToDevice
+        };
         let made = Registering::new(this, completion, (base, length), access);
         let mapped = made.and_then(|request| {
             let task = request.clone();
@@ -294,8 +327,15 @@ impl Mr {
         let made = pages::list(&memory, base, length).and_then(|pages| {
             let pd = self.pd.kind().hw()?;
             let addresses = pages.iter().copied();
-            Mkey::create_region(self.provider.device(), pd, access, (base, length), addresses, passive)
-                .map_err(status::of_device)
+            Mkey::create_region(
+                self.provider.device(),
+                pd,
+                access,
+                (base, length),
+                addresses,
+                passive,
+            )
+            .map_err(status::of_device)
         });
         match made {
             Ok(mkey) => {
@@ -312,10 +352,12 @@ impl Mr {
 
     /// Makes the key of a fast-register region, unless there is one with room enough.
     fn make_fast(&self, pages: u32, remote: bool, passive: Passive<'_>) -> Result<(), Status> {
-        let has_room = self.key.load(Ordering::Acquire) != NO_KEY && self.pages.load(Ordering::Acquire) >= pages;
+        let has_room =
+            self.key.load(Ordering::Acquire) != NO_KEY && self.pages.load(Ordering::Acquire) >= pages;
         if !has_room {
             let pd = self.pd.kind().hw()?;
-            let mkey = hw::Mkey::create_free(self.provider.device(), pd, pages, passive).map_err(status::of_device)?;
+            let mkey = hw::Mkey::create_free(self.provider.device(), pd, pages, passive)
+                .map_err(status::of_device)?;
             let old = {
                 let mut state = self.state.lock();
                 self.key.store(mkey.key().0, Ordering::Release);

@@ -54,8 +54,15 @@ pub enum Armed {
 impl Notify {
     /// Not armed (CREATE-11).
     pub const fn new() -> Self {
-        let inner = Inner { armed: None, running: false, next: None, broken: None };
-        Self { inner: SpinLock::new(inner) }
+        let inner = Inner {
+            armed: None,
+            running: false,
+            next: None,
+            broken: None,
+        };
+        Self {
+            inner: SpinLock::new(inner),
+        }
     }
 
     /// The consumer asks for one callback; merges with an arm that is not satisfied yet (CQ-15).
@@ -63,11 +70,19 @@ impl Notify {
         let mut inner = self.inner.lock();
         if let Some(status) = inner.broken {
             // Inside the callback that reports the error there is nothing more to say.
-            return if inner.running { Armed::Nothing } else { inner.begin(status) };
+            return if inner.running {
+                Armed::Nothing
+            } else {
+                inner.begin(status)
+            };
         }
         let merged = inner.armed.map_or(wanted, |armed| armed.max(wanted));
         inner.armed = Some(merged);
-        if merged == Arm::Errors { Armed::Nothing } else { Armed::Device(merged) }
+        if merged == Arm::Errors {
+            Armed::Nothing
+        } else {
+            Armed::Device(merged)
+        }
     }
 
     /// The device says that what it was asked for has come. The status to call back with, if anybody is to be called now;

@@ -70,8 +70,14 @@ struct Head {
 }
 
 static_assertions::const_assert_eq!(size_of::<Head>(), size_of::<NDK_QP>());
-static_assertions::const_assert_eq!(core::mem::offset_of!(Head, reserved), core::mem::offset_of!(NDK_OBJECT_HEADER, NdkReserved));
-static_assertions::const_assert_eq!(core::mem::offset_of!(Head, dispatch), core::mem::offset_of!(NDK_QP, Dispatch));
+static_assertions::const_assert_eq!(
+    core::mem::offset_of!(Head, reserved),
+    core::mem::offset_of!(NDK_OBJECT_HEADER, NdkReserved)
+);
+static_assertions::const_assert_eq!(
+    core::mem::offset_of!(Head, dispatch),
+    core::mem::offset_of!(NDK_QP, Dispatch)
+);
 
 /// An NDK object: what the consumer sees, what decides its lifetime, and what its kind adds.
 #[repr(C)]
@@ -125,7 +131,11 @@ impl<K: Kind> Object<K> {
             identity,
             jobs: AtomicU32::new(0),
             worker: WorkItem::try_new(identity.ndis, Self::run)?,
-            end: SpinLock::new(End { report: None, antecedents: Some(antecedents), handle: None }),
+            end: SpinLock::new(End {
+                report: None,
+                antecedents: Some(antecedents),
+                handle: None,
+            }),
             kind,
         })
     }
@@ -199,7 +209,9 @@ impl<K: Kind> Object<K> {
     /// Has [`Kind::work`] called with `job` at `PASSIVE_LEVEL`, once or more from now on; the job holds the object until it
     /// is done. `<= DISPATCH_LEVEL`. Does nothing, and says so, when the object is closing: its teardown sees to the rest.
     pub fn schedule(this: &Ref<Self>, job: u32) -> bool {
-        let Some(hold) = Self::event(this) else { return false };
+        let Some(hold) = Self::event(this) else {
+            return false;
+        };
         if this.jobs.fetch_or(job, Ordering::AcqRel) & job == 0 {
             // Given back when the job is done.
             core::mem::forget(hold);
@@ -302,7 +314,10 @@ pub struct Pending<K: Kind> {
 impl<K: Kind> Pending<K> {
     /// Accepts a request on `this`, from inside the consumer's call.
     pub fn new(this: &Ref<Object<K>>, completion: RequestCompletion) -> Self {
-        Self { completion, hold: Object::hold(this) }
+        Self {
+            completion,
+            hold: Object::hold(this),
+        }
     }
 
     /// The object of the request.

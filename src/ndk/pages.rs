@@ -17,7 +17,12 @@ pub const fn touched(address: u64, length: u64) -> u64 {
 /// # Errors
 /// `INVALID_PARAMETER` when the memory is not one range of whole pages but for its ends: a chain of MDLs with a gap
 /// (MR-03, MR-70).
-pub fn for_each(memory: &ScatterGather, base: u64, length: u64, mut put: impl FnMut(u64)) -> Result<(), Status> {
+pub fn for_each(
+    memory: &ScatterGather,
+    base: u64,
+    length: u64,
+    mut put: impl FnMut(u64),
+) -> Result<(), Status> {
     let pages = touched(base, length);
     let (mut count, mut left, mut end) = (0, length, None);
     for (address, bytes) in memory.iter() {
@@ -42,7 +47,11 @@ pub fn for_each(memory: &ScatterGather, base: u64, length: u64, mut put: impl Fn
         end = Some(start + bytes);
         left -= bytes;
     }
-    if left == 0 && count == pages { Ok(()) } else { Err(Status::INVALID_PARAMETER) }
+    if left == 0 && count == pages {
+        Ok(())
+    } else {
+        Err(Status::INVALID_PARAMETER)
+    }
 }
 
 /// The bus addresses of the pages of mapped memory.

@@ -54,7 +54,14 @@ impl Pd {
     pub fn create(adapter: Hold<Adapter>, passive: Passive<'_>) -> Result<Ref<Object<Self>>, Status> {
         let identity = adapter.object().identity();
         let provider = adapter.provider().clone();
-        let pd = Object::try_new(identity, adapter, Self { provider, hw: Once::new() })?;
+        let pd = Object::try_new(
+            identity,
+            adapter,
+            Self {
+                provider,
+                hw: Once::new(),
+            },
+        )?;
         let hw = hw::Pd::create(pd.kind().provider.device(), passive).map_err(super::status::of_device)?;
         // The place is empty: nobody else has seen the object.
         let _ = pd.kind().hw.set(hw);
@@ -116,6 +123,8 @@ impl Object<Pd> {
         };
         let holds = antecedents.clone();
         let ndis = this.identity().ndis;
-        task::create(ndis, holds, completion, move |passive| Qp::create(antecedents, limits, passive))
+        task::create(ndis, holds, completion, move |passive| {
+            Qp::create(antecedents, limits, passive)
+        })
     }
 }

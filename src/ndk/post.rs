@@ -21,8 +21,9 @@ use crate::{
     nt::{Status, sync::Ordering},
     sys::ndkpi::{
         NDK_OP_FLAG_ALLOW_LOCAL_WRITE, NDK_OP_FLAG_ALLOW_REMOTE_READ, NDK_OP_FLAG_ALLOW_REMOTE_WRITE,
-        NDK_OP_FLAG_DEFER, NDK_OP_FLAG_INLINE, NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE, NDK_OP_FLAG_RDMA_READ_SINK,
-        NDK_OP_FLAG_READ_FENCE, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS,
+        NDK_OP_FLAG_DEFER, NDK_OP_FLAG_INLINE, NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE,
+        NDK_OP_FLAG_RDMA_READ_SINK, NDK_OP_FLAG_READ_FENCE, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT,
+        NDK_OP_FLAG_SILENT_SUCCESS,
     },
 };
 
@@ -105,7 +106,9 @@ impl Qp {
             if sges.len() as u32 > self.max_read_sges {
                 return Err(status::of_post(PostError::TooManySges));
             }
-            queue.read(context, how, remote.address, remote.key, sges).map_err(status::of_post)
+            queue
+                .read(context, how, remote.address, remote.key, sges)
+                .map_err(status::of_post)
         })
     }
 
@@ -121,7 +124,9 @@ impl Qp {
     ) -> Status {
         self.post(flags, FAST_REGISTER, |queue, how| {
             let region = mr.fast_region(range, pages.len(), flags)?;
-            queue.fast_register(context, how, &region, pages).map_err(status::of_post)
+            queue
+                .fast_register(context, how, &region, pages)
+                .map_err(status::of_post)
         })
     }
 
@@ -142,8 +147,12 @@ impl Qp {
     /// `NdkReceive`: accepted in every state (QP-12, QP-67).
     #[inline]
     pub fn receive(&self, context: u64, pieces: &impl Pieces) -> Status {
-        let Some(hw) = self.hw.get() else { return Status::INTERNAL_ERROR };
-        hw.receive().post(context, pieces.sges()).map_or_else(status::of_post, |()| Status::SUCCESS)
+        let Some(hw) = self.hw.get() else {
+            return Status::INTERNAL_ERROR;
+        };
+        hw.receive()
+            .post(context, pieces.sges())
+            .map_or_else(status::of_post, |()| Status::SUCCESS)
     }
 
     /// The frame of every initiator request: flags and state, the request itself, the doorbell.
@@ -154,7 +163,9 @@ impl Qp {
         allowed: u32,
         request: impl FnOnce(&SendQueue, PostFlags) -> Result<(), Status>,
     ) -> Status {
-        let Some(hw) = self.hw.get() else { return Status::INTERNAL_ERROR };
+        let Some(hw) = self.hw.get() else {
+            return Status::INTERNAL_ERROR;
+        };
         let queue = hw.send();
         let posted = if flags & !allowed != 0 {
             Err(Status::INVALID_PARAMETER)
@@ -175,14 +186,30 @@ impl Qp {
 #[inline(always)]
 fn total(pieces: &impl Pieces) -> Result<u32, Status> {
     let total = pieces.total();
-    if total > u64::from(MAX_TRANSFER) { Err(Status::BUFFER_OVERFLOW) } else { Ok(total as u32) }
+    if total > u64::from(MAX_TRANSFER) {
+        Err(Status::BUFFER_OVERFLOW)
+    } else {
+        Ok(total as u32)
+    }
 }
 
 /// The device's flags for a consumer's. Those of one meaning have neighbouring bits.
 #[inline(always)]
 const fn how(flags: u32) -> PostFlags {
-    let silent = if flags & NDK_OP_FLAG_SILENT_SUCCESS == 0 { 0 } else { PostFlags::SILENT.bits() };
-    let fence = if flags & NDK_OP_FLAG_READ_FENCE == 0 { 0 } else { PostFlags::FENCE.bits() };
-    let solicited = if flags & NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT == 0 { 0 } else { PostFlags::SOLICITED.bits() };
+    let silent = if flags & NDK_OP_FLAG_SILENT_SUCCESS == 0 {
+        0
+    } else {
+        PostFlags::SILENT.bits()
+    };
+    let fence = if flags & NDK_OP_FLAG_READ_FENCE == 0 {
+        0
+    } else {
+        PostFlags::FENCE.bits()
+    };
+    let solicited = if flags & NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT == 0 {
+        0
+    } else {
+        PostFlags::SOLICITED.bits()
+    };
     PostFlags::from_bits_retain(silent | fence | solicited)
 }

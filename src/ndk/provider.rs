@@ -82,7 +82,10 @@ pub struct Provider {
 }
 
 /// The versions that can be granted, each the highest minor of its major (ADAPTER-05, VERSION-08).
-const VERSIONS: [NDK_VERSION; 2] = [NDK_VERSION { Major: 1, Minor: 2 }, NDK_VERSION { Major: 2, Minor: 0 }];
+const VERSIONS: [NDK_VERSION; 2] = [
+    NDK_VERSION { Major: 1, Minor: 2 },
+    NDK_VERSION { Major: 2, Minor: 0 },
+];
 
 impl Provider {
     /// A provider without opens. `<= DISPATCH_LEVEL`.
@@ -146,7 +149,10 @@ impl Provider {
         if !this.is_enabled() {
             return Err(Status::NDIS_ADAPTER_NOT_READY);
         }
-        let identity = Identity { ndis: this.parts.ndis, version };
+        let identity = Identity {
+            ndis: this.parts.ndis,
+            version,
+        };
         let ended = Event::try_new()?;
         let adapter = Object::try_new(identity, (), Adapter::new(this.clone(), ended)?)?;
         Ok(Object::hand_out(&adapter))
@@ -195,8 +201,10 @@ impl Provider {
             }
             count += 1;
         };
-        self.listeners.for_each(|listener| put(listener.kind().local(), true));
-        self.endpoints.for_each(|endpoint| put(Some(endpoint.kind().local()), false));
+        self.listeners
+            .for_each(|listener| put(listener.kind().local(), true));
+        self.endpoints
+            .for_each(|endpoint| put(Some(endpoint.kind().local()), false));
         count
     }
 

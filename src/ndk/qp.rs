@@ -225,7 +225,10 @@ impl Qp {
     /// # Errors
     /// `CONNECTION_ACTIVE` when it has or had one (CONN-13, CONN-68); `CONNECTION_INVALID` when it was flushed.
     pub fn claim(&self, connector: &Ref<Object<Connector>>) -> Result<(), Status> {
-        match self.state.compare_exchange(FREE, CLAIMED, Ordering::AcqRel, Ordering::Acquire) {
+        match self
+            .state
+            .compare_exchange(FREE, CLAIMED, Ordering::AcqRel, Ordering::Acquire)
+        {
             Ok(_) => {
                 *self.owner.lock() = Some(connector.clone());
                 Ok(())
@@ -238,7 +241,9 @@ impl Qp {
     /// Gives the queue pair back: a connect that failed leaves it as it was (CONN-12).
     pub fn release(&self) {
         // Fails when it was flushed meanwhile or is connected: then it stays what it is.
-        let _ = self.state.compare_exchange(CLAIMED, FREE, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self
+            .state
+            .compare_exchange(CLAIMED, FREE, Ordering::AcqRel, Ordering::Acquire);
         let owner = self.owner.lock().take();
         drop(owner);
     }
@@ -249,8 +254,10 @@ impl Qp {
     /// The device refused, or the queue pair was flushed meanwhile (`CONNECTION_ABORTED`).
     pub fn connect(&self, parameters: &QpParameters, passive: Passive<'_>) -> Result<(), Status> {
         let hw = self.hw()?;
-        hw.to_ready_to_receive(&ready_to_receive(parameters), passive).map_err(status::of_device)?;
-        hw.to_ready_to_send(&ready_to_send(parameters), passive).map_err(status::of_device)?;
+        hw.to_ready_to_receive(&ready_to_receive(parameters), passive)
+            .map_err(status::of_device)?;
+        hw.to_ready_to_send(&ready_to_send(parameters), passive)
+            .map_err(status::of_device)?;
         self.state
             .compare_exchange(CLAIMED, CONNECTED, Ordering::AcqRel, Ordering::Acquire)
             .map_or(Err(Status::CONNECTION_ABORTED), |_| Ok(()))

@@ -10,7 +10,9 @@ pub struct Registry<T: Send + Sync + 'static> {
 impl<T: Send + Sync + 'static> Registry<T> {
     /// An empty list.
     pub const fn new() -> Self {
-        Self { members: SpinLock::new(Vec::new_in(NonPaged)) }
+        Self {
+            members: SpinLock::new(Vec::new_in(NonPaged)),
+        }
     }
 
     /// Adds an object.
@@ -24,7 +26,9 @@ impl<T: Send + Sync + 'static> Registry<T> {
     /// Removes an object, if it is there.
     pub fn remove(&self, member: &T) {
         let mut members = self.members.lock();
-        let found = members.iter().position(|other| core::ptr::eq(&raw const **other, member));
+        let found = members
+            .iter()
+            .position(|other| core::ptr::eq(&raw const **other, member));
         let removed = found.map(|index| members.swap_remove(index));
         // The object may go with its last reference: not under the lock.
         drop(members);

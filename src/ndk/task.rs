@@ -26,7 +26,10 @@ where
             body(passive);
         }
     })?;
-    let task = Ref::try_new(Task { item, body: SpinLock::new(Some(body)) })?;
+    let task = Ref::try_new(Task {
+        item,
+        body: SpinLock::new(Some(body)),
+    })?;
     task.item.queue(task.clone());
     Ok(())
 }

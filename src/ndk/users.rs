@@ -17,7 +17,10 @@ pub struct Users {
 impl Users {
     /// None.
     pub const fn new() -> Self {
-        Self { list: Vec::new_in(NonPaged), last: 0 }
+        Self {
+            list: Vec::new_in(NonPaged),
+            last: 0,
+        }
     }
 
     /// The queue pair with this number.

@@ -19,8 +19,8 @@ use crate::{
         ndis::{GROUP_AFFINITY, NDK_ADAPTER_INFO},
         ndkpi::{
             NDK_ADAPTER, NDK_ADAPTER_DISPATCH, NDK_CONNECTOR, NDK_CQ, NDK_FN_CONNECT_EVENT_CALLBACK,
-            NDK_FN_CQ_NOTIFICATION_CALLBACK, NDK_FN_CREATE_COMPLETION, NDK_FN_REQUEST_COMPLETION, NDK_LISTENER,
-            NDK_LOGICAL_ADDRESS_MAPPING, NDK_PD, NDK_SHARED_ENDPOINT, SOCKADDR,
+            NDK_FN_CQ_NOTIFICATION_CALLBACK, NDK_FN_CREATE_COMPLETION, NDK_FN_REQUEST_COMPLETION,
+            NDK_LISTENER, NDK_LOGICAL_ADDRESS_MAPPING, NDK_PD, NDK_SHARED_ENDPOINT, SOCKADDR,
         },
     },
 };
@@ -115,7 +115,12 @@ unsafe extern "win64" fn create_shared_endpoint(
     let completion = unsafe { creation(completion, context) };
     // SAFETY: the consumer's duty.
     let local = unsafe { address(local, length) };
-    local.map_or_else(|status| status, |local| Object::create_shared_endpoint(&adapter, local, completion)).0
+    local
+        .map_or_else(
+            |status| status,
+            |local| Object::create_shared_endpoint(&adapter, local, completion),
+        )
+        .0
 }
 
 unsafe extern "win64" fn create_connector(
@@ -160,14 +165,21 @@ unsafe impl Send for Place {}
 impl Place {
     /// The element of the page array.
     fn page(&self, index: usize) -> *mut PHYSICAL_ADDRESS {
-        self.mapping.wrapping_byte_add(PAGES).cast::<PHYSICAL_ADDRESS>().wrapping_add(index)
+        self.mapping
+            .wrapping_byte_add(PAGES)
+            .cast::<PHYSICAL_ADDRESS>()
+            .wrapping_add(index)
     }
 }
 
 impl Output for Place {
     fn put(&mut self, index: usize, page: u64) {
         // SAFETY: `build_lam` checked that the structure has room for all pages of the range.
-        unsafe { self.page(index).write(PHYSICAL_ADDRESS { QuadPart: page.cast_signed() }) }
+        unsafe {
+            self.page(index).write(PHYSICAL_ADDRESS {
+                QuadPart: page.cast_signed(),
+            })
+        }
     }
 
     fn done(&mut self, mapping: Box<Mapping>, pages: usize) {
@@ -177,7 +189,10 @@ impl Output for Place {
         head.AdapterContext = mapping.cast();
         head.AdapterPageCount = pages as u32;
         // SAFETY: as above.
-        unsafe { self.size.write((PAGES + pages * size_of::<PHYSICAL_ADDRESS>()) as u32) }
+        unsafe {
+            self.size
+                .write((PAGES + pages * size_of::<PHYSICAL_ADDRESS>()) as u32)
+        }
         // SAFETY: as above.
         unsafe { self.first_byte_offset.write(self.offset) }
     }
@@ -197,12 +212,16 @@ unsafe extern "win64" fn build_lam(
     // SAFETY: the consumer's duty.
     let adapter = unsafe { owned::<Adapter>(adapter) };
     // SAFETY: the consumer's duty (MR-76): the chain stays as it is until the mapping is released.
-    let Some(mdl) = (unsafe { Mdl::new(mdl) }) else { return Status::INVALID_PARAMETER.0 };
+    let Some(mdl) = (unsafe { Mdl::new(mdl) }) else {
+        return Status::INVALID_PARAMETER.0;
+    };
     if length == 0 || length > mdl.byte_count() {
         return Status::INVALID_PARAMETER.0;
     }
     let bytes = PAGES as u64 + lam::page_count(mdl, length) * size_of::<PHYSICAL_ADDRESS>() as u64;
-    let Ok(needed) = u32::try_from(bytes) else { return Status::INVALID_PARAMETER.0 };
+    let Ok(needed) = u32::try_from(bytes) else {
+        return Status::INVALID_PARAMETER.0;
+    };
     // SAFETY: the consumer's duty.
     let room = unsafe { size.read() };
     if mapping.is_null() || room < needed {
@@ -211,7 +230,12 @@ unsafe extern "win64" fn build_lam(
         return Status::BUFFER_TOO_SMALL.0;
     }
     let offset = (mdl.virtual_address() % 4096) as u32;
-    let place = Place { mapping, size, first_byte_offset, offset };
+    let place = Place {
+        mapping,
+        size,
+        first_byte_offset,
+        offset,
+    };
     // SAFETY: the consumer's duty.
     let completion = unsafe { request(completion, context) };
     lam::build(&adapter, mdl, length, place, completion).0

@@ -17,8 +17,8 @@ use crate::{
     cm::{MAX_CALLEE_DATA, MAX_CALLER_DATA, ReadLimits},
     nt::Status,
     sys::ndkpi::{
-        NDK_CONNECTOR, NDK_CONNECTOR_DISPATCH, NDK_FN_DISCONNECT_EVENT_CALLBACK, NDK_FN_REQUEST_COMPLETION, NDK_QP,
-        NDK_SHARED_ENDPOINT, SOCKADDR,
+        NDK_CONNECTOR, NDK_CONNECTOR_DISPATCH, NDK_FN_DISCONNECT_EVENT_CALLBACK, NDK_FN_REQUEST_COMPLETION,
+        NDK_QP, NDK_SHARED_ENDPOINT, SOCKADDR,
     },
 };
 
@@ -71,7 +71,13 @@ unsafe extern "win64" fn connect(
     let connector = unsafe { owned::<Connector>(connector) };
     // SAFETY: the consumer's duty.
     let completion = unsafe { request(completion, context) };
-    let call = ConnectCall { qp, source, remote, limits: limits(inbound, outbound), data };
+    let call = ConnectCall {
+        qp,
+        source,
+        remote,
+        limits: limits(inbound, outbound),
+        data,
+    };
     Object::connect(&connector, call, completion).0
 }
 
@@ -107,7 +113,13 @@ unsafe extern "win64" fn connect_with_shared_endpoint(
     let connector = unsafe { owned::<Connector>(connector) };
     // SAFETY: the consumer's duty.
     let completion = unsafe { request(completion, context) };
-    let call = ConnectCall { qp, source, remote, limits: limits(inbound, outbound), data };
+    let call = ConnectCall {
+        qp,
+        source,
+        remote,
+        limits: limits(inbound, outbound),
+        data,
+    };
     Object::connect(&connector, call, completion).0
 }
 
@@ -153,7 +165,12 @@ unsafe extern "win64" fn accept(
     let event = unsafe { DisconnectEvent::new(event, event_context) };
     // SAFETY: the consumer's duty.
     let completion = unsafe { request(completion, context) };
-    let call = AcceptCall { qp, limits: limits(inbound, outbound), data, event };
+    let call = AcceptCall {
+        qp,
+        limits: limits(inbound, outbound),
+        data,
+        event,
+    };
     Object::accept(&connector, &call, completion).0
 }
 
@@ -195,8 +212,16 @@ unsafe extern "win64" fn get_connection_data(
         return Status::SUCCESS.0;
     }
     // SAFETY: the consumer's duty: the buffer has `room` bytes.
-    unsafe { buffer.cast::<u8>().copy_from_nonoverlapping(data.as_ptr(), room.min(data.len())) }
-    if room < data.len() { Status::BUFFER_TOO_SMALL.0 } else { Status::SUCCESS.0 }
+    unsafe {
+        buffer
+            .cast::<u8>()
+            .copy_from_nonoverlapping(data.as_ptr(), room.min(data.len()))
+    }
+    if room < data.len() {
+        Status::BUFFER_TOO_SMALL.0
+    } else {
+        Status::SUCCESS.0
+    }
 }
 
 unsafe extern "win64" fn get_local_address(
@@ -236,7 +261,10 @@ unsafe extern "win64" fn disconnect(
 /// A consumer's read limits; more than the wire can say is capped to that (CONN-10).
 fn limits(inbound: u32, outbound: u32) -> ReadLimits {
     let most = |limit: u32| u8::try_from(limit).unwrap_or(u8::MAX);
-    ReadLimits { inbound: most(inbound), outbound: most(outbound) }
+    ReadLimits {
+        inbound: most(inbound),
+        outbound: most(outbound),
+    }
 }
 
 /// Writes an optional result.

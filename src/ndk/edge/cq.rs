@@ -13,8 +13,8 @@ use super::{
 use crate::{
     nt::Status,
     sys::ndkpi::{
-        NDK_CQ, NDK_CQ_DISPATCH, NDK_CQ_NOTIFY_ANY, NDK_CQ_NOTIFY_SOLICITED, NDK_FN_REQUEST_COMPLETION, NDK_RESULT,
-        NDK_RESULT_EX,
+        NDK_CQ, NDK_CQ_DISPATCH, NDK_CQ_NOTIFY_ANY, NDK_CQ_NOTIFY_SOLICITED, NDK_FN_REQUEST_COMPLETION,
+        NDK_RESULT, NDK_RESULT_EX,
     },
 };
 
@@ -80,7 +80,11 @@ unsafe extern "win64" fn get_results_ex(cq: *mut NDK_CQ, results: *mut NDK_RESUL
     })
 }
 
-unsafe extern "win64" fn control_interrupt_moderation(cq: *mut NDK_CQ, interval_us: u32, completions: u32) -> i32 {
+unsafe extern "win64" fn control_interrupt_moderation(
+    cq: *mut NDK_CQ,
+    interval_us: u32,
+    completions: u32,
+) -> i32 {
     // SAFETY: the consumer's duty.
     let cq = unsafe { owned::<Cq>(cq) };
     Object::moderate(&cq, interval_us, completions).0

@@ -33,7 +33,12 @@ unsafe extern "win64" fn listen(
     let completion = unsafe { request(completion, context) };
     // SAFETY: the consumer's duty.
     let local = unsafe { address(local, length) };
-    local.map_or_else(|status| status, |local| Object::listen(&listener, local, completion)).0
+    local
+        .map_or_else(
+            |status| status,
+            |local| Object::listen(&listener, local, completion),
+        )
+        .0
 }
 
 unsafe extern "win64" fn get_local_address(
@@ -44,7 +49,13 @@ unsafe extern "win64" fn get_local_address(
     // SAFETY: the consumer's duty.
     let listener = unsafe { object::<Listener>(listener) };
     // SAFETY: the consumer's duty.
-    unsafe { put_address(listener.kind().local().ok_or(Status::CONNECTION_INVALID), place, length) }
+    unsafe {
+        put_address(
+            listener.kind().local().ok_or(Status::CONNECTION_INVALID),
+            place,
+            length,
+        )
+    }
 }
 
 unsafe extern "win64" fn control_connect_events(listener: *mut NDK_LISTENER, pause: u8) {

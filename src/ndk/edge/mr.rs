@@ -35,7 +35,9 @@ unsafe extern "win64" fn register(
     // SAFETY: the consumer's duty.
     let mr = unsafe { owned::<Mr>(mr) };
     // SAFETY: the consumer's duty (MR-02): the pages stay locked until the region is deregistered.
-    let Some(mdl) = (unsafe { Mdl::new(mdl) }) else { return Status::INVALID_PARAMETER.0 };
+    let Some(mdl) = (unsafe { Mdl::new(mdl) }) else {
+        return Status::INVALID_PARAMETER.0;
+    };
     // SAFETY: the consumer's duty.
     let completion = unsafe { request(completion, context) };
     Object::register(&mr, mdl, length, flags, completion).0

@@ -3,13 +3,7 @@
 use core::ffi::c_void;
 
 use super::{
-    super::{
-        callback::Context,
-        cq::Cq,
-        object::Object,
-        pd::Pd,
-        qp::QpLimits,
-    },
+    super::{callback::Context, cq::Cq, object::Object, pd::Pd, qp::QpLimits},
     close, created, creation, object, owned, query_extension,
 };
 use crate::{
@@ -17,9 +11,9 @@ use crate::{
     sys::{
         ndis::GROUP_AFFINITY,
         ndkpi::{
-        NDK_CQ, NDK_FN_CREATE_COMPLETION, NDK_FN_SRQ_NOTIFICATION_CALLBACK, NDK_MR, NDK_MW, NDK_PD, NDK_PD_DISPATCH,
-        NDK_QP, NDK_SRQ,
-    },
+            NDK_CQ, NDK_FN_CREATE_COMPLETION, NDK_FN_SRQ_NOTIFICATION_CALLBACK, NDK_MR, NDK_MW, NDK_PD,
+            NDK_PD_DISPATCH, NDK_QP, NDK_SRQ,
+        },
     },
 };
 
@@ -99,7 +93,14 @@ unsafe extern "win64" fn create_qp(
     // SAFETY: the consumer's duty.
     let completion = unsafe { creation(completion, context) };
     let context = Context::new(qp_context);
-    let limits = QpLimits { context, receive_depth, initiator_depth, receive_sges, initiator_sges, inline_bytes };
+    let limits = QpLimits {
+        context,
+        receive_depth,
+        initiator_depth,
+        receive_sges,
+        initiator_sges,
+        inline_bytes,
+    };
     Object::create_qp(&pd, &receive_cq, &initiator_cq, limits, completion).0
 }
 

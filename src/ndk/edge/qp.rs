@@ -18,7 +18,9 @@ use super::{
 use crate::{
     hw::Key,
     nt::Status,
-    sys::ndkpi::{NDK_MR, NDK_MW, NDK_OBJECT_HEADER, NDK_OBJECT_TYPE, NDK_QP, NDK_QP_DISPATCH, NDK_SGE, NdkObjectTypeMr},
+    sys::ndkpi::{
+        NDK_MR, NDK_MW, NDK_OBJECT_HEADER, NDK_OBJECT_TYPE, NDK_QP, NDK_QP_DISPATCH, NDK_SGE, NdkObjectTypeMr,
+    },
 };
 
 /// The table.
@@ -68,10 +70,17 @@ unsafe extern "win64" fn send_and_invalidate(
     let qp = unsafe { object::<Qp>(qp) };
     // SAFETY: the consumer's duty.
     let pieces = unsafe { SgeList::new(list, count) };
-    qp.kind().send(number(context), &pieces, flags, Some(Key(token))).0
+    qp.kind()
+        .send(number(context), &pieces, flags, Some(Key(token)))
+        .0
 }
 
-unsafe extern "win64" fn receive(qp: *mut NDK_QP, context: *mut c_void, list: *const NDK_SGE, count: u32) -> i32 {
+unsafe extern "win64" fn receive(
+    qp: *mut NDK_QP,
+    context: *mut c_void,
+    list: *const NDK_SGE,
+    count: u32,
+) -> i32 {
     // SAFETY: the consumer's duty.
     let qp = unsafe { object::<Qp>(qp) };
     // SAFETY: the consumer's duty.
@@ -92,7 +101,17 @@ unsafe extern "win64" fn read(
     let qp = unsafe { object::<Qp>(qp) };
     // SAFETY: the consumer's duty.
     let pieces = unsafe { SgeList::new(list, count) };
-    qp.kind().read(number(context), &pieces, Remote { address, key: Key(token) }, flags).0
+    qp.kind()
+        .read(
+            number(context),
+            &pieces,
+            Remote {
+                address,
+                key: Key(token),
+            },
+            flags,
+        )
+        .0
 }
 
 unsafe extern "win64" fn write(
@@ -108,7 +127,17 @@ unsafe extern "win64" fn write(
     let qp = unsafe { object::<Qp>(qp) };
     // SAFETY: the consumer's duty.
     let pieces = unsafe { SgeList::new(list, count) };
-    qp.kind().write(number(context), &pieces, Remote { address, key: Key(token) }, flags).0
+    qp.kind()
+        .write(
+            number(context),
+            &pieces,
+            Remote {
+                address,
+                key: Key(token),
+            },
+            flags,
+        )
+        .0
 }
 
 /// Windows cannot be bound, which `MaxWindowSize` 0 says.
@@ -147,8 +176,14 @@ unsafe extern "win64" fn fast_register(
         // SAFETY: the consumer's duty; all 64 bits of an element are one number.
         unsafe { slice::from_raw_parts(pages.cast(), count as usize) }
     };
-    let range = FastRange { first_byte_offset, length, base: number(base) };
-    qp.kind().fast_register(number(context), mr.kind(), &range, pages.iter().copied(), flags).0
+    let range = FastRange {
+        first_byte_offset,
+        length,
+        base: number(base),
+    };
+    qp.kind()
+        .fast_register(number(context), mr.kind(), &range, pages.iter().copied(), flags)
+        .0
 }
 
 unsafe extern "win64" fn invalidate(
