@@ -322,7 +322,8 @@ impl Made {
 
     /// Undoes all steps that were reached, last first. `kept` is memory that the device has perhaps, and gets more of it.
     fn undo(&self, kept: &mut Vec<Ref<SharedMemory>>, passive: Passive<'_>) {
-        let mut clean = true;
+        // Objects that were not given up may be written by the device until it is stopped.
+        let mut clean = kept.is_empty();
         let reached = |step| self.reached >= step;
         if reached(Step::RoceEnable) {
             let _ = self.commander.dispose(&EnableRoce { enable: false }, passive);
@@ -392,9 +393,5 @@ pub(super) fn tear_down(device: &Device, passive: Passive<'_>) {
         reached: Step::PortState,
     };
     let mut kept = device.take_quarantine();
-    if !kept.is_empty() {
-        // Objects were not given up: the device may write their memory until it is stopped.
-        let _ = made.registers.is_gone();
-    }
     made.undo(&mut kept, passive);
 }

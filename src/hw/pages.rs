@@ -3,7 +3,7 @@
 use super::{
     command::Commander,
     commands::hca::{CannotGivePages, GivePages, PAGES_PER_COMMAND, PagePhase, QueryPages, TakePages},
-    error::{HwError, Lie},
+    error::{CommandFailure, HwError, Lie},
 };
 use crate::nt::{
     Dma, NdisHandle, NoMemory, Passive, Ref, SharedMemory, SpinLock, Vec, WorkItem, pool, time::Instant,
@@ -176,8 +176,8 @@ impl Pages {
         match self.commander.execute(&GivePages { pages: batch }, passive) {
             Ok(()) => Ok(()),
             Err(error) => {
-                // A device that refused does not have them; one that did not answer may.
-                if !matches!(error.failure, super::error::CommandFailure::Timeout) {
+                // A device that refused does not have them. One that did not answer may: then they stay ours to forget.
+                if matches!(error.failure, CommandFailure::Status(..) | CommandFailure::Delivery(_)) {
                     for page in batch {
                         let _ = self.returned(*page);
                     }

@@ -31,6 +31,8 @@ const TYPE_PCIE: u32 = 7;
 const OWNERSHIP: usize = 0x3f;
 /// How long a waiter sleeps before it looks for itself, should an interrupt be lost.
 const LOOK_MS: NonZeroU32 = NonZeroU32::new(500).expect("not zero");
+/// Polls of a command between looks into the event queues.
+const POLLS_PER_LOOK: u32 = 10;
 /// Time for a command when the device names none.
 pub const DEFAULT_TIMEOUT_MS: u32 = 60_000;
 
@@ -272,7 +274,7 @@ impl Commander {
 
     /// Waits until the device gave the entry back.
     fn wait(&self, slot: &Slot, deadline: Instant, passive: Passive<'_>) -> Result<(), CommandFailure> {
-        loop {
+        for turn in 1_u32.. {
             if self.is_dead() {
                 return Err(CommandFailure::Dead);
             }
@@ -280,21 +282,34 @@ impl Commander {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                return Err(CommandFailure::Timeout);
+                break;
             }
-            if !self.events.load(Acquire) {
-                passive.sleep_ms(1);
-                continue;
+            if self.pause(slot, turn, passive) {
+                self.look();
             }
-            if slot.done.wait_ms(LOOK_MS, passive) {
-                // Before the look at the ownership bit: an event that comes after the look sets it again.
-                slot.done.reset();
-            } else {
-                let lost = self.lost.lock().clone();
-                if let Some(lost) = lost {
-                    lost.look();
-                }
-            }
+        }
+        Err(CommandFailure::Timeout)
+    }
+
+    /// Sleeps until the command may be done. Whether it is time to look into the event queues by hand: because an interrupt may be
+    /// lost, or because none come and the device may wait for pages.
+    fn pause(&self, slot: &Slot, turn: u32, passive: Passive<'_>) -> bool {
+        if !self.events.load(Acquire) {
+            passive.sleep_ms(1);
+            return turn.is_multiple_of(POLLS_PER_LOOK);
+        }
+        let woken = slot.done.wait_ms(LOOK_MS, passive);
+        if woken {
+            // Before the next look at the ownership bit: an event that comes after that look sets it again.
+            slot.done.reset();
+        }
+        !woken
+    }
+
+    fn look(&self) {
+        let lost = self.lost.lock().clone();
+        if let Some(lost) = lost {
+            lost.look();
         }
     }
 

@@ -330,12 +330,12 @@ command! {
 command! {
     /// Tells the firmware which driver it has.
     pub struct SetDriverVersion {
-        /// `system,name,version`, 64 bytes at most.
+        /// `system,name,version`, cut off after 63 bytes.
         pub version: &'static str,
     }
     SET_DRIVER_VERSION, SetDriverVersionIn as |this, input| {
         let mut text = [0; 64];
-        for (to, from) in text.iter_mut().zip(this.version.bytes()) {
+        for (to, from) in text.iter_mut().zip(this.version.bytes().take(63)) {
             *to = from;
         }
         input.set_driver_version(&text);
