@@ -177,7 +177,10 @@ impl Pages {
             Ok(()) => Ok(()),
             Err(error) => {
                 // A device that refused does not have them. One that did not answer may: then they stay ours to forget.
-                if matches!(error.failure, CommandFailure::Status(..) | CommandFailure::Delivery(_)) {
+                if matches!(
+                    error.failure,
+                    CommandFailure::Status(..) | CommandFailure::Delivery(_)
+                ) {
                     for page in batch {
                         let _ = self.returned(*page);
                     }

@@ -3,6 +3,11 @@
 //! The driver takes a few pages and deals them out round robin. Every doorbell is one 64-bit store, which the bus carries
 //! whole, so that queues may share a page without a lock (connectx interface, section 17).
 
+#![expect(
+    clippy::inline_always,
+    reason = "the data path: its cost is counted in instructions"
+)]
+
 use super::{
     command::Commander,
     commands::resource::{AllocUar, DeallocUar},

@@ -3,6 +3,11 @@
 //! Pure arithmetic, checked byte by byte against the published layouts. A segment is two 64-bit words of host value; the ring
 //! stores them big-endian.
 
+#![expect(
+    clippy::inline_always,
+    reason = "the data path: its cost is counted in instructions"
+)]
+
 use super::types::{Key, Qpn};
 
 /// Bytes of a segment; work queue elements are counted in these (`ds`).

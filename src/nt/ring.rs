@@ -2,6 +2,11 @@
 //!
 //! Indices are masked, which makes every index a good one: rings of the device count on without end.
 
+#![expect(
+    clippy::inline_always,
+    reason = "the data path: its cost is counted in instructions"
+)]
+
 use core::ptr::NonNull;
 
 use super::{

@@ -1,0 +1,238 @@
+//! Posting work requests to a send queue.
+
+#![expect(
+    clippy::inline_always,
+    reason = "the data path: its cost is counted in instructions"
+)]
+
+use super::{
+    super::wqe::{self, AddressVector, Opcode, umr},
+    FastRegister, Key, PostError, PostFlags, SendQueue, Sge, WqeKind,
+};
+
+impl SendQueue {
+    /// Sends the pieces; with `invalidate` the receiver's device also invalidates that key of its own.
+    ///
+    /// # Errors
+    /// [`PostError::Full`], [`PostError::TooManySges`].
+    #[inline]
+    pub fn send(
+        &self,
+        context: u64,
+        flags: PostFlags,
+        invalidate: Option<Key>,
+        sges: impl ExactSizeIterator<Item = Sge>,
+    ) -> Result<(), PostError> {
+        let mut cursor = self.begin(sges.len() as u32 + 1, sges.len() as u32)?;
+        self.put_sges(&mut cursor, sges);
+        let (opcode, immediate) = send_opcode(invalidate);
+        self.finish(&cursor, context, WqeKind::Send, flags, opcode, immediate);
+        Ok(())
+    }
+
+    /// Sends `length` bytes that are copied from `pieces` now.
+    ///
+    /// # Errors
+    /// [`PostError::Full`], [`PostError::TooMuchInline`].
+    pub fn send_inline<'a>(
+        &self,
+        context: u64,
+        flags: PostFlags,
+        invalidate: Option<Key>,
+        length: u32,
+        pieces: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), PostError> {
+        let mut cursor = self.begin_inline(length, 1)?;
+        self.put_inline(&mut cursor, length, pieces);
+        let (opcode, immediate) = send_opcode(invalidate);
+        self.finish(&cursor, context, WqeKind::Send, flags, opcode, immediate);
+        Ok(())
+    }
+
+    /// Writes the pieces to `remote`, memory of the peer under `key`.
+    ///
+    /// # Errors
+    /// [`PostError::Full`], [`PostError::TooManySges`].
+    #[inline]
+    pub fn write(
+        &self,
+        context: u64,
+        flags: PostFlags,
+        remote: u64,
+        key: Key,
+        sges: impl ExactSizeIterator<Item = Sge>,
+    ) -> Result<(), PostError> {
+        self.remote(
+            context,
+            flags,
+            WqeKind::Write,
+            Opcode::RdmaWrite,
+            (remote, key),
+            sges,
+        )
+    }
+
+    /// Writes `length` bytes that are copied from `pieces` now.
+    ///
+    /// # Errors
+    /// [`PostError::Full`], [`PostError::TooMuchInline`].
+    pub fn write_inline<'a>(
+        &self,
+        context: u64,
+        flags: PostFlags,
+        (remote, key): (u64, Key),
+        length: u32,
+        pieces: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), PostError> {
+        let mut cursor = self.begin_inline(length, 2)?;
+        self.put(&mut cursor, wqe::remote_address(remote, key));
+        self.put_inline(&mut cursor, length, pieces);
+        self.finish(&cursor, context, WqeKind::Write, flags, Opcode::RdmaWrite, 0);
+        Ok(())
+    }
+
+    /// Reads `remote`, memory of the peer under `key`, into the pieces.
+    ///
+    /// # Errors
+    /// [`PostError::Full`], [`PostError::TooManySges`].
+    #[inline]
+    pub fn read(
+        &self,
+        context: u64,
+        flags: PostFlags,
+        remote: u64,
+        key: Key,
+        sges: impl ExactSizeIterator<Item = Sge>,
+    ) -> Result<(), PostError> {
+        self.remote(
+            context,
+            flags,
+            WqeKind::Read,
+            Opcode::RdmaRead,
+            (remote, key),
+            sges,
+        )
+    }
+
+    /// Sends a datagram (queue pairs of datagram kind).
+    ///
+    /// # Errors
+    /// [`PostError::Full`], [`PostError::TooManySges`].
+    pub fn send_datagram(
+        &self,
+        context: u64,
+        flags: PostFlags,
+        to: &AddressVector,
+        sges: impl ExactSizeIterator<Item = Sge>,
+    ) -> Result<(), PostError> {
+        let mut cursor = self.begin(sges.len() as u32 + 4, sges.len() as u32)?;
+        let words = to.words();
+        for pair in words.chunks_exact(2) {
+            self.put(&mut cursor, [pair[0], pair[1]]);
+        }
+        self.put_sges(&mut cursor, sges);
+        self.finish(&cursor, context, WqeKind::Send, flags, Opcode::Send, 0);
+        Ok(())
+    }
+
+    /// Registers pages under a free key; takes effect in queue order. `pages` are bus addresses of 4 KiB pages.
+    ///
+    /// # Errors
+    /// [`PostError::Full`] (also when every page list is in use), [`PostError::TooManyPages`].
+    #[inline]
+    pub fn fast_register(
+        &self,
+        context: u64,
+        flags: PostFlags,
+        region: &FastRegister,
+        pages: impl ExactSizeIterator<Item = u64>,
+    ) -> Result<(), PostError> {
+        let entries = pages.len() as u32;
+        let inline = entries <= umr::INLINE_ENTRIES;
+        let list = if inline {
+            None
+        } else {
+            Some(self.page_list(entries)?)
+        };
+        let mut cursor = self.begin(12, 0)?;
+        let octowords = umr::octowords(entries);
+        let how = umr::FAIL_IF_NOT_FREE | if inline { umr::INLINE } else { 0 };
+        self.put_umr(
+            &mut cursor,
+            umr::control(how, octowords, umr::mask::REGISTER),
+            umr::register(
+                region.key,
+                region.access.bits(),
+                region.pd,
+                region.start,
+                region.length,
+                octowords,
+            ),
+        );
+        match list {
+            None => self.put_inline_pages(&mut cursor, pages),
+            Some(lists) => {
+                let (bus, bytes) = lists.fill(entries, pages);
+                self.put(&mut cursor, wqe::data(bus, bytes, self.parts.local_key));
+            }
+        }
+        self.finish_umr(
+            &cursor,
+            context,
+            WqeKind::FastRegister,
+            flags,
+            region.key,
+            list.is_some(),
+        );
+        Ok(())
+    }
+
+    /// Invalidates a fast-registered key, in queue order: it becomes free. One that is free already fails the queue.
+    ///
+    /// # Errors
+    /// [`PostError::Full`].
+    #[inline]
+    pub fn invalidate(&self, context: u64, flags: PostFlags, key: Key) -> Result<(), PostError> {
+        let mut cursor = self.begin(8, 0)?;
+        let how = umr::INLINE | umr::FAIL_IF_FREE;
+        self.put_umr(
+            &mut cursor,
+            umr::control(how, 0, umr::mask::FREE),
+            umr::invalidate(),
+        );
+        self.finish_umr(&cursor, context, WqeKind::Invalidate, flags, key, false);
+        Ok(())
+    }
+
+    /// Does nothing, in queue order: a marker that completes (with the flush error once the queue pair is in error).
+    ///
+    /// # Errors
+    /// [`PostError::Full`].
+    pub fn nop(&self, context: u64, flags: PostFlags) -> Result<(), PostError> {
+        let cursor = self.begin(1, 0)?;
+        self.finish(&cursor, context, WqeKind::Nop, flags, Opcode::Nop, 0);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn remote(
+        &self,
+        context: u64,
+        flags: PostFlags,
+        kind: WqeKind,
+        opcode: Opcode,
+        (remote, key): (u64, Key),
+        sges: impl ExactSizeIterator<Item = Sge>,
+    ) -> Result<(), PostError> {
+        let mut cursor = self.begin(sges.len() as u32 + 2, sges.len() as u32)?;
+        self.put(&mut cursor, wqe::remote_address(remote, key));
+        self.put_sges(&mut cursor, sges);
+        self.finish(&cursor, context, kind, flags, opcode, 0);
+        Ok(())
+    }
+}
+
+#[inline(always)]
+fn send_opcode(invalidate: Option<Key>) -> (Opcode, u32) {
+    invalidate.map_or((Opcode::Send, 0), |key| (Opcode::SendInvalidate, key.0))
+}
