@@ -19,6 +19,7 @@ const ROCE_V2: u32 = 1 << 2;
 const ETHERNET: u32 = 1;
 
 /// Capabilities in force.
+#[expect(clippy::struct_excessive_bools, reason = "the device has that many yes-or-no capabilities")]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Caps {
     /// Event queues.
@@ -65,7 +66,7 @@ pub struct Caps {
     pub owner_id: bool,
     /// The device never asks for pages by event.
     pub page_request_disable: bool,
-    /// Teardown at once is possible through the nic_interface register.
+    /// Teardown at once is possible through the `nic_interface` register.
     pub fast_teardown: bool,
     /// Teardown at once is possible by command.
     pub force_teardown: bool,

@@ -232,10 +232,9 @@ impl Device {
             return;
         };
         let before = core::mem::replace(&mut *this.port.lock(), state);
-        if before != state {
-            if let Some(news) = this.events().news() {
+        if before != state
+            && let Some(news) = this.events().news() {
                 news.port_changed(state);
             }
-        }
     }
 }

@@ -30,6 +30,9 @@ pub enum CommandStatus {
 
 impl CommandStatus {
     /// `Ok` for status 0.
+    ///
+    /// # Errors
+    /// The status that another code stands for.
     pub const fn check(raw: u8) -> Result<(), Self> {
         Err(match raw {
             0x00 => return Ok(()),
@@ -74,6 +77,9 @@ pub enum DeliveryStatus {
 
 impl DeliveryStatus {
     /// `Ok` for status 0.
+    ///
+    /// # Errors
+    /// The status that another code stands for.
     pub const fn check(raw: u8) -> Result<(), Self> {
         Err(match raw {
             0x00 => return Ok(()),

@@ -23,7 +23,7 @@ const HEALTH_COUNTER: u32 = 0x1010;
 
 /// The command interface that this driver speaks.
 const INTERFACE_REVISION: u32 = 5;
-/// Values of the nic_interface field, 0x14[10:8].
+/// Values of the `nic_interface` field, 0x14[10:8].
 const NIC_FULL_DRIVER: u32 = 0;
 const NIC_DISABLED: u32 = 1;
 const NIC_RESET: u32 = 7;
@@ -51,7 +51,7 @@ pub struct FirmwareVersion {
 #[derive(Debug)]
 pub struct Registers {
     bar: Ref<Mmio>,
-    /// Bus address of the command queue: its low half shares a register with nic_interface.
+    /// Bus address of the command queue: its low half shares a register with `nic_interface`.
     queue: AtomicU64,
 }
 
@@ -146,13 +146,13 @@ impl Registers {
         self.coded_timeout(COMMAND_TIMEOUT)
     }
 
-    /// Whether the nic_interface field says that the device was disabled or reset.
+    /// Whether the `nic_interface` field says that the device was disabled or reset.
     pub fn is_disabled(&self) -> bool {
         let state = self.bar.read_be32(QUEUE_LOW) >> 8 & 7;
         state == NIC_DISABLED || state == NIC_RESET
     }
 
-    /// Stops all DMA of the device: nic_interface goes to disabled. Waits until the device agrees.
+    /// Stops all DMA of the device: `nic_interface` goes to disabled. Waits until the device agrees.
     ///
     /// # Errors
     /// [`HwError::Timeout`], [`HwError::Dead`].

@@ -109,7 +109,7 @@ impl Queues {
 
     /// Arms all queues.
     pub(super) fn arm(&self) {
-        self.each(|queue| queue.arm());
+        self.each(super::eq::Eq::arm);
     }
 
     /// Handles the queues of a message; whether there is more.

@@ -25,7 +25,7 @@ use crate::nt::{
 
 /// Bytes of the queue: one page.
 const QUEUE: u32 = 4096;
-/// Entry type of PCIe transport.
+/// Entry type of `PCIe` transport.
 const TYPE_PCIE: u32 = 7;
 /// Offset of the ownership byte in an entry.
 const OWNERSHIP: usize = 0x3f;
@@ -210,7 +210,7 @@ impl Commander {
         publish_to_device();
         self.registers.ring_command_doorbell(1 << slot.entry);
         if let Err(failure) = self.wait(slot, deadline, passive) {
-            self.slots.abandon(slot);
+            Slots::abandon(slot);
             // It may have come between our last look and the mark.
             if !self.owned_by_device(slot) {
                 self.slots.recover(slot);

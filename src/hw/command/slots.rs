@@ -34,7 +34,7 @@ pub(super) struct Slot {
 /// All entries.
 #[derive(Debug)]
 pub(super) struct Slots {
-    slots: Vec<Slot>,
+    all: Vec<Slot>,
     /// Bit n: slot n is free.
     free: SpinLock<u32>,
     freed: Event,
@@ -61,7 +61,7 @@ impl Slots {
         }
         let free = SpinLock::new((1 << slots.len()) - 1);
         Ok(Self {
-            slots,
+            all: slots,
             free,
             freed: Event::try_new()?,
         })
@@ -69,7 +69,7 @@ impl Slots {
 
     /// All of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Slot> {
-        self.slots.iter()
+        self.all.iter()
     }
 
     /// Takes a free slot, waiting until `deadline` at most or until `give_up`.
@@ -80,7 +80,7 @@ impl Slots {
         give_up: impl Fn() -> bool,
         passive: Passive<'_>,
     ) -> Option<&Slot> {
-        let last = self.slots.len() - 1;
+        let last = self.all.len() - 1;
         let wanted: u32 = if supplies_pages {
             1 << last
         } else {
@@ -94,7 +94,7 @@ impl Slots {
                     let index = candidates.trailing_zeros();
                     *free &= !(1 << index);
                     drop(free);
-                    return self.slots.get(index as usize);
+                    return self.all.get(index as usize);
                 }
                 // Under the lock: a slot that is freed from here on sets it again.
                 self.freed.reset();
@@ -108,14 +108,14 @@ impl Slots {
 
     /// Gives a slot back.
     pub(super) fn put(&self, slot: &Slot) {
-        if let Some(index) = self.slots.iter().position(|other| core::ptr::eq(other, slot)) {
+        if let Some(index) = self.all.iter().position(|other| core::ptr::eq(other, slot)) {
             *self.free.lock() |= 1 << index;
         }
         self.freed.set();
     }
 
     /// Leaves a slot to the device, which has not completed its command.
-    pub(super) fn abandon(&self, slot: &Slot) {
+    pub(super) fn abandon(slot: &Slot) {
         slot.abandoned.swap(true, AcqRel);
     }
 
@@ -128,7 +128,7 @@ impl Slots {
 
     /// Wakes everybody.
     pub(super) fn wake_all(&self) {
-        for slot in &self.slots {
+        for slot in &self.all {
             slot.done.set();
         }
         self.freed.set();

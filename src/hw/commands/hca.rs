@@ -69,7 +69,7 @@ command! {
 /// The most pages that one command moves: what eight mailbox blocks hold.
 pub const PAGES_PER_COMMAND: usize = 512;
 
-/// `op_mod` of MANAGE_PAGES.
+/// `op_mod` of `MANAGE_PAGES`.
 const CANNOT_GIVE: u32 = 0;
 const GIVE: u32 = 1;
 const TAKE: u32 = 2;
@@ -257,7 +257,7 @@ impl Command for QueryHcaCap {
     }
 }
 
-/// Sets capabilities, before INIT_HCA.
+/// Sets capabilities, before `INIT_HCA`.
 #[derive(Clone, Copy, Debug)]
 pub struct SetHcaCap<'a> {
     /// Which.
@@ -313,7 +313,7 @@ pub enum TeardownProfile {
     Graceful = 0,
     /// At once, whatever there is.
     Force = 1,
-    /// Only get ready: the nic_interface register does it.
+    /// Only get ready: the `nic_interface` register does it.
     Fast = 2,
 }
 

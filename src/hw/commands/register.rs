@@ -6,7 +6,7 @@ use super::super::{
     layout::{AccessRegisterIn, AccessRegisterOut, PmtuReg, PtysReg, RegisterHostEndianness, opcode},
 };
 
-/// `op_mod` of ACCESS_REG.
+/// `op_mod` of `ACCESS_REG`.
 const WRITE: u32 = 0;
 const READ: u32 = 1;
 /// The port: functions have one.

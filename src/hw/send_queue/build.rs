@@ -102,11 +102,9 @@ impl SendQueue {
         self.put(cursor, control);
         self.put(cursor, [0; 2]);
         self.put(cursor, [0; 2]);
-        let [a, b, c, d, e, f, g, h] = key;
-        self.put(cursor, [a, b]);
-        self.put(cursor, [c, d]);
-        self.put(cursor, [e, f]);
-        self.put(cursor, [g, h]);
+        for pair in key.as_chunks::<2>().0 {
+            self.put(cursor, *pair);
+        }
     }
 
     #[inline(always)]
