@@ -1,5 +1,6 @@
 //! Commands are encoded as the connectx interface page describes them, and answers that cannot be true are refused.
 
+// The simulated kernel, which the driver's code links to.
 use cxndk::hw::command::signature::{BLOCK, sign_block, sign_entry};
 use cxndk::hw::command::{Command, Sink, Source, blocks};
 use cxndk::hw::commands::hca::{
@@ -15,6 +16,7 @@ use cxndk::hw::layout::{Init2rtrQpIn, Mkc, PtysReg, Rtr2rtsQpIn};
 use cxndk::hw::port::{Speed, speed};
 use cxndk::hw::types::{Gid, GidIndex, Key, Mac, MkeyIndex, Mtu, Pdn, Psn, Qpn, UarIndex, ceil_log2};
 use cxndk::hw::{Lie, ReadyToReceive, ReadyToSend};
+use cxndk_testbed as _;
 
 #[derive(Default)]
 struct Input(Vec<u8>);
@@ -60,7 +62,7 @@ fn be64(bytes: &[u8], at: usize) -> u64 {
 
 #[test]
 fn an_entry_is_signed_so_that_all_its_bytes_fold_to_ff() {
-    let mut entry: [u8; 64] = std::array::from_fn(|index| index as u8 * 7);
+    let mut entry: [u8; 64] = std::array::from_fn(|index| (index * 7) as u8);
     sign_entry(&mut entry);
     assert_eq!(entry.iter().fold(0, |sum, byte| sum ^ byte), 0xff);
     let before = entry;
@@ -95,16 +97,25 @@ fn statuses_are_told_apart_and_zero_is_success() {
 
 #[test]
 fn small_commands_name_their_object() {
-    assert_eq!(encode(&AllocPd {}), [0x08, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    let dealloc = encode(&DeallocUar { uar: UarIndex::new(0x0001_0203) });
+    assert_eq!(
+        encode(&AllocPd {}),
+        [0x08, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    );
+    let dealloc = encode(&DeallocUar {
+        uar: UarIndex::new(0x0001_0203),
+    });
     assert_eq!(dealloc, [0x08, 0x03, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 0, 0, 0, 0]);
-    let pd = decode(&AllocPd {}, |out| out[8..12].copy_from_slice(&0x00ab_cdef_u32.to_be_bytes()));
+    let pd = decode(&AllocPd {}, |out| {
+        out[8..12].copy_from_slice(&0x00ab_cdef_u32.to_be_bytes())
+    });
     assert_eq!(pd, Ok(Pdn::new(0x00ab_cdef)));
 }
 
 #[test]
 fn pages_are_counted_with_a_sign() {
-    let query = QueryPages { phase: PagePhase::Init };
+    let query = QueryPages {
+        phase: PagePhase::Init,
+    };
     assert_eq!(be32(&encode(&query), 4), 2, "op_mod 2 is init");
     let less = decode(&query, |out| out[12..16].copy_from_slice(&(-5_i32).to_be_bytes()));
     assert_eq!(less, Ok(-5));
@@ -131,12 +142,21 @@ fn capability_queries_carry_type_and_mode_in_op_mod() {
     assert_eq!(op_mod(CapKind::General, true), 1);
     assert_eq!(op_mod(CapKind::Roce, false), 8);
     assert_eq!(op_mod(CapKind::Roce, true), 9);
-    assert_eq!(QueryHcaCap { kind: CapKind::Roce, current: true }.output_length(), 4112);
+    assert_eq!(
+        QueryHcaCap {
+            kind: CapKind::Roce,
+            current: true
+        }
+        .output_length(),
+        4112
+    );
 }
 
 #[test]
 fn init_hca_is_32_bytes_long() {
-    let input = encode(&InitHca { owner: Some([1, 2, 3, 4]) });
+    let input = encode(&InitHca {
+        owner: Some([1, 2, 3, 4]),
+    });
     assert_eq!(input.len(), 32);
     assert_eq!([be32(&input, 16), be32(&input, 28)], [1, 4]);
 }
@@ -145,7 +165,11 @@ fn init_hca_is_32_bytes_long() {
 fn a_region_key_carries_its_pages_in_whole_octowords() {
     let mut context = Mkc::new();
     context.set_lr(1).set_pd(7);
-    let create = CreateMkey { context, entries: 3, pages: [0x1000, 0x5000, 0x3000].into_iter() };
+    let create = CreateMkey {
+        context,
+        entries: 3,
+        pages: [0x1000, 0x5000, 0x3000].into_iter(),
+    };
     let input = encode(&create);
     assert_eq!(be32(&input, 0x0c) >> 31, 1, "permissions of the entries count");
     assert_eq!(be32(&input, 0x60), 2, "octowords given");
@@ -159,7 +183,10 @@ fn a_region_key_carries_its_pages_in_whole_octowords() {
 #[test]
 fn a_key_is_its_index_and_a_variant() {
     let key = Key::new(MkeyIndex::new(0x0012_3456), 0x9a);
-    assert_eq!((key, key.index()), (Key(0x1234_569a), MkeyIndex::new(0x0012_3456)));
+    assert_eq!(
+        (key, key.index()),
+        (Key(0x1234_569a), MkeyIndex::new(0x0012_3456))
+    );
 }
 
 fn attributes() -> ReadyToReceive {
@@ -187,21 +214,41 @@ fn ready_to_receive_carries_the_path_of_roce_v2() {
     assert_eq!((input.len(), layout.qpn()), (272, 0x55));
     assert_eq!(layout.opt_param_mask(), 1 << 1 | 1 << 3);
     let context = layout.qpc();
-    assert_eq!((context.mtu(), context.log_msg_max(), context.remote_qpn()), (3, 30, 0x0a0b0c));
+    assert_eq!(
+        (context.mtu(), context.log_msg_max(), context.remote_qpn()),
+        (3, 30, 0x0a0b0c)
+    );
     assert_eq!((context.rre(), context.rwe(), context.rae()), (1, 1, 0));
-    assert_eq!((context.log_rra_max(), context.min_rnr_nak(), context.next_rcv_psn()), (2, 12, 0x123456));
+    assert_eq!(
+        (
+            context.log_rra_max(),
+            context.min_rnr_nak(),
+            context.next_rcv_psn()
+        ),
+        (2, 12, 0x123456)
+    );
     let path = context.primary_address_path();
     assert_eq!((path.src_addr_index(), path.vhca_port_num()), (9, 1));
     assert_eq!(path.hop_limit(), 64, "a hop limit below 2 is raised");
-    assert_eq!((path.dscp(), path.udp_sport(), path.eth_prio()), (0x1a, 0xc0de, 5));
+    assert_eq!(
+        (path.dscp(), path.udp_sport(), path.eth_prio()),
+        (0x1a, 0xc0de, 5)
+    );
     assert_eq!((path.rmac_47_32(), path.rmac_31_0()), (0x0201, 0x0203_0405));
     assert_eq!(path.rgid_rip()[10..], [0xff, 0xff, 192, 168, 0, 1]);
-    assert_eq!((path.rlid(), path.grh(), path.sl()), (0, 0, 0), "InfiniBand's fields stay clear");
+    assert_eq!(
+        (path.rlid(), path.grh(), path.sl()),
+        (0, 0, 0),
+        "InfiniBand's fields stay clear"
+    );
 }
 
 #[test]
 fn without_responder_resources_reads_are_denied_but_writes_are_not() {
-    let attributes = ReadyToReceive { responder_resources: 0, ..attributes() };
+    let attributes = ReadyToReceive {
+        responder_resources: 0,
+        ..attributes()
+    };
     let input = encode(&Init2Rtr::connected(Qpn::new(2), &attributes, 30, 0));
     let context = Init2rtrQpIn::from_bytes(&input).unwrap().qpc();
     assert_eq!((context.rre(), context.rwe()), (0, 1));
@@ -230,7 +277,10 @@ fn roce_addresses_tell_ip_versions_apart() {
     let mac = Mac([2, 0, 0, 0, 0, 9]);
     let set = |gid, vlan| {
         let address = Some(RoceAddress { gid, mac, vlan });
-        encode(&SetRoceAddress { index: GidIndex(3), address })
+        encode(&SetRoceAddress {
+            index: GidIndex(3),
+            address,
+        })
     };
     let v4 = set(Gid::from_v4([1, 2, 3, 4]), None);
     assert_eq!((v4.len(), be32(&v4, 8)), (48, 3 << 16 | 1));
@@ -239,13 +289,20 @@ fn roce_addresses_tell_ip_versions_apart() {
     let v6 = set(Gid([0xfe; 16]), Some(100));
     assert_eq!(be32(&v6, 0x28), 1 << 8 | 2, "IPv6, RoCE v2");
     assert_eq!(be32(&v6, 0x20), 1 << 28 | 100 << 16 | 0x0200);
-    let clear = encode(&SetRoceAddress { index: GidIndex(3), address: None });
+    let clear = encode(&SetRoceAddress {
+        index: GidIndex(3),
+        address: None,
+    });
     assert!(clear[0x10..].iter().all(|byte| *byte == 0));
 }
 
 #[test]
 fn a_permanent_address_that_is_no_station_is_a_lie() {
-    let query = |mac: [u8; 6]| decode(&QueryNicVport {}, |out| out[0x10 + 0xf6..][..6].copy_from_slice(&mac));
+    let query = |mac: [u8; 6]| {
+        decode(&QueryNicVport {}, |out| {
+            out[0x10 + 0xf6..][..6].copy_from_slice(&mac)
+        })
+    };
     assert_eq!(query([2, 1, 2, 3, 4, 5]).unwrap().mac, Mac([2, 1, 2, 3, 4, 5]));
     assert!(query([0; 6]).is_err());
     assert!(query([0x01, 0, 0x5e, 0, 0, 1]).is_err());
@@ -254,7 +311,10 @@ fn a_permanent_address_that_is_no_station_is_a_lie() {
 #[test]
 fn roce_is_switched_by_its_own_field_select_bit() {
     let input = encode(&EnableRoce { enable: true });
-    assert_eq!((input.len(), be32(&input, 0x0c), be32(&input, 0x100)), (512, 1 << 1, 1));
+    assert_eq!(
+        (input.len(), be32(&input, 0x0c), be32(&input, 0x100)),
+        (512, 1 << 1, 1)
+    );
     assert_eq!(be32(&encode(&EnableRoce { enable: false }), 0x100), 0);
 }
 
@@ -284,6 +344,9 @@ fn path_mtus_leave_room_for_headers() {
     assert_eq!(Mtu::for_link(4191), Mtu::B2048);
     assert_eq!(Mtu::for_link(0), Mtu::B256);
     assert_eq!(Mtu::B4096.bytes(), 4096);
-    let logs: Vec<u32> = [0, 1, 2, 3, 4, 5, 1024, 1025].into_iter().map(ceil_log2).collect();
+    let logs: Vec<u32> = [0, 1, 2, 3, 4, 5, 1024, 1025]
+        .into_iter()
+        .map(ceil_log2)
+        .collect();
     assert_eq!(logs, [0, 0, 1, 2, 2, 3, 10, 11]);
 }

@@ -1,18 +1,28 @@
 //! Event queue elements are decoded as the connectx interface page describes them.
 
+// The simulated kernel, which the driver's code links to.
 use cxndk::hw::cq::CqFault;
 use cxndk::hw::events::Event;
 use cxndk::hw::layout::{HwEqe, HwEqeDataCqError, HwEqeDataPageRequest, HwEqeDataQpSrq};
 use cxndk::hw::qp::{QpEvent, udp_source_port};
 use cxndk::hw::types::{Cqn, Qpn};
+use cxndk_testbed as _;
 
 /// Decodes an element with `data` at byte 0x20, as the driver reads it: in 64-bit words.
 fn decode(kind: u32, subtype: u32, data: [u8; 28]) -> Event {
     let mut element = HwEqe::new();
-    element.set_event_type(kind).set_event_sub_type(subtype).set_event_data(&data).set_owner(1);
+    element
+        .set_event_type(kind)
+        .set_event_sub_type(subtype)
+        .set_event_data(&data)
+        .set_owner(1);
     let word = |at: usize| u64::from_be_bytes(element.as_bytes()[at..at + 8].try_into().unwrap());
     let head = word(0);
-    Event::decode((head >> 48) as u8, (head >> 32) as u8, [word(0x20), word(0x28), word(0x30), word(0x38)])
+    Event::decode(
+        (head >> 48) as u8,
+        (head >> 32) as u8,
+        [word(0x20), word(0x28), word(0x30), word(0x38)],
+    )
 }
 
 fn numbered(kind: u32, number: u32) -> Event {
@@ -23,7 +33,10 @@ fn numbered(kind: u32, number: u32) -> Event {
 
 #[test]
 fn completions_name_their_queue() {
-    assert_eq!(numbered(0x00, 0x00ab_cdef), Event::Completion(Cqn::new(0x00ab_cdef)));
+    assert_eq!(
+        numbered(0x00, 0x00ab_cdef),
+        Event::Completion(Cqn::new(0x00ab_cdef))
+    );
 }
 
 #[test]
@@ -83,10 +96,16 @@ fn commands_are_done_by_bit_and_unknown_events_are_harmless() {
 #[test]
 fn udp_source_ports_spread_connections_above_c000() {
     // A flow label of 20 bits folds into 14.
-    assert_eq!(udp_source_port(0xf_ffff, Qpn::new(1), Qpn::new(2)), 0xc000 | (0x3fff ^ 0x3f));
+    assert_eq!(
+        udp_source_port(0xf_ffff, Qpn::new(1), Qpn::new(2)),
+        0xc000 | (0x3fff ^ 0x3f)
+    );
     assert_eq!(udp_source_port(0x4001, Qpn::new(1), Qpn::new(2)), 0xc000);
     // Without one the queue pair numbers make it: 0x123 * 0x456 = 0x4edc2, folded.
     let product = 0x123_u32 * 0x456;
     let expected = (product & 0x3fff) ^ ((product & 0xf_c000) >> 14) | 0xc000;
-    assert_eq!(u32::from(udp_source_port(0, Qpn::new(0x123), Qpn::new(0x456))), expected);
+    assert_eq!(
+        u32::from(udp_source_port(0, Qpn::new(0x123), Qpn::new(0x456))),
+        expected
+    );
 }

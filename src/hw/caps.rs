@@ -19,7 +19,10 @@ const ROCE_V2: u32 = 1 << 2;
 const ETHERNET: u32 = 1;
 
 /// Capabilities in force.
-#[expect(clippy::struct_excessive_bools, reason = "the device has that many yes-or-no capabilities")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the device has that many yes-or-no capabilities"
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Caps {
     /// Event queues.

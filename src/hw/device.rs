@@ -233,8 +233,9 @@ impl Device {
         };
         let before = core::mem::replace(&mut *this.port.lock(), state);
         if before != state
-            && let Some(news) = this.events().news() {
-                news.port_changed(state);
-            }
+            && let Some(news) = this.events().news()
+        {
+            news.port_changed(state);
+        }
     }
 }
