@@ -209,12 +209,12 @@ impl<K: Kind> Object<K> {
     /// Has [`Kind::work`] called with `job` at `PASSIVE_LEVEL`, once or more from now on; the job holds the object until it
     /// is done. `<= DISPATCH_LEVEL`. Does nothing, and says so, when the object is closing: its teardown sees to the rest.
     pub fn schedule(this: &Ref<Self>, job: u32) -> bool {
-        let Some(hold) = Self::event(this) else {
+        if !this.lifetime.hold_if_open() {
             return false;
-        };
-        if this.jobs.fetch_or(job, Ordering::AcqRel) & job == 0 {
-            // Given back when the job is done.
-            core::mem::forget(hold);
+        }
+        if this.jobs.fetch_or(job, Ordering::AcqRel) & job != 0 {
+            // Asked for already: it has its hold.
+            Self::let_go(this);
         }
         this.worker.queue(Ref::clone(this));
         true
@@ -223,6 +223,13 @@ impl<K: Kind> Object<K> {
     /// Changes the holds on antecedents; `None` when the close has ended.
     pub fn with_antecedents<R>(&self, change: impl FnOnce(&mut K::Antecedents) -> R) -> Option<R> {
         self.end.lock().antecedents.as_mut().map(change)
+    }
+
+    /// Gives back a hold.
+    fn let_go(this: &Ref<Self>) {
+        if this.lifetime.release() == Release::Last {
+            Self::last(this);
+        }
     }
 
     /// Nothing holds the closed object any more.
@@ -251,7 +258,7 @@ impl<K: Kind> Object<K> {
         while left != 0 {
             let job = left & left.wrapping_neg();
             K::work(this, job, passive);
-            drop(Hold(Ref::clone(this)));
+            Self::let_go(this);
             left &= left - 1;
         }
     }
@@ -298,9 +305,7 @@ impl<K: Kind> Deref for Hold<K> {
 
 impl<K: Kind> Drop for Hold<K> {
     fn drop(&mut self) {
-        if self.0.lifetime.release() == Release::Last {
-            Object::last(&self.0);
-        }
+        Object::let_go(&self.0);
     }
 }
 
