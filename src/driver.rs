@@ -1,1 +1,119 @@
-//! Placeholder.
+//! The driver's own life: registration with NDIS, unload.
+
+use core::ffi::c_void;
+
+use wdk_sys::{_DRIVER_OBJECT as DRIVER_OBJECT, NTSTATUS, UNICODE_STRING};
+
+use crate::{
+    adapter::entry,
+    nt::{Passive, Status, driver_object::DriverExtension},
+    sys::ndis::{
+        self, NDIS_MINIPORT_DRIVER_CHARACTERISTICS, NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
+        NDIS_NDK_PROVIDER_CHARACTERISTICS, NDIS_NDK_PROVIDER_CHARACTERISTICS_REVISION_1, NDIS_OBJECT_HEADER,
+        NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS, NDIS_OBJECT_TYPE_NDK_PROVIDER_CHARACTERISTICS,
+        NDIS_SIZEOF_NDK_PROVIDER_CHARACTERISTICS_REVISION_1,
+    },
+};
+
+/// NDIS version of the contract that the driver keeps: 6.60 (Windows Server 2016), the first that has NDKPI 2.0 for good.
+pub const NDIS_MAJOR: u8 = 6;
+/// Minor part of the above. (Rules DRV-02, DRV-03: below 6.80 the driver characteristics have revision 2.)
+pub const NDIS_MINOR: u8 = 60;
+/// Major part of the driver's version.
+pub const DRIVER_MAJOR: u8 = 0;
+/// Minor part of the driver's version.
+pub const DRIVER_MINOR: u8 = 1;
+
+/// The entry point of `cxndk.sys`. `PASSIVE_LEVEL`.
+///
+/// Returns what NDIS says to the registration (rule DRV-01).
+///
+/// # Safety
+/// Called by the system, once, with the driver's own driver object and its registry path.
+#[unsafe(export_name = "DriverEntry")]
+pub unsafe extern "win64" fn driver_entry(
+    driver: *mut DRIVER_OBJECT,
+    registry_path: *mut UNICODE_STRING,
+) -> NTSTATUS {
+    // SAFETY: DriverEntry is called at PASSIVE_LEVEL.
+    let passive = unsafe { Passive::assume() };
+    // SAFETY: the driver's own driver object; whatever uses the extension is gone when that goes.
+    let extension = match unsafe { DriverExtension::create(driver, passive) } {
+        Ok(extension) => extension,
+        Err(status) => return status.0,
+    };
+    let mut characteristics = characteristics();
+    // SAFETY: complete characteristics; the extension outlives the registration.
+    unsafe {
+        ndis::NdisMRegisterMiniportDriver(
+            driver,
+            registry_path,
+            (&raw const *extension).cast_mut().cast(),
+            &raw mut characteristics,
+            extension.ndis_handle_place(),
+        )
+    }
+}
+
+/// Undoes `DriverEntry` (rule DRV-11).
+unsafe extern "win64" fn unload(driver: *mut DRIVER_OBJECT) {
+    // SAFETY: the driver's own driver object.
+    let extension = unsafe { DriverExtension::of(driver) };
+    if let Some(extension) = extension {
+        // SAFETY: registered by `driver_entry`; unload is called at PASSIVE_LEVEL with no adapter left.
+        unsafe { ndis::NdisMDeregisterMiniportDriver(extension.ndis_handle()) }
+    }
+}
+
+/// Registers the optional services: the Network Direct provider (rules DRV-07, ADAPTER-01).
+unsafe extern "win64" fn set_options(driver: *mut c_void, _: *mut c_void) -> NTSTATUS {
+    let mut provider = NDIS_NDK_PROVIDER_CHARACTERISTICS {
+        Header: NDIS_OBJECT_HEADER {
+            Type: NDIS_OBJECT_TYPE_NDK_PROVIDER_CHARACTERISTICS as u8,
+            Revision: NDIS_NDK_PROVIDER_CHARACTERISTICS_REVISION_1 as u8,
+            Size: NDIS_SIZEOF_NDK_PROVIDER_CHARACTERISTICS_REVISION_1 as u16,
+        },
+        Flags: 0,
+        OpenNDKAdapterHandler: Some(entry::open_ndk_adapter),
+        CloseNDKAdapterHandler: Some(entry::close_ndk_adapter),
+    };
+    // SAFETY: the handle that NDIS passed in, complete characteristics.
+    let status = unsafe { ndis::NdisSetOptionalHandlers(driver, (&raw mut provider).cast()) };
+    Status(status).0
+}
+
+/// What NDIS shall call (rules DRV-02 to DRV-08, DRV-12).
+const fn characteristics() -> NDIS_MINIPORT_DRIVER_CHARACTERISTICS {
+    NDIS_MINIPORT_DRIVER_CHARACTERISTICS {
+        Header: NDIS_OBJECT_HEADER {
+            Type: NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS as u8,
+            Revision: NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2 as u8,
+            // Revision 2 ends before the synchronous OID handler.
+            Size: core::mem::offset_of!(NDIS_MINIPORT_DRIVER_CHARACTERISTICS, SynchronousOidRequestHandler)
+                as u16,
+        },
+        MajorNdisVersion: NDIS_MAJOR,
+        MinorNdisVersion: NDIS_MINOR,
+        MajorDriverVersion: DRIVER_MAJOR,
+        MinorDriverVersion: DRIVER_MINOR,
+        Flags: 0,
+        SetOptionsHandler: Some(set_options),
+        InitializeHandlerEx: Some(entry::initialize),
+        HaltHandlerEx: Some(entry::halt),
+        UnloadHandler: Some(unload),
+        PauseHandler: Some(entry::pause),
+        RestartHandler: Some(entry::restart),
+        OidRequestHandler: Some(entry::oid_request),
+        SendNetBufferListsHandler: Some(entry::send_net_buffer_lists),
+        ReturnNetBufferListsHandler: Some(entry::return_net_buffer_lists),
+        CancelSendHandler: Some(entry::cancel_send),
+        CheckForHangHandlerEx: None,
+        ResetHandlerEx: None,
+        DevicePnPEventNotifyHandler: Some(entry::device_pnp_event_notify),
+        ShutdownHandlerEx: Some(entry::shutdown),
+        CancelOidRequestHandler: Some(entry::cancel_oid_request),
+        DirectOidRequestHandler: Some(entry::direct_oid_request),
+        CancelDirectOidRequestHandler: Some(entry::cancel_direct_oid_request),
+        SynchronousOidRequestHandler: None,
+    }
+}

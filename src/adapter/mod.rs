@@ -1,1 +1,187 @@
-//! Placeholder.
+//! One NIC's NDIS life: initialize, pause and restart, OIDs, interrupts, configuration, Network Direct on and off.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`entry`] | what NDIS calls: thin functions that recover the adapter and its arguments |
+//! | `bring_up` | `MiniportInitializeEx` step by step, and its reverse for failures and Halt |
+//! | `failure` | steps and causes, as the event log and NDIS get to know them |
+//! | [`keywords`], `resources` | registry keywords; what the bus assigned |
+//! | `attributes` | what NDIS is told about the adapter |
+//! | `interrupt` | MSI-X messages and their DPCs |
+//! | `link` | link state |
+//! | `network_direct` | Network Direct on and off, opens and closes |
+//! | `oid` | OID requests |
+//! | `send` | `NET_BUFFER_LIST`s: this driver has no Ethernet data path yet |
+//!
+//! There is no Ethernet data path in this driver yet: the adapter reports the link as it is, so that addresses are assigned and RDMA works, but every
+//! `NET_BUFFER_LIST` is completed with `NDIS_STATUS_FAILURE` and counted as discarded, and none is indicated.
+
+mod attributes;
+mod bring_up;
+pub mod entry;
+mod failure;
+mod interrupt;
+pub mod keywords;
+mod link;
+mod network_direct;
+mod oid;
+mod resources;
+mod send;
+
+use self::{
+    interrupt::Interrupts, keywords::Keywords, link::LinkReport, network_direct::Switch, oid::Requests,
+    send::Discards,
+};
+use crate::{
+    cm::Agent,
+    hw::{Device, DeviceEvents, Fatal, PortState},
+    ndk::Provider,
+    nt::{
+        Dma, EventLog, Mmio, NdisHandle, NoMemory, Passive, Ref, Slot, SpinLock, Status, WorkItem,
+        sync::{AtomicBool, Ordering},
+    },
+};
+
+/// One adapter, from `MiniportInitializeEx` to the end of `MiniportHaltEx`.
+///
+/// What initialization makes lies in slots, in the order of its making; the reverse empties them.
+#[derive(Debug)]
+pub struct Adapter {
+    ndis: NdisHandle,
+    luid: u64,
+    log: EventLog,
+    /// Sends are taken (the state Running).
+    running: AtomicBool,
+    /// The device is gone, or dead (rule PNP-01).
+    removed: AtomicBool,
+    keywords: SpinLock<Keywords>,
+    discards: Discards,
+    link: SpinLock<Option<LinkReport>>,
+    requests: Requests,
+    switch: Switch,
+
+    work: Slot<Work>,
+    bar: Slot<Mmio>,
+    dma: Slot<Dma>,
+    interrupts: Slot<Interrupts>,
+    news: Slot<News>,
+    device: Slot<Device>,
+    agent: Slot<Agent>,
+    provider: Slot<Provider>,
+}
+
+/// What waits its turn at `PASSIVE_LEVEL`.
+#[derive(Debug)]
+struct Work {
+    oid: WorkItem<Adapter>,
+    network_direct: WorkItem<Adapter>,
+    link: WorkItem<Adapter>,
+}
+
+impl Adapter {
+    /// An adapter of which nothing is initialized yet.
+    fn try_new(ndis: NdisHandle, luid: u64) -> Result<Ref<Self>, NoMemory> {
+        Ref::try_new(Self {
+            ndis,
+            luid,
+            log: EventLog::new(ndis),
+            running: AtomicBool::new(false),
+            removed: AtomicBool::new(false),
+            keywords: SpinLock::new(Keywords::default()),
+            discards: Discards::default(),
+            link: SpinLock::new(None),
+            requests: Requests::new(),
+            switch: Switch::default(),
+            work: Slot::new(),
+            bar: Slot::new(),
+            dma: Slot::new(),
+            interrupts: Slot::new(),
+            news: Slot::new(),
+            device: Slot::new(),
+            agent: Slot::new(),
+            provider: Slot::new(),
+        })
+    }
+
+    fn keywords(&self) -> Keywords {
+        *self.keywords.lock()
+    }
+
+    /// The address that the adapter answers to.
+    fn station_address(&self) -> [u8; 6] {
+        self.device.get().map_or([0; 6], |device| device.mac().0)
+    }
+
+    /// Whether the device is gone or dead.
+    fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Acquire)
+    }
+
+    /// Sends are answered as the state Paused wants from now on; none is outstanding (rules PAUSE-01 to PAUSE-04).
+    fn pause(&self) -> Status {
+        self.running.store(false, Ordering::Release);
+        Status::SUCCESS
+    }
+
+    /// Sends are taken again.
+    fn restart(&self) -> Status {
+        self.running.store(true, Ordering::Release);
+        Status::SUCCESS
+    }
+
+    /// The device left without notice (rule PNP-01).
+    fn surprise_removed(this: &Ref<Self>) {
+        Self::lost(this);
+        if let Some(device) = this.device.get() {
+            device.removed();
+        }
+    }
+
+    /// Halt begins; the device is gone if it says so (rule HALT-05).
+    fn halt(&self, gone: bool) {
+        self.running.store(false, Ordering::Release);
+        if gone {
+            self.removed.store(true, Ordering::Release);
+            if let Some(device) = self.device.get() {
+                device.removed();
+            }
+        }
+    }
+
+    /// The system goes down: the device stops reaching into memory, nothing is freed (rule SHUT-01).
+    fn shut_down(&self, passive: Passive<'_>) {
+        self.running.store(false, Ordering::Release);
+        self.removed.store(true, Ordering::Release);
+        if let Some(device) = self.device.get() {
+            device.shut_down(passive);
+        }
+    }
+
+    /// The device is gone or dead: no new sends, requests or opens; Network Direct consumers are told (rules PNP-01,
+    /// ADAPTER-28).
+    fn lost(this: &Ref<Self>) {
+        this.removed.store(true, Ordering::Release);
+        Self::switch_network_direct(this, false);
+    }
+}
+
+/// News of the device reach the adapter through this, so that the device does not keep the adapter alive.
+#[derive(Debug)]
+struct News {
+    adapter: Slot<Adapter>,
+}
+
+impl DeviceEvents for News {
+    fn port_changed(&self, _: PortState) {
+        let Some(adapter) = self.adapter.get() else { return };
+        if let Some(work) = adapter.work.get() {
+            work.link.queue(adapter);
+        }
+    }
+
+    fn failed(&self, _: Fatal) {
+        if let Some(adapter) = self.adapter.get() {
+            Adapter::lost(&adapter);
+        }
+    }
+}

@@ -36,7 +36,7 @@ const UAR_PAGES: usize = 8;
 /// The interface step sequence id that the driver speaks.
 const ISSI: u16 = 1;
 /// How long the device may take to stop its DMA.
-const DISABLE_TIMEOUT_MS: u64 = 3_000;
+pub(super) const DISABLE_TIMEOUT_MS: u64 = 3_000;
 
 /// What a device that is up consists of.
 #[derive(Debug)]

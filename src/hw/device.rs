@@ -7,6 +7,7 @@ use super::{
     error::HwError,
     events::{Events, PortWatch},
     gids::GidKey,
+    health::Fatal,
     init_segment::FirmwareVersion,
     pages::Pages,
     platform::{DeviceEvents, Platform},
@@ -95,6 +96,20 @@ impl Device {
     /// Tears the function down, in the exact reverse of bring-up. After [`Self::stop`], all objects destroyed, interrupts disconnected.
     pub fn tear_down(&self, passive: Passive<'_>) {
         super::bring_up::tear_down(self, passive);
+    }
+
+    /// The device left without notice: nothing touches its registers any more, and who uses it is told. `<= DISPATCH_LEVEL`.
+    pub fn removed(&self) {
+        self.events().fail(Fatal::Gone);
+    }
+
+    /// Stops all DMA of the device, for the shutdown of the system; everything stays allocated.
+    pub fn shut_down(&self, passive: Passive<'_>) {
+        self.stop(passive);
+        if !self.is_dead() {
+            // Past the time limit there is nothing left to try.
+            let _ = self.parts.registers.disable(super::bring_up::DISABLE_TIMEOUT_MS, passive);
+        }
     }
 
     /// An interrupt message came: handles events of its queues, `budget` each at most, at `DISPATCH_LEVEL`. `true` when there are more: call again.

@@ -1,5 +1,6 @@
 //! One type per command of the device that the driver uses.
 
+pub mod counter;
 pub mod hca;
 pub mod mkey;
 pub mod qp;

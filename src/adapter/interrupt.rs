@@ -1,0 +1,164 @@
+//! MSI-X messages and their DPCs: each is one look at the event queues of its vector.
+
+use core::{ffi::c_void, ptr::null_mut};
+
+use wdk_sys::{_PROCESSOR_NUMBER as PROCESSOR_NUMBER, ntddk};
+
+use super::{
+    Adapter,
+    failure::{Failure, Step},
+};
+use crate::{
+    nt::{
+        Passive, Ref, Status,
+        log::LogCode,
+        sync::{AtomicPtr, AtomicU32, Ordering},
+    },
+    sys::ndis::{
+        self, NDIS_CONNECT_MESSAGE_BASED, NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS,
+        NDIS_MINIPORT_INTERRUPT_REVISION_1, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_MINIPORT_INTERRUPT,
+    },
+};
+
+/// Events that one DPC handles before it gives way to others (rule INT-09).
+const BUDGET: u32 = 128;
+
+/// The adapter's registration for interrupts.
+#[derive(Debug)]
+pub(super) struct Interrupts {
+    handle: AtomicPtr<c_void>,
+    messages: AtomicU32,
+}
+
+impl Interrupts {
+    /// Registers. Messages may come before this returns: all that their handlers touch is the adapter (rule INIT-05).
+    pub(super) fn register(adapter: &Ref<Adapter>, passive: Passive<'_>) -> Result<(), Failure> {
+        let this = Ref::try_new(Self {
+            handle: AtomicPtr::new(null_mut()),
+            messages: AtomicU32::new(0),
+        })
+        .map_err(|e| Failure::from((Step::Interrupts, e)))?;
+        let mut characteristics = characteristics();
+        // SAFETY: complete characteristics; the adapter outlives the registration.
+        let status = unsafe {
+            ndis::NdisMRegisterInterruptEx(
+                adapter.ndis.as_raw(),
+                Ref::as_ptr(adapter).cast_mut().cast(),
+                &raw mut characteristics,
+                this.handle.as_ptr(),
+            )
+        };
+        let refused = |status| Failure::coded(Step::Interrupts, LogCode::InterruptConnect, status);
+        Status(status).ok().map_err(refused)?;
+        // SAFETY: NULL, or a table that lives as long as the registration.
+        let table = unsafe { characteristics.MessageInfoTable.as_ref() };
+        let messages = table.map_or(0, |table| table.MessageCount);
+        if characteristics.InterruptType != NDIS_CONNECT_MESSAGE_BASED || messages == 0 {
+            // The device has no other interrupts (connectx interface, section 1).
+            this.deregister(passive);
+            return Err(refused(Status::NOT_SUPPORTED));
+        }
+        this.messages.store(messages, Ordering::Release);
+        adapter.interrupts.set(this);
+        Ok(())
+    }
+
+    /// Messages that the adapter got; 1 at least.
+    pub(super) fn messages(&self) -> u32 {
+        self.messages.load(Ordering::Acquire)
+    }
+
+    /// Ends them: after this no handler runs (rule HALT-02).
+    pub(super) fn deregister(&self, _: Passive<'_>) {
+        // SAFETY: registered by `register`; the token proves PASSIVE_LEVEL.
+        unsafe { ndis::NdisMDeregisterInterruptEx(self.handle.load(Ordering::Acquire)) }
+    }
+
+    /// Has the DPC of `message` run (again), on this processor.
+    fn queue_dpc(&self, message: u32) {
+        let mut processor = PROCESSOR_NUMBER {
+            Group: 0,
+            Number: 0,
+            Reserved: 0,
+        };
+        // SAFETY: room for the number.
+        unsafe { ntddk::KeGetCurrentProcessorNumberEx(&raw mut processor) };
+        // NDIS takes the processors of group 0 only.
+        let target = if processor.Group == 0 {
+            1u32.checked_shl(processor.Number.into())
+        } else {
+            None
+        };
+        let handle = self.handle.load(Ordering::Acquire);
+        // SAFETY: a live registration: it is deregistered after the last DPC and the device are gone.
+        unsafe { ndis::NdisMQueueDpc(handle, message, target.unwrap_or(1), null_mut()) };
+    }
+}
+
+impl Adapter {
+    /// A message came, or its queues were not empty at the last look.
+    fn on_message(&self, message: u32) {
+        let Some(device) = self.device.get() else { return };
+        let more = device.on_message(message, BUDGET);
+        if more && let Some(interrupts) = self.interrupts.get() {
+            interrupts.queue_dpc(message);
+        }
+    }
+}
+
+const fn characteristics() -> NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS {
+    NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS {
+        Header: NDIS_OBJECT_HEADER {
+            Type: NDIS_OBJECT_TYPE_MINIPORT_INTERRUPT as u8,
+            Revision: NDIS_MINIPORT_INTERRUPT_REVISION_1 as u8,
+            Size: size_of::<NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS>() as u16,
+        },
+        InterruptHandler: Some(line_interrupt),
+        InterruptDpcHandler: Some(line_dpc),
+        DisableInterruptHandler: None,
+        EnableInterruptHandler: None,
+        MsiSupported: 1,
+        MsiSyncWithAllMessages: 0,
+        MessageInterruptHandler: Some(message_interrupt),
+        MessageInterruptDpcHandler: Some(message_dpc),
+        DisableMessageInterruptHandler: None,
+        EnableMessageInterruptHandler: None,
+        InterruptType: 0,
+        MessageInfoTable: null_mut(),
+    }
+}
+
+/// The device has no line interrupt: not ours (rules INT-01, INT-02).
+unsafe extern "win64" fn line_interrupt(_: *mut c_void, queue_dpc: *mut u8, _: *mut u32) -> u8 {
+    // SAFETY: NDIS's place for the answer.
+    unsafe { queue_dpc.write(0) };
+    0
+}
+
+unsafe extern "win64" fn line_dpc(_: *mut c_void, _: *mut c_void, _: *mut c_void, _: *mut c_void) {}
+
+/// A message is always ours; its DPC does the rest (rule INT-02).
+unsafe extern "win64" fn message_interrupt(
+    _: *mut c_void,
+    _: u32,
+    queue_dpc: *mut u8,
+    targets: *mut u32,
+) -> u8 {
+    // SAFETY: NDIS's place for the answer.
+    unsafe { queue_dpc.write(1) };
+    // SAFETY: NDIS's place for the answer; 0: the DPC runs on this processor.
+    unsafe { targets.write(0) };
+    1
+}
+
+unsafe extern "win64" fn message_dpc(
+    context: *mut c_void,
+    message: u32,
+    _: *mut c_void,
+    _: *mut c_void,
+    _: *mut c_void,
+) {
+    // SAFETY: the context of the registration, which the adapter outlives.
+    let adapter = unsafe { &*context.cast::<Adapter>() };
+    adapter.on_message(message);
+}
