@@ -30,8 +30,9 @@ pub const DRIVER_MINOR: u8 = 1;
 ///
 /// # Safety
 /// Called by the system, once, with the driver's own driver object and its registry path.
-#[unsafe(export_name = "DriverEntry")]
-pub unsafe extern "win64" fn driver_entry(
+#[unsafe(no_mangle)]
+#[expect(non_snake_case, reason = "the system's name for it")]
+pub unsafe extern "win64" fn DriverEntry(
     driver: *mut DRIVER_OBJECT,
     registry_path: *mut UNICODE_STRING,
 ) -> NTSTATUS {
@@ -60,7 +61,7 @@ unsafe extern "win64" fn unload(driver: *mut DRIVER_OBJECT) {
     // SAFETY: the driver's own driver object.
     let extension = unsafe { DriverExtension::of(driver) };
     if let Some(extension) = extension {
-        // SAFETY: registered by `driver_entry`; unload is called at PASSIVE_LEVEL with no adapter left.
+        // SAFETY: registered by `DriverEntry`; unload is called at PASSIVE_LEVEL with no adapter left.
         unsafe { ndis::NdisMDeregisterMiniportDriver(extension.ndis_handle()) }
     }
 }
