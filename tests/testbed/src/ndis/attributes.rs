@@ -25,8 +25,8 @@ use crate::sim::{self, faults};
 const HARDWARE_DEVICE: u32 = 0x1;
 /// `NDIS_MINIPORT_ATTRIBUTES_BUS_MASTER`.
 pub(super) const BUS_MASTER: u32 = 0x40;
-/// `NDIS_MAC_OPTION_TRANSFERS_NOT_PEND` and `NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA`, which ATTR-05 asks for.
-const MAC_OPTIONS: u32 = 0x2 | 0x1;
+/// `NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA`, `_TRANSFERS_NOT_PEND` and `_8021P_PRIORITY`, which ATTR-05 asks for.
+const MAC_OPTIONS: u32 = 0x1 | 0x4 | 0x40;
 
 /// What the general attributes say, as far as NDIS and tests need it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -320,7 +320,7 @@ fn set_general(adapter: NDIS_HANDLE) -> i32 {
     general.MtuSize = 1500;
     (general.MaxXmitLinkSpeed, general.MaxRcvLinkSpeed) = (1, 1);
     general.LookaheadSize = 1500;
-    general.MacOptions = 0x3;
+    general.MacOptions = 0x45;
     general.MaxMulticastListSize = 32;
     general.MacAddressLength = 6;
     general.PermanentMacAddress[5] = 1;
