@@ -108,7 +108,10 @@ impl Device {
         self.stop(passive);
         if !self.is_dead() {
             // Past the time limit there is nothing left to try.
-            let _ = self.parts.registers.disable(super::bring_up::DISABLE_TIMEOUT_MS, passive);
+            let _ = self
+                .parts
+                .registers
+                .disable(super::bring_up::DISABLE_TIMEOUT_MS, passive);
         }
     }
 

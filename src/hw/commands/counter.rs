@@ -29,7 +29,10 @@ impl Add for Traffic {
 
 impl From<&TrafficCounter> for Traffic {
     fn from(counter: &TrafficCounter) -> Self {
-        Self { packets: counter.packets(), octets: counter.octets() }
+        Self {
+            packets: counter.packets(),
+            octets: counter.octets(),
+        }
     }
 }
 
