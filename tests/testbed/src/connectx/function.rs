@@ -2,8 +2,8 @@
 
 use std::rc::Weak;
 
+use super::Device;
 use super::uar::{FIRST_UAR, UAR_PAGE};
-use super::{Device, Phase};
 use crate::pci::{DmaFault, Function, Identity, PciFunction};
 
 /// Bytes of BAR0.
@@ -28,11 +28,7 @@ struct BusSide(Weak<Device>);
 
 impl PciFunction for BusSide {
     fn bar_write(&self, bar: usize, offset: u64, bytes: &[u8]) {
-        let Some(device) = self
-            .0
-            .upgrade()
-            .filter(|device| bar == 0 && device.phase() != Phase::Failed)
-        else {
+        let Some(device) = self.0.upgrade().filter(|_| bar == 0) else {
             return;
         };
         if offset < SEGMENT_END {

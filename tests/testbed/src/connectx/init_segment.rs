@@ -286,6 +286,11 @@ impl Device {
 
     /// `nic_interface` = 1: all DMA stops, pages are free, until the function is reset.
     fn disable_interface(&self) {
+        if self.phase.get() == Phase::Failed {
+            // Nothing moves any more; only a reset brings the function back.
+            self.show_interface(INTERFACE_DISABLED);
+            return;
+        }
         self.reset_function();
         self.phase.set(Phase::Booting);
         self.show_interface(INTERFACE_DISABLED);

@@ -107,6 +107,14 @@ fn dead_firmware_says_so_and_answers_nothing() {
         assert_eq!(driver.read(0x23c) >> 16 & 0xff, 1, "synd");
         sim::sleep(5 * sim::SECOND);
         assert_eq!(driver.read(0x1010), health, "the counter stands still");
+        driver.write(0x14, driver.read(0x14) & !0xfff | 1 << 8);
+        sim::sleep(3 * sim::MILLISECOND);
+        assert_eq!(
+            driver.read(0x14) >> 8 & 7,
+            1,
+            "the interface can still be switched off"
+        );
+        assert_eq!(driver.device.phase(), Phase::Failed);
         driver.device.function().reset();
         driver.bring_up();
     });
