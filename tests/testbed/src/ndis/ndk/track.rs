@@ -184,11 +184,14 @@ pub(super) fn adopt(
     if address.is_null() {
         breach("VRF-48", "LIFE-01", format!("{kind:?} is null after success"));
     }
+    let objects = objects();
+    if objects.by_address.borrow().contains_key(&(address as usize)) {
+        breach("VRF-48", "LIFE-01", format!("{what} was handed out before and is not closed"));
+    }
     check_header(address, kind, open, &what);
     // SAFETY: every object begins with a header and a dispatch pointer; the provider handed it out just now.
     let dispatch = unsafe { (*address.cast::<NDK_ADAPTER>()).Dispatch } as usize;
     check_table(dispatch, kind, open, &what);
-    let objects = objects();
     let id = objects.next.replace(objects.next.get() + 1);
     let object = Rc::new(Object {
         id,
