@@ -405,6 +405,32 @@ mod tests {
         assert!(keyword("NetworkAddress").optional);
     }
 
+    /// Proves that the INF of the driver keeps INF-02, INF-04, INF-07 and INF-09 as far as this reader sees them.
+    #[test]
+    fn the_inf_of_the_driver_installs_a_connectx_5_with_all_its_keywords() {
+        let inf = Inf::parse(crate::ndis::CXNDK_INF).unwrap();
+        let install = inf.install_for("PCI\\VEN_15B3&DEV_1017").unwrap();
+        assert_eq!(install.values["Ndi\\Interfaces\\UpperRange"], "ndis5");
+        for (directive, value) in [("*IfType", "6"), ("*MediaType", "0"), ("*PhysicalMediaType", "14")] {
+            assert_eq!(install.directives[directive], value);
+        }
+        for keyword in &install.keywords {
+            let default = keyword.default.as_deref();
+            let legal = match &keyword.kind {
+                KeywordType::Enum(values) => default.is_some_and(|d| values.iter().any(|v| v == d)),
+                KeywordType::Number { min, max, .. } => {
+                    default.and_then(|d| d.parse().ok()).is_some_and(|d: i64| (*min..=*max).contains(&d))
+                }
+                KeywordType::Edit => true,
+            };
+            assert!(legal, "{keyword:?}");
+        }
+        let names: Vec<_> = install.keywords.iter().map(|k| k.name.as_str()).collect();
+        for needed in ["*NetworkDirect", "*NetworkDirectTechnology", "*NetworkDirectRoCEFrameSize", "NetworkAddress"] {
+            assert!(names.contains(&needed), "{needed}");
+        }
+    }
+
     #[test]
     fn an_unknown_device_an_unknown_string_and_a_missing_section_are_told_apart() {
         let inf = Inf::parse(SAMPLE).unwrap();

@@ -51,6 +51,9 @@ mod tests;
 mod timer;
 mod work;
 
+/// The INF source of the driver under test.
+pub const CXNDK_INF: &str = include_str!("../../../../inf/cxndk.inx");
+
 pub use adapter::State;
 pub use attributes::General;
 pub use driver::DriverEntry;
