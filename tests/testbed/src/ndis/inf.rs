@@ -411,22 +411,31 @@ mod tests {
         let inf = Inf::parse(crate::ndis::CXNDK_INF).unwrap();
         let install = inf.install_for("PCI\\VEN_15B3&DEV_1017").unwrap();
         assert_eq!(install.values["Ndi\\Interfaces\\UpperRange"], "ndis5");
-        for (directive, value) in [("*IfType", "6"), ("*MediaType", "0"), ("*PhysicalMediaType", "14")] {
+        for (directive, value) in [
+            ("*IfType", "6"),
+            ("*MediaType", "0"),
+            ("*PhysicalMediaType", "14"),
+        ] {
             assert_eq!(install.directives[directive], value);
         }
         for keyword in &install.keywords {
             let default = keyword.default.as_deref();
             let legal = match &keyword.kind {
                 KeywordType::Enum(values) => default.is_some_and(|d| values.iter().any(|v| v == d)),
-                KeywordType::Number { min, max, .. } => {
-                    default.and_then(|d| d.parse().ok()).is_some_and(|d: i64| (*min..=*max).contains(&d))
-                }
+                KeywordType::Number { min, max, .. } => default
+                    .and_then(|d| d.parse().ok())
+                    .is_some_and(|d: i64| (*min..=*max).contains(&d)),
                 KeywordType::Edit => true,
             };
             assert!(legal, "{keyword:?}");
         }
         let names: Vec<_> = install.keywords.iter().map(|k| k.name.as_str()).collect();
-        for needed in ["*NetworkDirect", "*NetworkDirectTechnology", "*NetworkDirectRoCEFrameSize", "NetworkAddress"] {
+        for needed in [
+            "*NetworkDirect",
+            "*NetworkDirectTechnology",
+            "*NetworkDirectRoCEFrameSize",
+            "NetworkAddress",
+        ] {
             assert!(names.contains(&needed), "{needed}");
         }
     }

@@ -22,7 +22,10 @@ fn ip(text: &str) -> IpAddr {
 /// Two hosts on one link; returns their interfaces.
 fn two() -> (InterfaceId, InterfaceId) {
     let (a, b) = (nt::add_host("a", 2), nt::add_host("b", 2));
-    let (ia, ib) = (add_interface(a, [2, 0, 0, 0, 0, 1], 1), add_interface(b, [2, 0, 0, 0, 0, 2], 1));
+    let (ia, ib) = (
+        add_interface(a, [2, 0, 0, 0, 0, 1], 1),
+        add_interface(b, [2, 0, 0, 0, 0, 2], 1),
+    );
     add_address(ia, ip("10.0.0.1"), 24);
     add_address(ia, ip("fd00::1"), 64);
     add_address(ib, ip("10.0.0.2"), 24);
@@ -59,7 +62,15 @@ fn best_route(to: &str) -> (i32, MIB_IPFORWARD_ROW2, Option<IpAddr>) {
     let (mut route, mut source): (MIB_IPFORWARD_ROW2, SOCKADDR_INET) = unsafe { std::mem::zeroed() };
     // SAFETY: the pointers are good.
     let status = unsafe {
-        GetBestRoute2(ptr::null_mut(), 0, ptr::null(), &raw const to, 0, &raw mut route, &raw mut source)
+        GetBestRoute2(
+            ptr::null_mut(),
+            0,
+            ptr::null(),
+            &raw const to,
+            0,
+            &raw mut route,
+            &raw mut source,
+        )
     };
     (status, route, address::from_inet(&source))
 }
@@ -93,7 +104,10 @@ fn nobody_is_found_after_three_seconds_and_nonsense_at_once() {
         // SAFETY: all fields of a row may be zero.
         let mut empty: MIB_IPNET_ROW2 = unsafe { std::mem::zeroed() };
         // SAFETY: the row is good.
-        assert_eq!(unsafe { ResolveIpNetEntry2(&raw mut empty, ptr::null()) }, INVALID);
+        assert_eq!(
+            unsafe { ResolveIpNetEntry2(&raw mut empty, ptr::null()) },
+            INVALID
+        );
     });
 }
 
@@ -101,14 +115,25 @@ fn nobody_is_found_after_three_seconds_and_nonsense_at_once() {
 fn the_best_route_names_interface_next_hop_and_source() {
     on_a(|a, _| {
         let (status, route, source) = best_route("10.0.0.2");
-        assert_eq!((status, route.InterfaceIndex, route.Loopback, source), (0, a.index, 0, Some(ip("10.0.0.1"))));
+        assert_eq!(
+            (status, route.InterfaceIndex, route.Loopback, source),
+            (0, a.index, 0, Some(ip("10.0.0.1")))
+        );
         assert_eq!(address::from_inet(&route.NextHop), Some(ip("0.0.0.0")));
         assert_eq!(best_route("fd00::2").2, Some(ip("fd00::1")));
         assert_eq!(best_route("10.0.0.1").1.Loopback, 1);
         assert_eq!(best_route("192.0.2.1").0, UNREACHABLE);
-        let gateway = Route { destination: ip("192.0.2.0"), prefix: 24, next_hop: Some(ip("10.0.0.2")), metric: 5 };
+        let gateway = Route {
+            destination: ip("192.0.2.0"),
+            prefix: 24,
+            next_hop: Some(ip("10.0.0.2")),
+            metric: 5,
+        };
         add_route(a, gateway);
-        assert_eq!(address::from_inet(&best_route("192.0.2.1").1.NextHop), Some(ip("10.0.0.2")));
+        assert_eq!(
+            address::from_inet(&best_route("192.0.2.1").1.NextHop),
+            Some(ip("10.0.0.2"))
+        );
     });
 }
 

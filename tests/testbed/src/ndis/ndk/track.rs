@@ -186,7 +186,11 @@ pub(super) fn adopt(
     }
     let objects = objects();
     if objects.by_address.borrow().contains_key(&(address as usize)) {
-        breach("VRF-48", "LIFE-01", format!("{what} was handed out before and is not closed"));
+        breach(
+            "VRF-48",
+            "LIFE-01",
+            format!("{what} was handed out before and is not closed"),
+        );
     }
     check_header(address, kind, open, &what);
     // SAFETY: every object begins with a header and a dispatch pointer; the provider handed it out just now.

@@ -60,9 +60,24 @@ fn a_close_succeeds_or_pends_and_completes_once() {
 /// Proves the checks of LIFE-33, LIFE-34, LIFE-35 and LIFE-18 (VRF-47).
 #[test]
 fn a_close_waits_for_requests_and_callbacks() {
-    assert_broken(Wrong::CloseIgnoresRequests, "LIFE-33", "VRF-47", close_while_connecting);
-    assert_broken(Wrong::CloseCompletesEarly, "LIFE-35", "VRF-47", close_while_connecting);
-    assert_broken(Wrong::CloseIgnoresCallbacks, "LIFE-34", "VRF-47", close_in_callback);
+    assert_broken(
+        Wrong::CloseIgnoresRequests,
+        "LIFE-33",
+        "VRF-47",
+        close_while_connecting,
+    );
+    assert_broken(
+        Wrong::CloseCompletesEarly,
+        "LIFE-35",
+        "VRF-47",
+        close_while_connecting,
+    );
+    assert_broken(
+        Wrong::CloseIgnoresCallbacks,
+        "LIFE-34",
+        "VRF-47",
+        close_in_callback,
+    );
     assert_misuse("none", close_while_connecting);
     assert_misuse("none", close_in_callback);
 }
@@ -70,7 +85,12 @@ fn a_close_waits_for_requests_and_callbacks() {
 /// Proves the checks of LIFE-51, LIFE-52 and LIFE-53 (VRF-47).
 #[test]
 fn an_antecedent_outlives_its_successors() {
-    assert_broken(Wrong::CloseIgnoresSuccessors, "LIFE-51", "VRF-47", close_antecedent);
+    assert_broken(
+        Wrong::CloseIgnoresSuccessors,
+        "LIFE-51",
+        "VRF-47",
+        close_antecedent,
+    );
     assert_broken(Wrong::CloseCompletesEarly, "LIFE-52", "VRF-47", close_antecedent);
     assert_broken(Wrong::ParentFirst, "LIFE-52", "VRF-47", close_chain);
     assert_misuse("none", close_antecedent);

@@ -44,7 +44,14 @@ fn a_request_is_completed_once_below_device_level_without_locks_and_with_its_con
 fn two_disconnects(consumer: &Consumer) {
     let connector = consumer.connector();
     let event: cxndk::sys::ndkpi::NDK_FN_DISCONNECT_EVENT_CALLBACK = Some(super::on_disconnected);
-    dispatch!(connector, NdkCompleteConnect, event, ptr::null_mut(), Some(super::on_request), ptr::null_mut());
+    dispatch!(
+        connector,
+        NdkCompleteConnect,
+        event,
+        ptr::null_mut(),
+        Some(super::on_request),
+        ptr::null_mut()
+    );
     provider::complete_all(0);
     provider::disconnect(connector);
     assert_eq!(seen().disconnects.get(), 1);
@@ -60,7 +67,17 @@ fn a_connection_ends_with_one_event() {
 fn lam_without_completion(consumer: &Consumer) {
     let (mut size, mut offset) = (0, 0);
     let none = ptr::null_mut();
-    dispatch!(consumer.adapter(), NdkBuildLAM, ptr::null_mut(), 0, None, none, ptr::null_mut(), &raw mut size, &raw mut offset);
+    dispatch!(
+        consumer.adapter(),
+        NdkBuildLAM,
+        ptr::null_mut(),
+        0,
+        None,
+        none,
+        ptr::null_mut(),
+        &raw mut size,
+        &raw mut offset
+    );
 }
 
 /// Proves the check of MR-77.

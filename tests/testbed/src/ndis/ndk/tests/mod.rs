@@ -67,8 +67,14 @@ impl PciFunction for Nothing {
 const INF: &str = "[Manufacturer]\nM = Models\n[Models]\nD = Ndk, PCI\\A\n[Ndk]\n*IfType = 6\n";
 
 fn started() -> (Driver, Adapter) {
-    let identity =
-        pci::Identity { vendor: 1, device: 1, revision: 0, class: 0x02_0000, subsystem_vendor: 1, subsystem: 1 };
+    let identity = pci::Identity {
+        vendor: 1,
+        device: 1,
+        revision: 0,
+        class: 0x02_0000,
+        subsystem_vendor: 1,
+        subsystem: 1,
+    };
     let host = nt::add_host("ndk", 4);
     let function = pci::Function::new("nothing", identity, &[0x1000], 1);
     function.plug(std::rc::Rc::new(Nothing));
@@ -94,7 +100,12 @@ fn broken(what: Option<Wrong>, consumer: fn(&Consumer)) -> (String, &'static str
     });
     result.err().map_or_else(
         || ("none".to_owned(), "none"),
-        |failure| (failure.message.split(':').next().unwrap_or_default().to_owned(), failure.rule),
+        |failure| {
+            (
+                failure.message.split(':').next().unwrap_or_default().to_owned(),
+                failure.rule,
+            )
+        },
     )
 }
 
@@ -202,29 +213,61 @@ impl Consumer {
         let mut out = ptr::null_mut();
         let none = ptr::null_mut();
         let status = dispatch!(
-            self.adapter(), NdkCreateCq, 16, Some(on_notify), none, ptr::null_mut(), Some(on_created), none, &raw mut out
+            self.adapter(),
+            NdkCreateCq,
+            16,
+            Some(on_notify),
+            none,
+            ptr::null_mut(),
+            Some(on_created),
+            none,
+            &raw mut out
         );
         Self::made(status, out)
     }
 
     fn pd(&self) -> *mut NDK_PD {
         let mut out = ptr::null_mut();
-        let status =
-            dispatch!(self.adapter(), NdkCreatePd, Some(on_created), ptr::null_mut(), &raw mut out);
+        let status = dispatch!(
+            self.adapter(),
+            NdkCreatePd,
+            Some(on_created),
+            ptr::null_mut(),
+            &raw mut out
+        );
         Self::made(status, out)
     }
 
     fn qp(pd: *mut NDK_PD, cq: *mut NDK_CQ) -> *mut NDK_QP {
         let mut out = ptr::null_mut();
         let none = ptr::null_mut();
-        let status = dispatch!(pd, NdkCreateQp, cq, cq, none, 4, 4, 1, 1, 0, Some(on_created), none, &raw mut out);
+        let status = dispatch!(
+            pd,
+            NdkCreateQp,
+            cq,
+            cq,
+            none,
+            4,
+            4,
+            1,
+            1,
+            0,
+            Some(on_created),
+            none,
+            &raw mut out
+        );
         Self::made(status, out)
     }
 
     fn connector(&self) -> *mut NDK_CONNECTOR {
         let mut out = ptr::null_mut();
-        let status =
-            dispatch!(self.adapter(), NdkCreateConnector, Some(on_created), ptr::null_mut(), &raw mut out);
+        let status = dispatch!(
+            self.adapter(),
+            NdkCreateConnector,
+            Some(on_created),
+            ptr::null_mut(),
+            &raw mut out
+        );
         Self::made(status, out)
     }
 
@@ -232,7 +275,13 @@ impl Consumer {
         let mut out = ptr::null_mut();
         let none = ptr::null_mut();
         let status = dispatch!(
-            self.adapter(), NdkCreateListener, Some(on_incoming), none, Some(on_created), none, &raw mut out
+            self.adapter(),
+            NdkCreateListener,
+            Some(on_incoming),
+            none,
+            Some(on_created),
+            none,
+            &raw mut out
         );
         Self::made(status, out)
     }
@@ -240,13 +289,32 @@ impl Consumer {
     fn connect(connector: *mut NDK_CONNECTOR, qp: *mut NDK_QP) -> i32 {
         let none = ptr::null_mut();
         let nowhere = ptr::null_mut();
-        dispatch!(connector, NdkConnect, qp, nowhere, 0, nowhere, 0, 0, 0, none, 0, Some(on_request), none)
+        dispatch!(
+            connector,
+            NdkConnect,
+            qp,
+            nowhere,
+            0,
+            nowhere,
+            0,
+            0,
+            0,
+            none,
+            0,
+            Some(on_request),
+            none
+        )
     }
 }
 
 /// Closes any object but the adapter: close is the first slot everywhere.
 fn close<T>(object: *mut T) -> i32 {
-    dispatch!(object.cast::<NDK_CQ>(), NdkCloseCq, Some(on_closed), ptr::null_mut())
+    dispatch!(
+        object.cast::<NDK_CQ>(),
+        NdkCloseCq,
+        Some(on_closed),
+        ptr::null_mut()
+    )
 }
 
 /// The consumer does everything once; for every seed nothing is broken and everything is closed.
@@ -260,7 +328,12 @@ fn everything(consumer: &Consumer) {
         provider::complete_all(0);
     }
     let status = dispatch!(
-        connector, NdkCompleteConnect, Some(on_disconnected), ptr::null_mut(), Some(on_request), ptr::null_mut()
+        connector,
+        NdkCompleteConnect,
+        Some(on_disconnected),
+        ptr::null_mut(),
+        Some(on_request),
+        ptr::null_mut()
     );
     assert_eq!(status, PENDING);
     provider::complete_all(0);
@@ -269,7 +342,14 @@ fn everything(consumer: &Consumer) {
     let incoming = seen().connector.get() as *mut NDK_CONNECTOR;
     // Antecedents first: none can complete before its successors.
     let mut pended = 0;
-    for status in [close(pd), close(cq), close(listener), close(qp), close(connector), close(incoming)] {
+    for status in [
+        close(pd),
+        close(cq),
+        close(listener),
+        close(qp),
+        close(connector),
+        close(incoming),
+    ] {
         assert!(matches!(status, 0 | PENDING));
         pended += u32::from(status == PENDING);
     }

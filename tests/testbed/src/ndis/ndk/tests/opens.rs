@@ -18,7 +18,12 @@ fn run(what: Option<Wrong>, scenario: fn(Adapter)) -> (String, &'static str) {
     });
     result.err().map_or_else(
         || ("none".to_owned(), "none"),
-        |failure| (failure.message.split(':').next().unwrap_or_default().to_owned(), failure.rule),
+        |failure| {
+            (
+                failure.message.split(':').next().unwrap_or_default().to_owned(),
+                failure.rule,
+            )
+        },
     )
 }
 
@@ -40,8 +45,14 @@ fn open_disabled(adapter: Adapter) {
 #[test]
 fn an_open_is_synchronous_keeps_the_version_and_fails_while_ndk_is_disabled() {
     assert_eq!(run(Some(Wrong::OpenPends), open), ("ADAPTER-09".into(), "VRF-47"));
-    assert_eq!(run(Some(Wrong::OpenLowers), open), ("ADAPTER-05".into(), "VRF-48"));
-    assert_eq!(run(Some(Wrong::OpensDisabled), open_disabled), ("ADAPTER-07".into(), "VRF-49"));
+    assert_eq!(
+        run(Some(Wrong::OpenLowers), open),
+        ("ADAPTER-05".into(), "VRF-48")
+    );
+    assert_eq!(
+        run(Some(Wrong::OpensDisabled), open_disabled),
+        ("ADAPTER-07".into(), "VRF-49")
+    );
     assert_eq!(run(None, open_disabled).0, "none");
 }
 
@@ -74,7 +85,10 @@ fn close_with_objects(adapter: Adapter) {
 /// Proves the checks of LIFE-60 and LIFE-61 (VRF-49): closing blocks until all descendants are closed.
 #[test]
 fn closing_an_adapter_waits_for_its_objects() {
-    assert_eq!(run(Some(Wrong::AdapterCloseReturnsEarly), close_with_objects), ("LIFE-61".into(), "VRF-49"));
+    assert_eq!(
+        run(Some(Wrong::AdapterCloseReturnsEarly), close_with_objects),
+        ("LIFE-61".into(), "VRF-49")
+    );
     assert_eq!(run(None, close_with_objects).0, "none");
 }
 
@@ -85,7 +99,15 @@ fn close_with_mapping(adapter: Adapter) {
         let none = ptr::null_mut();
         let completion = Some(super::on_request as unsafe extern "win64" fn(*mut std::ffi::c_void, i32));
         let status = dispatch!(
-            ndk.as_ptr(), NdkBuildLAM, ptr::null_mut(), 0, completion, none, ptr::null_mut(), &raw mut size, &raw mut offset
+            ndk.as_ptr(),
+            NdkBuildLAM,
+            ptr::null_mut(),
+            0,
+            completion,
+            none,
+            ptr::null_mut(),
+            &raw mut size,
+            &raw mut offset
         );
         assert_eq!(status, 0);
         ndk.close();
@@ -103,8 +125,12 @@ fn an_adapter_is_closed_without_mappings() {
 fn disabling_waits_until_every_consumer_has_closed() {
     let scenario = |adapter: Adapter| {
         let opens: Rc<RefCell<Vec<NdkAdapter>>> = Rc::default();
-        opens.borrow_mut().push(adapter.open_ndk(1, 2).expect("the first opens"));
-        opens.borrow_mut().push(adapter.open_ndk(1, 2).expect("and so does the second"));
+        opens
+            .borrow_mut()
+            .push(adapter.open_ndk(1, 2).expect("the first opens"));
+        opens
+            .borrow_mut()
+            .push(adapter.open_ndk(1, 2).expect("and so does the second"));
         let held = Rc::clone(&opens);
         adapter.ndk_events(move |event| {
             if event == NdkEvent::Disabled {

@@ -49,9 +49,19 @@ fn poll(consumer: &Consumer) {
 fn poll_at_once(consumer: &Consumer) {
     let cq = consumer.cq() as usize;
     let task = sim::spawn(sim::TaskSpec::on("other poller", sim::HostId(0), 0), move || {
-        dispatch!(cq as *mut cxndk::sys::ndkpi::NDK_CQ, NdkGetCqResults, ptr::null_mut(), 4);
+        dispatch!(
+            cq as *mut cxndk::sys::ndkpi::NDK_CQ,
+            NdkGetCqResults,
+            ptr::null_mut(),
+            4
+        );
     });
-    dispatch!(cq as *mut cxndk::sys::ndkpi::NDK_CQ, NdkGetCqResults, ptr::null_mut(), 4);
+    dispatch!(
+        cq as *mut cxndk::sys::ndkpi::NDK_CQ,
+        NdkGetCqResults,
+        ptr::null_mut(),
+        4
+    );
     sim::join(task);
 }
 

@@ -32,7 +32,14 @@ macro_rules! at {
 }
 
 pub(super) fn adapter() -> [usize; SLOTS] {
-    table(&[at!(2, create_cq), at!(3, create_pd), at!(5, create_connector), at!(6, create_listener), at!(7, build_lam), at!(8, release_lam)])
+    table(&[
+        at!(2, create_cq),
+        at!(3, create_pd),
+        at!(5, create_connector),
+        at!(6, create_listener),
+        at!(7, build_lam),
+        at!(8, release_lam),
+    ])
 }
 
 fn cq() -> [usize; SLOTS] {
@@ -52,7 +59,13 @@ fn closable() -> [usize; SLOTS] {
 }
 
 /// Hands an object out, inline or by its completion, by the seed.
-unsafe fn hand_out(object: *mut Thing, parent: usize, callback: Created, context: *mut c_void, out: *mut *mut c_void) -> i32 {
+unsafe fn hand_out(
+    object: *mut Thing,
+    parent: usize,
+    callback: Created,
+    context: *mut c_void,
+    out: *mut *mut c_void,
+) -> i32 {
     let callback = callback.expect("there is one");
     let fails = wrong(Wrong::FailsWithObject);
     let pends = wrong(Wrong::WritesOut) || fails || sim::choose(sim::Stream::Device, 2) == 1;
@@ -105,7 +118,12 @@ unsafe extern "win64" fn create_cq(
     unsafe { hand_out(fresh, adapter as usize, callback, context, out) }
 }
 
-unsafe extern "win64" fn create_pd(adapter: *mut NDK_ADAPTER, callback: Created, context: *mut c_void, out: *mut *mut c_void) -> i32 {
+unsafe extern "win64" fn create_pd(
+    adapter: *mut NDK_ADAPTER,
+    callback: Created,
+    context: *mut c_void,
+    out: *mut *mut c_void,
+) -> i32 {
     let fresh = make(NdkObjectTypePd, pd(), &[adapter as usize]);
     // SAFETY: the consumer's arguments.
     unsafe { hand_out(fresh, adapter as usize, callback, context, out) }
@@ -125,12 +143,21 @@ unsafe extern "win64" fn create_qp(
     context: *mut c_void,
     out: *mut *mut c_void,
 ) -> i32 {
-    let fresh = make(NdkObjectTypeQp, closable(), &[pd as usize, receive as usize, initiator as usize]);
+    let fresh = make(
+        NdkObjectTypeQp,
+        closable(),
+        &[pd as usize, receive as usize, initiator as usize],
+    );
     // SAFETY: the consumer's arguments.
     unsafe { hand_out(fresh, pd as usize, callback, context, out) }
 }
 
-unsafe extern "win64" fn create_connector(adapter: *mut NDK_ADAPTER, callback: Created, context: *mut c_void, out: *mut *mut c_void) -> i32 {
+unsafe extern "win64" fn create_connector(
+    adapter: *mut NDK_ADAPTER,
+    callback: Created,
+    context: *mut c_void,
+    out: *mut *mut c_void,
+) -> i32 {
     let fresh = make(NdkObjectTypeConnector, connector(), &[adapter as usize]);
     // SAFETY: the consumer's arguments.
     unsafe { hand_out(fresh, adapter as usize, callback, context, out) }
@@ -145,7 +172,10 @@ unsafe extern "win64" fn create_listener(
     out: *mut *mut c_void,
 ) -> i32 {
     let fresh = make(NdkObjectTypeListener, closable(), &[adapter as usize]);
-    thing(fresh).event.set((connect.map_or(0, |f| f as *const () as usize), connect_context as usize));
+    thing(fresh).event.set((
+        connect.map_or(0, |f| f as *const () as usize),
+        connect_context as usize,
+    ));
     // SAFETY: the consumer's arguments.
     unsafe { hand_out(fresh, adapter as usize, callback, context, out) }
 }
@@ -178,7 +208,10 @@ fn pend(object: &Thing, callback: Requested, context: *mut c_void) -> i32 {
         return 0;
     }
     object.hold();
-    state().pended.borrow_mut().push((object.address(), callback, context as usize));
+    state()
+        .pended
+        .borrow_mut()
+        .push((object.address(), callback, context as usize));
     PENDING
 }
 
@@ -210,17 +243,28 @@ unsafe extern "win64" fn complete_connect(
     context: *mut c_void,
 ) -> i32 {
     let object = thing(connector);
-    object.disconnect.set((event.map_or(0, |f| f as *const () as usize), event_context as usize));
+    object.disconnect.set((
+        event.map_or(0, |f| f as *const () as usize),
+        event_context as usize,
+    ));
     pend(object, callback, context)
 }
 
-unsafe extern "win64" fn close(object: *mut NDK_OBJECT_HEADER, callback: NDK_FN_CLOSE_COMPLETION, context: *mut c_void) -> i32 {
+unsafe extern "win64" fn close(
+    object: *mut NDK_OBJECT_HEADER,
+    callback: NDK_FN_CLOSE_COMPLETION,
+    context: *mut c_void,
+) -> i32 {
     let object = thing(object);
     let holders = object.holders.get();
     if wrong(Wrong::CloseFails) {
         return NOT_SUPPORTED;
     }
-    let ignores = [Wrong::CloseIgnoresRequests, Wrong::CloseIgnoresSuccessors, Wrong::EventAfterClose];
+    let ignores = [
+        Wrong::CloseIgnoresRequests,
+        Wrong::CloseIgnoresSuccessors,
+        Wrong::EventAfterClose,
+    ];
     if holders == 1 || ignores.into_iter().any(wrong) {
         object.release();
         if wrong(Wrong::CloseSucceedsTwice) {

@@ -12,10 +12,17 @@ use super::{Thing, dispatch, make, state, thing, wrong};
 use crate::sim;
 
 fn header(kind: u32, revision: u8, size: usize) -> NDIS_OBJECT_HEADER {
-    NDIS_OBJECT_HEADER { Type: kind as u8, Revision: revision, Size: size as u16 }
+    NDIS_OBJECT_HEADER {
+        Type: kind as u8,
+        Revision: revision,
+        Size: size as u16,
+    }
 }
 
-pub(in super::super) unsafe extern "win64" fn entry(object: *mut DRIVER_OBJECT, path: *mut UNICODE_STRING) -> i32 {
+pub(in super::super) unsafe extern "win64" fn entry(
+    object: *mut DRIVER_OBJECT,
+    path: *mut UNICODE_STRING,
+) -> i32 {
     // SAFETY: all fields may be zero.
     let mut c: NDIS_MINIPORT_DRIVER_CHARACTERISTICS = unsafe { std::mem::zeroed() };
     c.Header = header(NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS, 2, 0x98);
@@ -72,7 +79,11 @@ unsafe extern "win64" fn oid(_: *mut c_void, _: *mut NDIS_OID_REQUEST) -> i32 {
     0
 }
 
-unsafe extern "win64" fn initialize(adapter: *mut c_void, _: *mut c_void, _: *mut NDIS_MINIPORT_INIT_PARAMETERS) -> i32 {
+unsafe extern "win64" fn initialize(
+    adapter: *mut c_void,
+    _: *mut c_void,
+    _: *mut NDIS_MINIPORT_INIT_PARAMETERS,
+) -> i32 {
     let mut registration = NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES {
         Header: header(NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES, 2, 32),
         MiniportAdapterContext: adapter,
@@ -107,8 +118,11 @@ unsafe extern "win64" fn initialize(adapter: *mut c_void, _: *mut c_void, _: *mu
         Enabled: 1,
         NdkCapabilities: &raw mut capabilities,
     };
-    let attributes: [*mut c_void; 3] =
-        [(&raw mut registration).cast(), (&raw mut general).cast(), (&raw mut ndk).cast()];
+    let attributes: [*mut c_void; 3] = [
+        (&raw mut registration).cast(),
+        (&raw mut general).cast(),
+        (&raw mut ndk).cast(),
+    ];
     for each in attributes {
         // SAFETY: the attributes are good.
         let status = unsafe { NdisMSetMiniportAttributes(adapter, each) };

@@ -1,7 +1,7 @@
 //! The small provider: objects that count what holds them, and nothing behind them.
 
-pub(super) mod driver;
 mod dispatch;
+pub(super) mod driver;
 
 pub(super) use dispatch::spoil;
 
@@ -91,7 +91,9 @@ impl Thing {
 
     fn release_parents(&self) {
         let parents = self.parents.take();
-        parents.into_iter().for_each(|parent| thing(parent as *const Thing).release());
+        parents
+            .into_iter()
+            .for_each(|parent| thing(parent as *const Thing).release());
     }
 }
 
@@ -104,12 +106,22 @@ fn make(kind: NDK_OBJECT_TYPE, table: [usize; SLOTS], parents: &[usize]) -> *mut
         reserved[2] = 1 as *mut c_void;
     }
     let header = NDK_OBJECT_HEADER {
-        Version: NDK_VERSION { Major: 1, Minor: if is(Wrong::Version) { 1 } else { 2 } },
-        ObjectType: if is(Wrong::ObjectType) { NdkObjectTypeQp } else { kind },
+        Version: NDK_VERSION {
+            Major: 1,
+            Minor: if is(Wrong::Version) { 1 } else { 2 },
+        },
+        ObjectType: if is(Wrong::ObjectType) {
+            NdkObjectTypeQp
+        } else {
+            kind
+        },
         NdkReserved: NDK_OBJECT_HEADER_RESERVED_BLOCK { rf: reserved },
     };
     let fresh = Box::leak(Box::new(Thing {
-        raw: NDK_ADAPTER { Header: header, Dispatch: ptr::null() },
+        raw: NDK_ADAPTER {
+            Header: header,
+            Dispatch: ptr::null(),
+        },
         table,
         holders: Cell::new(1),
         closing: Cell::new(None),
@@ -123,7 +135,9 @@ fn make(kind: NDK_OBJECT_TYPE, table: [usize; SLOTS], parents: &[usize]) -> *mut
     if !is(Wrong::NoTable) {
         fresh.raw.Dispatch = fresh.table.as_ptr().cast();
     }
-    parents.iter().for_each(|parent| thing(*parent as *const Thing).hold());
+    parents
+        .iter()
+        .for_each(|parent| thing(*parent as *const Thing).hold());
     state().live.set(state().live.get() + 1);
     fresh
 }
@@ -138,8 +152,16 @@ pub(super) fn complete_all(status: i32) {
     let pended = state().pended.take();
     for (object, callback, context) in pended {
         let object = thing(object as *const Thing);
-        let status = if wrong(Wrong::CompletesPending) { super::PENDING } else { status };
-        let context = if wrong(Wrong::OtherContext) { context + 8 } else { context };
+        let status = if wrong(Wrong::CompletesPending) {
+            super::PENDING
+        } else {
+            status
+        };
+        let context = if wrong(Wrong::OtherContext) {
+            context + 8
+        } else {
+            context
+        };
         if wrong(Wrong::CompletesAtHighIrql) {
             nt::raise(5);
         }
@@ -184,7 +206,11 @@ pub(super) fn incoming(listener: *mut NDK_LISTENER) {
     let (callback, context) = listener.event.get();
     // SAFETY: the address is that of a connect event.
     let callback: NDK_FN_CONNECT_EVENT_CALLBACK = unsafe { std::mem::transmute(callback) };
-    let connector = make(NdkObjectTypeConnector, dispatch::connector(), &[listener.address()]);
+    let connector = make(
+        NdkObjectTypeConnector,
+        dispatch::connector(),
+        &[listener.address()],
+    );
     listener.hold();
     // SAFETY: the consumer gave the event for this.
     unsafe { callback.expect("there is one")(context as *mut c_void, connector.cast()) };
