@@ -250,7 +250,8 @@ impl Device {
     fn queue_low_written(&self, value: u32) {
         let interface = value >> 8 & 7;
         match interface {
-            INTERFACE_FULL if self.phase.get() == Phase::Ready => self.take_over(value),
+            // A function that is not enabled takes another queue: drivers are unloaded and loaded again.
+            INTERFACE_FULL if matches!(self.phase.get(), Phase::Ready | Phase::Commands) => self.take_over(value),
             INTERFACE_DISABLED => {
                 self.in_this_life(sim::choose(sim::Stream::Device, INTERFACE_NS), |device| {
                     device.disable_interface();
