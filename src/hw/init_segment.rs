@@ -157,8 +157,7 @@ impl Registers {
     /// # Errors
     /// [`HwError::Timeout`], [`HwError::Dead`].
     pub fn disable(&self, timeout_ms: u64, passive: Passive<'_>) -> Result<(), HwError> {
-        let address = self.queue.load(Relaxed) as u32 & !0xfff;
-        self.bar.write_be32(QUEUE_LOW, address | NIC_DISABLED << 8);
+        self.request_disable();
         let deadline = Instant::now().plus_ms(timeout_ms);
         loop {
             if self.is_gone() {
