@@ -11,6 +11,7 @@
 //! | [`wire`] | links, packets, capture |
 //! | [`consumers`] | NDK consumers: SMB Direct, perf |
 
+pub mod cli;
 pub mod connectx;
 pub mod consumers;
 pub mod ndis;
@@ -20,3 +21,4 @@ pub mod pci;
 pub mod probe;
 pub mod sim;
 pub mod wire;
+pub mod world;

@@ -1,3 +1,37 @@
 //! The command line of the testbed.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use cxndk_testbed::cli::{self, CopyArguments};
+
+/// Runs the cxndk driver in simulated Windows hosts with simulated ConnectX adapters.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Copies a file from host A to host B by RDMA read and back by RDMA write.
+    Copy(CopyArguments),
+}
+
+fn main() -> ExitCode {
+    let command = Arguments::parse()
+        .command
+        .unwrap_or_else(|| Command::Copy(CopyArguments::default()));
+    let result = match command {
+        Command::Copy(arguments) => cli::copy(&arguments),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::slot::{ServerSlot, make_slots};
 use super::{CHUNK, CopyError, DEPTH, PORT};
-use crate::consumers::ndk::{Adapter, Connector, Listener, ReadLimits, Remote, sge};
+use crate::consumers::ndk::{Adapter, Connector, Listener, ReadLimits, Remote, Status, sge};
 use crate::consumers::signal::Signal;
 use crate::consumers::smb2::{Direction, Request, Response};
 use crate::consumers::smbd::{Connection, Endpoint, EndpointLimits, Event, Role, Settings};
@@ -50,6 +50,37 @@ impl Desk {
         }
     }
 
+    /// Makes a listener at `at` whose connect events come here.
+    ///
+    /// # Errors
+    ///
+    /// What NdkCreateListener or NdkListen ended with.
+    pub fn listen(self: &Rc<Self>, adapter: Adapter, at: SocketAddr) -> Result<Listener, Status> {
+        // The listener is closed before the desk is dropped.
+        let context = Rc::as_ptr(self).cast_mut().cast();
+        let listener = adapter.create_listener(Some(connect_event), context)?;
+        if let Err(status) = listener.listen(at).wait() {
+            listener.close_and_wait()?;
+            return Err(status);
+        }
+        self.listening.set();
+        Ok(listener)
+    }
+
+    /// Waits for the next connector; `None` once [`Self::stop`] was called.
+    pub fn next(&self) -> Option<Connector> {
+        self.waiter.set(sim::current());
+        loop {
+            if let Some(raw) = self.connectors.borrow_mut().pop_front() {
+                return Some(Connector::from_raw(raw));
+            }
+            if self.stopped.get() {
+                return None;
+            }
+            sim::park_for("a connect event");
+        }
+    }
+
     /// Tells the server to wait for no further connection.
     pub fn stop(&self) {
         self.stopped.set(true);
@@ -78,36 +109,8 @@ impl Server {
     ///
     /// The step that failed.
     pub fn listen(adapter: Adapter, at: SocketAddr, desk: Rc<Desk>) -> Result<Self, CopyError> {
-        let context = Rc::as_ptr(&desk).cast_mut().cast();
-        let listener = adapter
-            .create_listener(Some(connect_event), context)
-            .map_err(CopyError::ndk("NdkCreateListener"))?;
-        if let Err(status) = listener.listen(SocketAddr::new(at.ip(), PORT)).wait() {
-            listener
-                .close_and_wait()
-                .map_err(CopyError::ndk("NdkCloseListener"))?;
-            return Err(CopyError::ndk("NdkListen")(status));
-        }
-        desk.listening.set();
-        Ok(Self {
-            adapter,
-            listener,
-            desk,
-        })
-    }
-
-    /// The next connector; `None` once the server was told to stop.
-    fn next_connector(&self) -> Option<Connector> {
-        self.desk.waiter.set(sim::current());
-        loop {
-            if let Some(raw) = self.desk.connectors.borrow_mut().pop_front() {
-                return Some(Connector::from_raw(raw));
-            }
-            if self.desk.stopped.get() {
-                return None;
-            }
-            sim::park_for("a connect event");
-        }
+        let listener = desk.listen(adapter, SocketAddr::new(at.ip(), PORT));
+        Ok(Self { adapter, listener: listener.map_err(CopyError::ndk("NdkListen"))?, desk })
     }
 
     /// Serves one connection until its client disconnects; the file is kept in `store`.
@@ -116,7 +119,7 @@ impl Server {
     ///
     /// Why it stopped; the connection is closed.
     pub fn serve_one(&self, store: &File) -> Result<ServerReport, CopyError> {
-        let connector = self.next_connector().ok_or(CopyError::Unfinished)?;
+        let connector = self.desk.next().ok_or(CopyError::Unfinished)?;
         let limits = EndpointLimits {
             receives: 256,
             initiator: 512,

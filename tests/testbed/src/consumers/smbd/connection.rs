@@ -101,7 +101,14 @@ impl Connection {
     /// The registration or post that failed. The endpoint is closed again.
     pub fn prepare(endpoint: Endpoint, settings: Settings) -> Result<Self, SmbdError> {
         endpoint.wake.own();
-        let (receives, sends) = Self::slots(&endpoint, &settings)?;
+        let (receives, sends) = match Self::slots(&endpoint, &settings) {
+            Ok(slots) => slots,
+            Err(error) => {
+                endpoint.close_queue_pair()?;
+                endpoint.close_rest()?;
+                return Err(error);
+            }
+        };
         let agreed = Agreed {
             max_send_size: settings.max_send_size,
             max_receive_size: settings.max_receive_size,
@@ -125,8 +132,13 @@ impl Connection {
             heard: sim::now(),
             answer_due: None,
         };
-        this.post_receive()?;
-        Ok(this)
+        match this.post_receive() {
+            Ok(_) => Ok(this),
+            Err(error) => {
+                this.close()?;
+                Err(error)
+            }
+        }
     }
 
     fn slots(endpoint: &Endpoint, settings: &Settings) -> Result<(Slots, Slots), SmbdError> {

@@ -187,6 +187,11 @@ impl Endpoint {
         })
     }
 
+    /// Ends what is outstanding on the queue pair, so that memory can be given back.
+    pub fn quiesce(&self) {
+        self.qp.flush();
+    }
+
     /// Closes connector and queue pair. Nothing of the connection is under way after it.
     ///
     /// # Errors

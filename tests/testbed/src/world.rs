@@ -1,0 +1,230 @@
+//! A world: hosts with a ConnectX each, the driver loaded on each, and a link that joins them.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use crate::consumers::ndk::Adapter as NdkAdapter;
+use crate::ndis::inf::Inf;
+use crate::ndis::registry::Value;
+use crate::sim::{self, Failure, HostId};
+use crate::wire::capture::Capture;
+use crate::wire::link::{Link, LinkConfig};
+use crate::{connectx, ndis, netio, nt};
+
+/// The INF that installs the driver: its keywords and their defaults.
+pub const CXNDK_INF: &str = include_str!("../../../inf/cxndk.inx");
+/// Processors of a host.
+const PROCESSORS: u32 = 4;
+/// The hardware id of the model: a ConnectX-5.
+pub const HARDWARE_ID: &str = r"PCI\VEN_15B3&DEV_1017";
+
+/// What a world is made of.
+#[derive(Clone, Debug)]
+pub struct WorldConfig {
+    /// The seed of every choice.
+    pub seed: u64,
+    /// The link between the hosts.
+    pub link: LinkConfig,
+    /// Where the link's frames are recorded.
+    pub capture: Option<PathBuf>,
+    /// Keywords that an administrator has changed from the INF's defaults.
+    pub keywords: Vec<(String, Value)>,
+}
+
+impl WorldConfig {
+    /// Two hosts with jumbo frames, as an administrator sets them up for storage traffic.
+    pub fn new(seed: u64) -> Self {
+        let keyword = |name: &str, value: &str| (name.to_owned(), Value::Text(value.to_owned()));
+        Self {
+            seed,
+            link: LinkConfig::default(),
+            capture: None,
+            keywords: vec![
+                keyword("*JumboPacket", "9014"),
+                keyword("*NetworkDirectRoCEFrameSize", "4096"),
+            ],
+        }
+    }
+}
+
+/// Why a world could not be made or run.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    /// The run broke a rule.
+    #[error("{0}")]
+    Failure(Box<Failure>),
+    /// The capture file.
+    #[error("cannot write the capture {path}: {error}")]
+    Capture {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// A driver or its adapter did not start.
+    #[error("host {host}: {error}")]
+    Start {
+        /// Which host.
+        host: usize,
+        /// What did not start, and why.
+        error: ndis::StartError,
+    },
+}
+
+/// One simulated Windows host.
+pub struct Host {
+    /// Its number in the simulation.
+    pub id: HostId,
+    /// The ConnectX in it.
+    pub device: Rc<connectx::Device>,
+    /// The loaded driver.
+    pub driver: ndis::Driver,
+    /// The adapter that the driver serves.
+    pub adapter: ndis::Adapter,
+    /// The adapter's addresses.
+    pub ipv4: Ipv4Addr,
+    /// See `ipv4`.
+    pub ipv6: Ipv6Addr,
+}
+
+impl Host {
+    /// The adapter's IPv4 address with a port.
+    pub fn at(&self, port: u16) -> SocketAddr {
+        SocketAddr::new(IpAddr::V4(self.ipv4), port)
+    }
+
+    /// The adapter's IPv6 address with a port.
+    pub fn at_v6(&self, port: u16) -> SocketAddr {
+        SocketAddr::new(IpAddr::V6(self.ipv6), port)
+    }
+
+    /// Runs `body` in a kernel thread of this host; [`sim::join`] waits for its end.
+    pub fn thread(&self, name: &'static str, body: impl FnOnce() + 'static) -> sim::TaskId {
+        nt::thread(self.id, name, body)
+    }
+
+    /// Opens the Network Direct side of the adapter, as NDIS does for a consumer.
+    ///
+    /// # Panics
+    ///
+    /// When the driver refuses; a test that expects it asks the adapter itself.
+    pub fn open_ndk(&self) -> OpenNdk {
+        let open = self.adapter.open_ndk(2, 0).expect("the driver opens its NDK adapter");
+        OpenNdk { open }
+    }
+}
+
+/// An NDK adapter that must be closed.
+pub struct OpenNdk {
+    open: ndis::NdkAdapter,
+}
+
+impl OpenNdk {
+    /// The adapter, for the consumer.
+    pub fn adapter(&self) -> NdkAdapter {
+        NdkAdapter::from_raw(self.open.as_ptr())
+    }
+
+    /// Closes it; blocks until all that was made from it is gone.
+    pub fn close(self) {
+        self.open.close();
+    }
+}
+
+/// The running world.
+pub struct World {
+    /// The hosts.
+    pub hosts: Vec<Host>,
+    /// The link between them.
+    pub link: Link,
+}
+
+impl World {
+    /// Builds the world of `config`, starts the driver on two hosts, runs `main`, stops and unloads the driver.
+    ///
+    /// # Errors
+    ///
+    /// The rule that was broken, or what could not be started.
+    pub fn run<T: Send>(config: &WorldConfig, main: impl FnOnce(&Self) -> T + Send) -> Result<T, WorldError> {
+        let result = sim::run(config.seed, || {
+            let (link, capture) = Self::link(config)?;
+            let hosts = (0..2).map(|index| Self::host(config, &link, index)).collect::<Result<_, _>>()?;
+            let world = Self { hosts, link };
+            let result = main(&world);
+            world.stop();
+            if let Some(capture) = capture {
+                capture.finish().map_err(|error| Self::capture_error(config, error))?;
+            }
+            Ok(result)
+        });
+        result.map_err(|failure| WorldError::Failure(Box::new(failure)))?
+    }
+
+    fn capture_error(config: &WorldConfig, error: io::Error) -> WorldError {
+        WorldError::Capture { path: config.capture.clone().unwrap_or_default(), error }
+    }
+
+    fn link(config: &WorldConfig) -> Result<(Link, Option<Rc<Capture>>), WorldError> {
+        let link = Link::new(config.link);
+        let capture = config.capture.as_deref().map(Capture::to_file).transpose();
+        let capture = capture.map_err(|error| Self::capture_error(config, error))?;
+        link.set_capture(capture.clone());
+        Ok((link, capture))
+    }
+
+    fn host(config: &WorldConfig, link: &Link, index: usize) -> Result<Host, WorldError> {
+        let start = |error| WorldError::Start { host: index, error };
+        let id = nt::add_host(format!("host {}", ['A', 'B'][index]), PROCESSORS);
+        let mac = [0x02, 0x00, 0x5e, 0x00, 0x00, index as u8 + 1];
+        let device = connectx::Device::new(connectx::Config::new(format!("connectx-{index}"), mac));
+        let port = link.port(index);
+        let receiver = Rc::clone(&device);
+        port.on_receive(move |frame| receiver.deliver_frame(&frame));
+        let carrier = Rc::clone(&device);
+        port.on_change(move |up| carrier.set_carrier(up));
+        device.plug(move |frame| {
+            port.transmit(frame);
+        });
+
+        let (ipv4, ipv6) = Self::addresses(index);
+        let interface = netio::add_interface(id, mac, 0);
+        netio::add_address(interface, ipv4.into(), 24);
+        netio::add_address(interface, ipv6.into(), 64);
+        let driver = ndis::Driver::load(id, cxndk::driver::driver_entry).map_err(start)?;
+        let adapter = Self::adapter(config, &driver, &device, interface).map_err(start)?;
+        Ok(Host { id, device, driver, adapter, ipv4, ipv6 })
+    }
+
+    fn addresses(index: usize) -> (Ipv4Addr, Ipv6Addr) {
+        let last = index as u8 + 1;
+        (Ipv4Addr::new(10, 0, 0, last), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, u16::from(last)))
+    }
+
+    fn adapter(
+        config: &WorldConfig,
+        driver: &ndis::Driver,
+        device: &Rc<connectx::Device>,
+        interface: netio::InterfaceId,
+    ) -> Result<ndis::Adapter, ndis::StartError> {
+        let inf = Inf::parse(CXNDK_INF)?;
+        let mut description = ndis::Device::installed(device.function().clone(), &inf, HARDWARE_ID)?;
+        description.interface = Some(interface);
+        for (name, value) in &config.keywords {
+            description.registry.set(name, value.clone());
+        }
+        let adapter = driver.add_device(description)?;
+        adapter.start()?;
+        Ok(adapter)
+    }
+
+    /// Stops the adapters and unloads the driver; what the driver leaves behind is a violation.
+    fn stop(self) {
+        for host in self.hosts {
+            host.adapter.stop();
+            host.adapter.remove();
+            host.driver.unload();
+        }
+    }
+}
