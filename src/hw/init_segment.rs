@@ -152,6 +152,12 @@ impl Registers {
         state == NIC_DISABLED || state == NIC_RESET
     }
 
+    /// Asks the device to stop all DMA. Any IRQL.
+    pub fn request_disable(&self) {
+        let address = self.queue.load(Relaxed) as u32 & !0xfff;
+        self.bar.write_be32(QUEUE_LOW, address | NIC_DISABLED << 8);
+    }
+
     /// Stops all DMA of the device: `nic_interface` goes to disabled. Waits until the device agrees.
     ///
     /// # Errors
