@@ -145,9 +145,12 @@ pub fn lower(irql: u8) {
 
 /// Runs `f` at `irql`, which is not below the current one.
 pub fn at_irql<R>(irql: u8, f: impl FnOnce() -> R) -> R {
+    let base = with_context(|context| context.base.get());
     let old = raise(irql);
     let result = f();
     lower(old);
+    // What the driver itself had raised is not what the kernel expects it to return with.
+    with_context(|context| context.base.set(base));
     result
 }
 
