@@ -111,7 +111,10 @@ impl Host {
     ///
     /// When the driver refuses; a test that expects it asks the adapter itself.
     pub fn open_ndk(&self) -> OpenNdk {
-        let open = self.adapter.open_ndk(2, 0).expect("the driver opens its NDK adapter");
+        let open = self
+            .adapter
+            .open_ndk(2, 0)
+            .expect("the driver opens its NDK adapter");
         OpenNdk { open }
     }
 }
@@ -150,12 +153,16 @@ impl World {
     pub fn run<T: Send>(config: &WorldConfig, main: impl FnOnce(&Self) -> T + Send) -> Result<T, WorldError> {
         let result = sim::run(config.seed, || {
             let (link, capture) = Self::link(config)?;
-            let hosts = (0..2).map(|index| Self::host(config, &link, index)).collect::<Result<_, _>>()?;
+            let hosts = (0..2)
+                .map(|index| Self::host(config, &link, index))
+                .collect::<Result<_, _>>()?;
             let world = Self { hosts, link };
             let result = main(&world);
             world.stop();
             if let Some(capture) = capture {
-                capture.finish().map_err(|error| Self::capture_error(config, error))?;
+                capture
+                    .finish()
+                    .map_err(|error| Self::capture_error(config, error))?;
             }
             Ok(result)
         });
@@ -163,7 +170,10 @@ impl World {
     }
 
     fn capture_error(config: &WorldConfig, error: io::Error) -> WorldError {
-        WorldError::Capture { path: config.capture.clone().unwrap_or_default(), error }
+        WorldError::Capture {
+            path: config.capture.clone().unwrap_or_default(),
+            error,
+        }
     }
 
     fn link(config: &WorldConfig) -> Result<(Link, Option<Rc<Capture>>), WorldError> {
@@ -194,12 +204,22 @@ impl World {
         netio::add_address(interface, ipv6.into(), 64);
         let driver = ndis::Driver::load(id, cxndk::driver::driver_entry).map_err(start)?;
         let adapter = Self::adapter(config, &driver, &device, interface).map_err(start)?;
-        Ok(Host { id, device, driver, adapter, ipv4, ipv6 })
+        Ok(Host {
+            id,
+            device,
+            driver,
+            adapter,
+            ipv4,
+            ipv6,
+        })
     }
 
     fn addresses(index: usize) -> (Ipv4Addr, Ipv6Addr) {
         let last = index as u8 + 1;
-        (Ipv4Addr::new(10, 0, 0, last), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, u16::from(last)))
+        (
+            Ipv4Addr::new(10, 0, 0, last),
+            Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, u16::from(last)),
+        )
     }
 
     fn adapter(

@@ -114,13 +114,24 @@ fn run(arguments: &CopyArguments, source: &Source) -> Result<CopyReport, Command
 
 /// The report of a run that did not come to its end.
 fn failed(what: String) -> CopyReport {
-    let details = Details { violation: Some(what), ..Details::default() };
-    CopyReport { violations: 1, details, ..CopyReport::default() }
+    let details = Details {
+        violation: Some(what),
+        ..Details::default()
+    };
+    CopyReport {
+        violations: 1,
+        details,
+        ..CopyReport::default()
+    }
 }
 
 fn progress_bar(arguments: &CopyArguments, bytes: u64) -> ProgressBar {
     let shown = io::stderr().is_terminal() && !arguments.json;
-    let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let target = if shown {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
     let bar = ProgressBar::with_draw_target(Some(bytes), target);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}") {
         bar.set_style(style);
@@ -137,9 +148,21 @@ fn taken<T>(slot: &Slot<T>) -> Result<T, CopyError> {
 }
 
 /// Both ends of the copy, in the running world.
-fn in_world(world: &World, source: &Source, store: &File, bar: &ProgressBar) -> Result<CopyReport, CopyError> {
-    let [a, b] = &world.hosts[..] else { unreachable!("a world has two hosts") };
-    let clone = |file: &File| file.try_clone().map_err(|error| CopyError::File { what: "a file handle", error });
+fn in_world(
+    world: &World,
+    source: &Source,
+    store: &File,
+    bar: &ProgressBar,
+) -> Result<CopyReport, CopyError> {
+    let [a, b] = &world.hosts[..] else {
+        unreachable!("a world has two hosts")
+    };
+    let clone = |file: &File| {
+        file.try_clone().map_err(|error| CopyError::File {
+            what: "a file handle",
+            error,
+        })
+    };
     let (file, store) = (clone(&source.file)?, clone(store)?);
 
     let (served, desk) = (Slot::default(), Rc::new(Desk::default()));
@@ -198,7 +221,11 @@ fn gather(world: &World, client: &ClientReport, server: &ServerReport) -> CopyRe
         sha256_a: hex(&client.sha256_returned),
         sha256_b: hex(&server.sha256),
         virtual_ns: client.write_ns + client.read_ns,
-        closes: Closes { inline: closes.inline, pended: closes.pended, completed: closes.completed },
+        closes: Closes {
+            inline: closes.inline,
+            pended: closes.pended,
+            completed: closes.completed,
+        },
         details: Details {
             connection: format!("{} to {}, SMB Direct 1.0 over RoCEv2", client.local, client.peer),
             to_b_ns: client.write_ns,
@@ -227,7 +254,11 @@ fn describe_link(config: &WorldConfig) -> String {
     let link = &config.link;
     let mut text = format!("{} Gbit/s, {} ns", link.gigabits, link.latency);
     if link.faults.loss > 0 {
-        let _ = write!(text, ", {} % of the packets lost", f64::from(link.faults.loss) / 10_000.0);
+        let _ = write!(
+            text,
+            ", {} % of the packets lost",
+            f64::from(link.faults.loss) / 10_000.0
+        );
     }
     text
 }

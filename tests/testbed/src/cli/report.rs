@@ -84,7 +84,11 @@ impl CopyReport {
 
 /// Gigabits per second of `bytes` in `ns`.
 fn gigabits(bytes: u64, ns: u64) -> f64 {
-    if ns == 0 { 0.0 } else { bytes as f64 * 8.0 / ns as f64 }
+    if ns == 0 {
+        0.0
+    } else {
+        bytes as f64 * 8.0 / ns as f64
+    }
 }
 
 /// A number with its thousands apart.
@@ -104,7 +108,11 @@ fn way(name: &str, bytes: u64, ns: u64) -> String {
     if bytes == 0 {
         return format!("{name} nothing to move");
     }
-    format!("{name} {:.3} ms, {:.1} Gbit/s", ns as f64 / 1e6, gigabits(bytes, ns))
+    format!(
+        "{name} {:.3} ms, {:.1} Gbit/s",
+        ns as f64 / 1e6,
+        gigabits(bytes, ns)
+    )
 }
 
 impl fmt::Display for CopyReport {
@@ -115,25 +123,68 @@ impl fmt::Display for CopyReport {
         line("driver", &details.driver)?;
         line("connection", &details.connection)?;
         line("link", &details.link)?;
-        line("copied", &format!("{} bytes from host A to host B and back", grouped(self.bytes)))?;
-        line("virtual", &way("A to B by RDMA read: ", self.bytes, details.to_b_ns))?;
+        line(
+            "copied",
+            &format!("{} bytes from host A to host B and back", grouped(self.bytes)),
+        )?;
+        line(
+            "virtual",
+            &way("A to B by RDMA read: ", self.bytes, details.to_b_ns),
+        )?;
         line("", &way("B to A by RDMA write:", self.bytes, details.to_a_ns))?;
-        line("wall", &format!("{:.2} s on this machine", self.wall_ns as f64 / 1e9))?;
+        line(
+            "wall",
+            &format!("{:.2} s on this machine", self.wall_ns as f64 / 1e9),
+        )?;
         line("sha256", &format!("{} file", self.sha256_source))?;
-        line("", &format!("{} on host B{}", self.sha256_b, verdict(&self.sha256_b, &self.sha256_source)))?;
-        line("", &format!("{} back on A{}", self.sha256_a, verdict(&self.sha256_a, &self.sha256_source)))?;
+        line(
+            "",
+            &format!(
+                "{} on host B{}",
+                self.sha256_b,
+                verdict(&self.sha256_b, &self.sha256_source)
+            ),
+        )?;
+        line(
+            "",
+            &format!(
+                "{} back on A{}",
+                self.sha256_a,
+                verdict(&self.sha256_a, &self.sha256_source)
+            ),
+        )?;
         let mut work = String::new();
-        write!(work, "{} WQEs, {} doorbells, ", grouped(self.wqes), grouped(self.doorbells))?;
+        write!(
+            work,
+            "{} WQEs, {} doorbells, ",
+            grouped(self.wqes),
+            grouped(self.doorbells)
+        )?;
         write!(work, "{} interrupts", grouped(self.interrupts))?;
         line("work", &work)?;
         let mut packets = String::new();
-        write!(packets, "{} sent, {} of them again; ", grouped(self.packets), grouped(self.retransmitted))?;
+        write!(
+            packets,
+            "{} sent, {} of them again; ",
+            grouped(self.packets),
+            grouped(self.retransmitted)
+        )?;
         write!(packets, "the link damaged {}", grouped(details.faults))?;
         line("packets", &packets)?;
-        let Closes { inline, pended, completed } = self.closes;
-        line("closes", &format!("{inline} done at once, {pended} pended, {completed} completed"))?;
+        let Closes {
+            inline,
+            pended,
+            completed,
+        } = self.closes;
+        line(
+            "closes",
+            &format!("{inline} done at once, {pended} pended, {completed} completed"),
+        )?;
         let rules = details.violation.as_deref().unwrap_or("no rule broken");
-        line("verifier", &format!("{rules}; {} violations, {} leaks", self.violations, self.leaks))
+        line(
+            "verifier",
+            &format!("{rules}; {} violations, {} leaks", self.violations, self.leaks),
+        )
     }
 }
 
@@ -149,9 +200,27 @@ mod tests {
     fn a_report_with_another_hash_a_violation_or_a_leak_is_not_good() {
         let good = CopyReport::default();
         assert!(good.is_good());
-        assert!(!CopyReport { sha256_a: "1".into(), ..good.clone() }.is_good());
-        assert!(!CopyReport { sha256_b: "1".into(), ..good.clone() }.is_good());
-        assert!(!CopyReport { violations: 1, ..good.clone() }.is_good());
+        assert!(
+            !CopyReport {
+                sha256_a: "1".into(),
+                ..good.clone()
+            }
+            .is_good()
+        );
+        assert!(
+            !CopyReport {
+                sha256_b: "1".into(),
+                ..good.clone()
+            }
+            .is_good()
+        );
+        assert!(
+            !CopyReport {
+                violations: 1,
+                ..good.clone()
+            }
+            .is_good()
+        );
         assert!(!CopyReport { leaks: 1, ..good }.is_good());
     }
 

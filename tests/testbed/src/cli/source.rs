@@ -40,7 +40,10 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
-        let unreadable = |error| SourceError::Unreadable { path: path.to_owned(), error };
+        let unreadable = |error| SourceError::Unreadable {
+            path: path.to_owned(),
+            error,
+        };
         // Asked before opening: to open a pipe is to wait for its writer.
         let kind = fs::metadata(path).map_err(unreadable)?;
         if kind.is_dir() {
@@ -50,7 +53,10 @@ impl Source {
             return Err(SourceError::Special(path.to_owned()));
         }
         let file = File::open(path).map_err(unreadable)?;
-        Ok(Self { length: kind.len(), file })
+        Ok(Self {
+            length: kind.len(),
+            file,
+        })
     }
 
     /// A file of [`GENERATED`] bytes that are a function of the seed.
@@ -62,6 +68,9 @@ impl Source {
             random.fill_bytes(&mut chunk);
             file.write_all(&chunk).map_err(SourceError::Temporary)?;
         }
-        Ok(Self { file, length: GENERATED })
+        Ok(Self {
+            file,
+            length: GENERATED,
+        })
     }
 }

@@ -7,7 +7,8 @@ use std::rc::Rc;
 use cxndk::sys::ndkpi::NDK_SGE;
 
 use super::ndk::{
-    Adapter, Buffer, Completed, Connector, Cq, Listener, Mr, Notify, Pd, Qp, ReadLimits, Remote, Started, Status, sge,
+    Adapter, Buffer, Completed, Connector, Cq, Listener, Mr, Notify, Pd, Qp, ReadLimits, Remote, Started,
+    Status, sge,
 };
 use super::smbd::{Endpoint, EndpointLimits, SmbdError, Wake};
 use crate::sim::{self, HostId, TaskSpec};
@@ -28,14 +29,22 @@ pub const BUFFER: usize = 1 << 20;
 pub fn on<T: 'static>(host: HostId, name: &'static str, body: impl FnOnce() -> T + 'static) -> T {
     let result = Rc::new(Cell::new(None));
     let place = Rc::clone(&result);
-    let context = sim::spawn(TaskSpec::on(name, host, sim::PASSIVE_LEVEL), move || place.set(Some(body())));
+    let context = sim::spawn(TaskSpec::on(name, host, sim::PASSIVE_LEVEL), move || {
+        place.set(Some(body()))
+    });
     sim::join(context);
     result.take().expect("the context has returned")
 }
 
 /// Sizes of a pair's queues.
-pub const LIMITS: EndpointLimits =
-    EndpointLimits { receives: 64, initiator: 64, reads: ReadLimits { inbound: 16, outbound: 16 } };
+pub const LIMITS: EndpointLimits = EndpointLimits {
+    receives: 64,
+    initiator: 64,
+    reads: ReadLimits {
+        inbound: 16,
+        outbound: 16,
+    },
+};
 
 /// One end of a pair.
 pub struct Node {
@@ -78,7 +87,10 @@ impl Node {
     /// The peer's view of a part of this node's buffer.
     pub fn remote(&self, start: usize) -> Remote {
         let address = self.buffer.borrow().address().addr() + start;
-        Remote { address: address as u64, token: self.mr.remote_token() }
+        Remote {
+            address: address as u64,
+            token: self.mr.remote_token(),
+        }
     }
 
     /// Fills a part of the buffer.
@@ -158,7 +170,10 @@ impl Node {
     ///
     /// When none comes.
     pub fn result(&self) -> Completed {
-        *self.results(1).first().expect("a completion within the patience of the scenario")
+        *self
+            .results(1)
+            .first()
+            .expect("a completion within the patience of the scenario")
     }
 
     /// Closes connector, queue pair, region, domain and queue, and the adapter.
@@ -167,10 +182,19 @@ impl Node {
     ///
     /// The close that did not return success, which no close may (LIFE-30).
     pub fn close(self) -> Result<(), SmbdError> {
-        let Self { host, endpoint, mr, open, .. } = self;
+        let Self {
+            host,
+            endpoint,
+            mr,
+            open,
+            ..
+        } = self;
         on(host, "close", move || {
             endpoint.close_queue_pair()?;
-            mr.close_and_wait().map_err(|status| SmbdError::Ndk { what: "NdkCloseMr", status })?;
+            mr.close_and_wait().map_err(|status| SmbdError::Ndk {
+                what: "NdkCloseMr",
+                status,
+            })?;
             endpoint.close_rest()?;
             open.close();
             Ok(())
@@ -180,7 +204,10 @@ impl Node {
     fn new(host: HostId, open: OpenNdk, endpoint: Endpoint) -> Result<Self, SmbdError> {
         let buffer = Buffer::new(BUFFER);
         let mr = endpoint.pd.register(&buffer, ALL_RIGHTS);
-        let mr = mr.map_err(|status| SmbdError::Ndk { what: "NdkRegisterMr", status })?;
+        let mr = mr.map_err(|status| SmbdError::Ndk {
+            what: "NdkRegisterMr",
+            status,
+        })?;
         Ok(Self {
             host,
             cq: endpoint.cq,
@@ -222,7 +249,9 @@ impl Pair {
     ///
     /// The step that failed.
     pub fn connect_with(world: &World, port: u16, limits: EndpointLimits) -> Result<Self, SmbdError> {
-        let [a, b] = &world.hosts[..] else { unreachable!("a world has two hosts") };
+        let [a, b] = &world.hosts[..] else {
+            unreachable!("a world has two hosts")
+        };
         let (listener, accepting) = Self::accept_one(b, port, limits)?;
         let (from, to, open) = (a.at(0), b.at(port), a.open_ndk());
         let host = a.id;
@@ -231,7 +260,11 @@ impl Pair {
             endpoint.connect(open.adapter(), from, to)?;
             Node::new(host, open, endpoint)
         })?;
-        Ok(Self { a: connecting, b: accepting.wait()?, listener })
+        Ok(Self {
+            a: connecting,
+            b: accepting.wait()?,
+            listener,
+        })
     }
 
     fn accept_one(b: &Host, port: u16, limits: EndpointLimits) -> Result<(Listener, Accepting), SmbdError> {
@@ -239,7 +272,10 @@ impl Pair {
         let desk = Rc::new(super::copy::Desk::default());
         let (adapter, own) = (open.adapter(), Rc::clone(&desk));
         let listener = on(host, "listen", move || own.listen(adapter, at));
-        let listener = listener.map_err(|status| SmbdError::Ndk { what: "NdkListen", status })?;
+        let listener = listener.map_err(|status| SmbdError::Ndk {
+            what: "NdkListen",
+            status,
+        })?;
         let result = Rc::new(Cell::new(None));
         let place = Rc::clone(&result);
         let context = sim::spawn(TaskSpec::on("accept", host, sim::PASSIVE_LEVEL), move || {
@@ -264,7 +300,10 @@ impl Pair {
         let listener = self.listener;
         let closing: Started = on(self.b.host, "close listener", move || listener.close());
         self.b.close()?;
-        closing.wait().map_err(|status| SmbdError::Ndk { what: "NdkCloseListener", status })
+        closing.wait().map_err(|status| SmbdError::Ndk {
+            what: "NdkCloseListener",
+            status,
+        })
     }
 }
 

@@ -110,7 +110,11 @@ impl Server {
     /// The step that failed.
     pub fn listen(adapter: Adapter, at: SocketAddr, desk: Rc<Desk>) -> Result<Self, CopyError> {
         let listener = desk.listen(adapter, SocketAddr::new(at.ip(), PORT));
-        Ok(Self { adapter, listener: listener.map_err(CopyError::ndk("NdkListen"))?, desk })
+        Ok(Self {
+            adapter,
+            listener: listener.map_err(CopyError::ndk("NdkListen"))?,
+            desk,
+        })
     }
 
     /// Serves one connection until its client disconnects; the file is kept in `store`.
