@@ -31,7 +31,6 @@ pub const DRIVER_MINOR: u8 = 1;
 /// # Safety
 /// Called by the system, once, with the driver's own driver object and its registry path.
 #[unsafe(no_mangle)]
-#[expect(non_snake_case, reason = "the system's name for it")]
 pub unsafe extern "win64" fn DriverEntry(
     driver: *mut DRIVER_OBJECT,
     registry_path: *mut UNICODE_STRING,

@@ -257,17 +257,3 @@ impl Device {
         }
     }
 }
-
-impl Device {
-    /// The device left without notice: nothing touches registers any more, and everything on it ends. `<= DISPATCH_LEVEL`.
-    pub fn removed(&self) {
-        self.events().fail(super::health::Fatal::Gone);
-    }
-
-    /// The system goes down: the function stops reaching into memory. Nothing waits and nothing is freed. Any IRQL.
-    pub fn shut_down(&self) {
-        if !self.is_dead() {
-            self.parts.registers.request_disable();
-        }
-    }
-}

@@ -152,18 +152,13 @@ impl Registers {
         state == NIC_DISABLED || state == NIC_RESET
     }
 
-    /// Asks the device to stop all DMA. Any IRQL.
-    pub fn request_disable(&self) {
-        let address = self.queue.load(Relaxed) as u32 & !0xfff;
-        self.bar.write_be32(QUEUE_LOW, address | NIC_DISABLED << 8);
-    }
-
     /// Stops all DMA of the device: `nic_interface` goes to disabled. Waits until the device agrees.
     ///
     /// # Errors
     /// [`HwError::Timeout`], [`HwError::Dead`].
     pub fn disable(&self, timeout_ms: u64, passive: Passive<'_>) -> Result<(), HwError> {
-        self.request_disable();
+        let address = self.queue.load(Relaxed) as u32 & !0xfff;
+        self.bar.write_be32(QUEUE_LOW, address | NIC_DISABLED << 8);
         let deadline = Instant::now().plus_ms(timeout_ms);
         loop {
             if self.is_gone() {

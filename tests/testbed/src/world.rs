@@ -202,7 +202,7 @@ impl World {
         let interface = netio::add_interface(id, mac, 0);
         netio::add_address(interface, ipv4.into(), 24);
         netio::add_address(interface, ipv6.into(), 64);
-        let driver = ndis::Driver::load(id, cxndk::driver::driver_entry).map_err(start)?;
+        let driver = ndis::Driver::load(id, cxndk::driver::DriverEntry).map_err(start)?;
         let adapter = Self::adapter(config, &driver, &device, interface).map_err(start)?;
         Ok(Host {
             id,
