@@ -6,13 +6,16 @@ use super::{
         register::{read_pmtu, read_ptys, write_pmtu},
         vport::{QueryVportState, SetVportMtu},
     },
-    error::HwError,
+    error::{HwError, Lie},
     layout::PtysReg,
 };
 use crate::nt::Passive;
 
 /// Bytes by which the device's MTU exceeds that of IP: Ethernet header, VLAN tag, checksum.
 pub const FRAME_OVERHEAD: u32 = 22;
+
+/// IP packets of this many bytes pass on every Ethernet.
+const LEAST_MTU: u32 = 1500;
 
 /// Bits per second of the link.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -75,9 +78,15 @@ pub fn speed(register: &PtysReg) -> Option<Speed> {
 /// Makes the port carry IP packets of `ip_mtu` bytes, as far as it can. Returns what it carries.
 pub(super) fn set_mtu(commander: &Commander, ip_mtu: u32, passive: Passive<'_>) -> Result<u32, HwError> {
     let limits = commander.execute(&read_pmtu(), passive)?;
+    if limits.max_mtu() < LEAST_MTU + FRAME_OVERHEAD {
+        return Err(Lie::Register("port MTU").into());
+    }
     let mtu = (ip_mtu + FRAME_OVERHEAD).min(limits.max_mtu());
     commander.execute(&write_pmtu(mtu), passive)?;
     commander.execute(&SetVportMtu { mtu }, passive)?;
-    let now = commander.execute(&read_pmtu(), passive)?;
-    Ok(now.oper_mtu().saturating_sub(FRAME_OVERHEAD))
+    let now = commander.execute(&read_pmtu(), passive)?.oper_mtu();
+    if now < mtu.min(LEAST_MTU + FRAME_OVERHEAD) {
+        return Err(Lie::Register("port MTU").into());
+    }
+    Ok(now - FRAME_OVERHEAD)
 }
