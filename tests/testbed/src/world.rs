@@ -194,6 +194,7 @@ impl World {
         port.on_receive(move |frame| receiver.deliver_frame(&frame));
         let carrier = Rc::clone(&device);
         port.on_change(move |up| carrier.set_carrier(up));
+        device.set_carrier(true);
         device.plug(move |frame| {
             port.transmit(frame);
         });
