@@ -206,7 +206,9 @@ impl Requester {
     /// Does what a local WQE asks for.
     fn execute(&mut self, context: &mut Context<'_>) {
         let request = &mut self.requests[self.index];
-        if let Ok(wqe) = &request.body
+        // Going back for lost packets passes it again: it is not done twice.
+        if !request.executed
+            && let Ok(wqe) = &request.body
             && let Err(syndrome) = update(context, wqe)
         {
             request.body = Err(syndrome);
