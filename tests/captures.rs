@@ -176,7 +176,7 @@ fn captured_messages_of_one_connection_name_it_alike() {
     );
     assert_eq!(
         (req.starting_psn.get(), rep.starting_psn.get()),
-        (0x9813b1, 0x1c_a995)
+        (0x0098_13b1, 0x001c_a995)
     );
     assert_eq!(
         (req.path_mtu, req.retry_count, req.primary.ack_timeout),

@@ -5,14 +5,15 @@ use core::sync::atomic::AtomicBool;
 
 use super::{
     Connection, ConnectionEvents, Listener, ListenerEvents,
-    connection::{Parts, RNR_RETRY, Side, TARGET_ACK_DELAY, ack_timeout, padded},
+    connection::{Parts, RNR_RETRY, Side, padded},
     core::Core,
     error::CmError,
-    machine::{MAX_CM_RETRIES, Machine, PACKET_LIFE, RESPONSE_TIMEOUT},
+    machine::Machine,
     mad::{IpCmHeader, Path, Req, ServiceId, TransportService},
     params::{ConnectRequest, MAX_CALLER_DATA},
     ports::{Endpoint, PortTable},
     resolve::{Route, gid},
+    timeouts::{MAX_CM_RETRIES, PACKET_LIFE, RESPONSE_TIMEOUT, TARGET_ACK_DELAY, ack_timeout},
 };
 use crate::{
     hw::{Device, Mtu, Psn},
@@ -56,6 +57,12 @@ impl Agent {
         self.core.stop(passive);
     }
 
+    /// Takes all addresses of the adapter into use: peers that ask for a port where nobody listens are told so from now on.
+    /// Addresses that cannot be are left out; [`Self::connect`] and [`Self::listen`] say so when they need one.
+    pub fn take_addresses(&self, passive: Passive<'_>) {
+        self.core.take_addresses(passive);
+    }
+
     /// Takes a local address and port (CONN-06, CONN-07, CONN-20, CONN-21). Port 0 takes a free one of 49152-65535.
     ///
     /// # Errors
@@ -88,9 +95,6 @@ impl Agent {
         let core = &self.core;
         let consumer: [u8; MAX_CALLER_DATA] = padded(request.private_data, MAX_CALLER_DATA)?;
         let (local, remote) = (request.endpoint.local(), request.remote);
-        if core.is_connected(local, remote) {
-            return Err(CmError::AlreadyConnected);
-        }
         let route = core.resolve(local.ip(), remote.ip(), passive)?;
         let to = core.gsi_address(&route, passive)?;
         let receive_psn = Psn::new(core.random() & 0x00ff_ffff);
@@ -110,7 +114,7 @@ impl Agent {
             req,
             receive_psn,
         }))?;
-        core.add(connection.clone())?;
+        core.add_only(connection.clone(), local, remote)?;
         connection.begin(&step);
         Ok(connection)
     }

@@ -7,18 +7,17 @@ use super::{
     core::Core,
     error::CmError,
     gsi::GsiAddress,
-    machine::{Machine, News, PACKET_LIFE, State, Step},
+    machine::{Machine, News, State, Step},
     mad::{CommId, Failover, Mad, Message, Rej, RejectReason, Rep, Req},
     params::{Answer, MAX_CALLEE_DATA, QpParameters, ReadLimits, Rejection, Reply},
     resolve::{Route, gid},
+    timeouts::{PACKET_LIFE, TARGET_ACK_DELAY, ack_timeout},
 };
 use crate::{
     hw::{Mtu, Psn, Qpn, qp::udp_source_port},
     nt::{Ref, SpinLock},
 };
 
-/// Target acknowledgement delay code in this side's REP: 33.6 ms.
-pub(super) const TARGET_ACK_DELAY: u8 = 13;
 /// RNR retries that this side asks of the peer: endless, for consumers that post receives late.
 pub(super) const RNR_RETRY: u8 = 7;
 
@@ -316,7 +315,7 @@ impl Connection {
         } else {
             inner.events.clone()
         };
-        let reply = inner.rep.as_ref().map(|rep| self.summary(&inner.req, rep));
+        let reply = inner.rep.as_ref().map(|rep| Self::summary(&inner.req, rep));
         drop(inner);
         if let Some(mad) = &step.send {
             self.agent.send(&self.to, mad);
@@ -331,7 +330,7 @@ impl Connection {
         }
     }
 
-    fn summary(&self, req: &Req, rep: &Rep) -> Reply {
+    fn summary(req: &Req, rep: &Rep) -> Reply {
         let mut private_data = [0; MAX_CALLEE_DATA];
         copy(&mut private_data, &rep.private_data);
         Reply {
@@ -439,13 +438,6 @@ fn active_limits(req: &Req, rep: &Rep) -> ReadLimits {
         inbound: rep.responder_resources,
         outbound: rep.initiator_depth,
     })
-}
-
-/// The acknowledgement timeout code from the peer's delay and the packet life time (both codes), as Linux combines them.
-pub(super) fn ack_timeout(delay: u8, life: u8) -> u8 {
-    let life = life + 1;
-    let close = delay.abs_diff(life) <= 1;
-    (delay.max(life) + u8::from(close)).min(31)
 }
 
 fn mtu(code: u8) -> Mtu {

@@ -18,7 +18,7 @@ use crate::{
         gids::GidKey,
     },
     nt::{
-        NdisHandle, NoMemory, NonPaged, Passive, Ref, Slot, SpinLock, Timer, Vec, WorkItem,
+        NdisHandle, NoMemory, NonPaged, Passive, Ref, Slot, SpinLock, Timer, Vec, WorkItem, net,
         pool::{try_push, try_with_capacity},
         time::Instant,
     },
@@ -106,7 +106,7 @@ impl Core {
     /// Takes QP1 into use.
     pub(super) fn start(this: &Ref<Self>, passive: Passive<'_>) -> Result<(), CmError> {
         let bell = Ref::try_new(Bell(this.clone()))?;
-        let gsi = Ref::try_new(Gsi::start(&this.device, passive)?)?;
+        let gsi = Gsi::start(&this.device, passive)?;
         this.gsi.set(gsi.clone());
         if let Err(error) = gsi.listen(crate::dyn_ref!(bell => dyn CompletionTarget), passive) {
             this.stop(passive);
@@ -124,6 +124,8 @@ impl Core {
             gsi.stop(passive);
         }
         self.work.drain(passive);
+        // Who is about to arm the timer and has not seen the mark holds this lock.
+        drop(self.due.lock());
         self.timer.drain(passive);
         let (connections, listeners) = {
             let mut tables = self.tables.lock();
@@ -203,11 +205,6 @@ impl Core {
             .cloned()
     }
 
-    /// The live connection between two addresses and ports (CONN-05).
-    pub(super) fn is_connected(&self, local: SocketAddr, remote: SocketAddr) -> bool {
-        self.find(|connection| connection.joins(local, remote)).is_some()
-    }
-
     /// A number for a packet or an id.
     pub(super) fn random(&self) -> u32 {
         (self.tables.lock().random.next() >> 32) as u32
@@ -227,6 +224,23 @@ impl Core {
         let mut tables = self.tables.lock();
         if tables.stopped {
             return Err(CmError::Stopped);
+        }
+        Ok(try_push(&mut tables.connections, connection)?)
+    }
+
+    /// Adds what becomes the only live connection between two addresses and ports (CONN-05).
+    pub(super) fn add_only(
+        &self,
+        connection: Ref<Connection>,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Result<(), CmError> {
+        let mut tables = self.tables.lock();
+        if tables.stopped {
+            return Err(CmError::Stopped);
+        }
+        if tables.connections.iter().any(|other| other.joins(local, remote)) {
+            return Err(CmError::AlreadyConnected);
         }
         Ok(try_push(&mut tables.connections, connection)?)
     }
@@ -277,6 +291,15 @@ impl Core {
     /// Whether the address is one of the adapter's (CONN-07).
     pub(super) fn is_local(&self, local: IpAddr, passive: Passive<'_>) -> bool {
         resolve::is_local(self.luid, local, passive)
+    }
+
+    /// Gives every address of the adapter an entry in the port's table, as far as that can be had.
+    pub(super) fn take_addresses(&self, passive: Passive<'_>) {
+        // Without a table of addresses there are none; an address without an entry is missed when it is needed.
+        let _ = net::unicast_addresses(self.luid, passive, |local| {
+            let _ = self.gid_index(local, passive);
+            true
+        });
     }
 
     /// The way to a peer. May wait for the neighbour.
@@ -400,7 +423,7 @@ impl Core {
 }
 
 /// The node's GUID: the EUI-64 of its address.
-fn node_guid(mac: [u8; 6]) -> u64 {
-    let [a, b, c, d, e, f] = mac;
-    u64::from_be_bytes([a ^ 2, b, c, 0xff, 0xfe, d, e, f])
+fn node_guid([vendor @ .., x, y, z]: [u8; 6]) -> u64 {
+    let [first, second, third] = vendor;
+    u64::from_be_bytes([first ^ 2, second, third, 0xff, 0xfe, x, y, z])
 }

@@ -30,9 +30,19 @@ pub(super) struct Datagram {
     pub(super) mad: Mad,
 }
 
+/// What a look at the completion queue found.
+#[expect(clippy::large_enum_variant, reason = "taken apart at once")]
+enum Polled {
+    Nothing,
+    /// A completion that is dealt with.
+    Other,
+    Arrived(Datagram),
+}
+
 /// QP1 with its completion queue and buffers.
 #[derive(Debug)]
 pub(super) struct Gsi {
+    device: Ref<Device>,
     pd: Pd,
     cq: Cq,
     qp: Qp,
@@ -43,7 +53,7 @@ pub(super) struct Gsi {
 
 impl Gsi {
     /// Takes QP1 into use; nothing arrives before [`Self::listen`].
-    pub(super) fn start(device: &Ref<Device>, passive: Passive<'_>) -> Result<Self, HwError> {
+    pub(super) fn start(device: &Ref<Device>, passive: Passive<'_>) -> Result<Ref<Self>, HwError> {
         let memory = device.shared_memory((RECEIVES + SENDS) * SLOT, passive)?;
         let pd = Pd::create(device, passive)?;
         let cq = match Cq::create(
@@ -73,20 +83,26 @@ impl Gsi {
             receive_sges: 1,
             user_index: 0,
         };
-        match Qp::create(device, &params, passive) {
-            Ok(qp) => Ok(Self {
-                pd,
-                cq,
-                qp,
-                memory,
-                free: SpinLock::new(u32::MAX),
-            }),
+        let qp = match Qp::create(device, &params, passive) {
+            Ok(qp) => qp,
             Err(error) => {
                 cq.destroy(passive);
                 pd.destroy(passive);
-                Err(error)
+                return Err(error);
             }
-        }
+        };
+        let gsi = Self {
+            device: device.clone(),
+            pd,
+            cq,
+            qp,
+            memory,
+            free: SpinLock::new(u32::MAX),
+        };
+        Ref::try_new_or_back(gsi).map_err(|gsi| {
+            gsi.stop(passive);
+            HwError::NoMemory
+        })
     }
 
     /// Posts all receives and lets datagrams come; `target` is told when to call [`Self::poll`].
@@ -107,7 +123,8 @@ impl Gsi {
 
     /// Gives QP1 back. No completion event is begun afterwards.
     pub(super) fn stop(&self, passive: Passive<'_>) {
-        self.qp.destroy(passive);
+        let done = self.qp.destroy(passive);
+        self.device.release(&self.memory, done);
         self.cq.destroy(passive);
         self.pd.destroy(passive);
     }
@@ -137,37 +154,40 @@ impl Gsi {
     pub(super) fn poll(&self, mut arrived: impl FnMut(&Datagram)) {
         // Bounded: what comes while this runs raises the next event.
         for _ in 0..RECEIVES + SENDS {
-            let Some(datagram) = self.poll_one() else { break };
-            if let Some(datagram) = datagram {
-                arrived(&datagram);
+            match self.poll_one() {
+                Polled::Nothing => break,
+                Polled::Other => {}
+                Polled::Arrived(datagram) => arrived(&datagram),
             }
         }
         self.cq.arm(ArmKind::Any);
     }
 
-    /// `None` when nothing has completed; `Some(None)` for what is no good datagram.
-    fn poll_one(&self) -> Option<Option<Datagram>> {
-        let cqe = self.cq.poll()?;
+    fn poll_one(&self) -> Polled {
+        let Some(cqe) = self.cq.poll() else {
+            return Polled::Nothing;
+        };
         let (opcode, counter) = (cqe.opcode(), cqe.counter());
         let (length, ipv4, source) = (cqe.byte_count(), cqe.is_ipv4(), cqe.source_qpn());
         self.cq.commit();
-        Some(match opcode {
-            CqeOpcode::Requester | CqeOpcode::RequesterError(_) => {
-                self.sent(counter);
-                None
+        match opcode {
+            CqeOpcode::Requester | CqeOpcode::RequesterError(_) => self.sent(counter),
+            CqeOpcode::Receive => {
+                let datagram = self.received(counter, length, ipv4);
+                // Only a peer's QP1 speaks for its node.
+                return datagram
+                    .filter(|_| source == Qpn::GSI)
+                    .map_or(Polled::Other, Polled::Arrived);
             }
-            CqeOpcode::Receive => self
-                .received(counter, length, ipv4)
-                .filter(|_| source == Qpn::GSI),
             CqeOpcode::ResponderError(_) => {
                 // Too long a datagram, or the queue pair is on its way out: then the new receive is flushed with it.
                 if let Ok(slot) = self.qp.receive().complete(counter) {
                     self.post_receive(slot as u32);
                 }
-                None
             }
-            _ => None,
-        })
+            _ => {}
+        }
+        Polled::Other
     }
 
     fn sent(&self, counter: u16) {

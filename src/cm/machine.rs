@@ -48,21 +48,8 @@ use super::{
         ARI_SIZE, CommId, Drep, Dreq, Mad, Message, Mra, Mraed, Qpn, Rej, RejectReason, Rejected, Rep, Req,
         Rtu,
     },
+    timeouts::{SERVICE_TIMEOUT, answer_ms, patience_ms, rest_ms},
 };
-
-/// Packet life time code of a path: 33.6 ms, generous for the networks that `RoCE` runs on (Linux assumes 16).
-pub const PACKET_LIFE: u8 = 13;
-/// Response timeout code in this side's REQ, both directions: 1.07 s.
-pub const RESPONSE_TIMEOUT: u8 = 18;
-/// Retries in this side's REQ. With the codes above, who connects to nobody knows after (1 + 7) * 1.14 s = 9.1 s.
-pub const MAX_CM_RETRIES: u8 = 7;
-/// Service timeout code in this side's MRA: 68.7 s, after which the peer asks again and gets another.
-pub const SERVICE_TIMEOUT: u8 = 24;
-
-/// Milliseconds of a timeout code, 4.096 us * 2^code, rounded up.
-pub const fn code_ms(code: u8) -> u64 {
-    (4096_u64 << (code & 31)).div_ceil(1_000_000)
-}
 
 /// Where a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,9 +110,9 @@ impl Step {
         news: None,
     };
 
-    const fn send(mad: Mad) -> Self {
+    const fn send(mad: &Mad) -> Self {
         Self {
-            send: Some(mad),
+            send: Some(*mad),
             news: None,
         }
     }
@@ -179,12 +166,12 @@ impl Machine {
             pending: None,
             retries: req.max_cm_retries,
             retries_left: 0,
-            wait_ms: 2 * code_ms(PACKET_LIFE) + code_ms(req.remote_response_timeout),
-            rest_ms: rest(req.primary.ack_timeout),
+            wait_ms: answer_ms(req.remote_response_timeout),
+            rest_ms: rest_ms(req.primary.ack_timeout),
             deadline: None,
             was_established: false,
         };
-        let step = machine.send_until_answered(State::ReqSent, mad, now);
+        let step = machine.send_until_answered(State::ReqSent, &mad, now);
         (machine, step)
     }
 
@@ -203,8 +190,8 @@ impl Machine {
             pending: None,
             retries: req.max_cm_retries,
             retries_left: 0,
-            wait_ms: 2 * code_ms(PACKET_LIFE) + code_ms(req.local_response_timeout),
-            rest_ms: rest(req.primary.ack_timeout),
+            wait_ms: answer_ms(req.local_response_timeout),
+            rest_ms: rest_ms(req.primary.ack_timeout),
             deadline: None,
             was_established: false,
         }
@@ -265,7 +252,7 @@ impl Machine {
         if let (Some(pending), true) = (self.pending, self.retries_left > 0) {
             self.retries_left -= 1;
             self.deadline = Some(now.saturating_add(self.wait_ms));
-            return Step::send(pending);
+            return Step::send(&pending);
         }
         match self.state {
             State::ReqSent => self.end(State::Idle, now, News::TimedOut),
@@ -291,7 +278,7 @@ impl Machine {
         rep.local_ca_guid = self.own_guid;
         self.local_qpn = rep.local_qpn;
         let mad = Mad::new(self.transaction, Message::Rep(rep));
-        Ok(self.send_until_answered(State::RepSent, mad, now))
+        Ok(self.send_until_answered(State::RepSent, &mad, now))
     }
 
     /// Active: the queue pair is ready.
@@ -303,7 +290,7 @@ impl Machine {
             return Err(Illegal);
         }
         self.establish();
-        Ok(Step::send(self.rtu()))
+        Ok(Step::send(&self.rtu()))
     }
 
     /// The queue pair saw the peer's first packet.
@@ -329,7 +316,7 @@ impl Machine {
         let mut rej = self.rej(message, reason);
         rej.private_data = private_data;
         self.finish(next, now);
-        Ok(Step::send(Mad::new(self.transaction, Message::Rej(rej))))
+        Ok(Step::send(&Mad::new(self.transaction, Message::Rej(rej))))
     }
 
     /// The consumer wants to end the connection. The peer's DREP follows, or has been sent.
@@ -341,7 +328,7 @@ impl Machine {
             State::Established => Ok(self.ask_for_release(now)),
             State::DreqReceived => {
                 self.finish(State::Timewait, now);
-                Ok(Step::send(self.drep()))
+                Ok(Step::send(&self.drep()))
             }
             _ => Err(Illegal),
         }
@@ -361,7 +348,7 @@ impl Machine {
     pub fn abandon(&mut self, now: u64) -> Step {
         let rejected = |machine: &Self, message| {
             let rej = machine.rej(message, RejectReason::CONSUMER);
-            Step::send(Mad::new(machine.transaction, Message::Rej(rej)))
+            Step::send(&Mad::new(machine.transaction, Message::Rej(rej)))
         };
         match self.state {
             State::ReqSent => {
@@ -372,7 +359,7 @@ impl Machine {
                 guid.copy_from_slice(&self.own_guid.to_be_bytes());
                 rej.ari_length = 8;
                 self.finish(State::Idle, now);
-                Step::send(Mad::new(self.transaction, Message::Rej(rej)))
+                Step::send(&Mad::new(self.transaction, Message::Rej(rej)))
             }
             State::RepReceived => {
                 self.finish(State::Timewait, now);
@@ -419,10 +406,10 @@ impl Machine {
 
     fn on_req_again(&self) -> Step {
         match self.state {
-            State::ReqReceived => Step::send(self.mra(Mraed::Req)),
+            State::ReqReceived => Step::send(&self.mra(Mraed::Req)),
             State::Timewait => {
                 let rej = self.rej(Rejected::Req, RejectReason::STALE_CONNECTION);
-                Step::send(Mad::new(self.transaction, Message::Rej(rej)))
+                Step::send(&Mad::new(self.transaction, Message::Rej(rej)))
             }
             _ => Step::NOTHING,
         }
@@ -434,7 +421,7 @@ impl Machine {
             (State::ReqSent, Mraed::Req) | (State::RepSent, Mraed::Rep)
         );
         if expected {
-            self.deadline = Some(now + code_ms(mra.service_timeout) + code_ms(PACKET_LIFE));
+            self.deadline = Some(now.saturating_add(patience_ms(mra.service_timeout)));
         }
         Step::NOTHING
     }
@@ -463,8 +450,8 @@ impl Machine {
                 self.deadline = None;
                 Step::tell(News::Replied)
             }
-            State::RepReceived => Step::send(self.mra(Mraed::Rep)),
-            State::Established => Step::send(self.rtu()),
+            State::RepReceived => Step::send(&self.mra(Mraed::Rep)),
+            State::Established => Step::send(&self.rtu()),
             _ => Step::NOTHING,
         }
     }
@@ -501,9 +488,9 @@ impl Machine {
             }
             State::RepReceived => {
                 self.finish(State::Timewait, now);
-                Step::send(self.drep())
+                Step::send(&self.drep())
             }
-            State::Timewait => Step::send(self.drep()),
+            State::Timewait => Step::send(&self.drep()),
             State::ReqSent | State::ReqReceived | State::DreqReceived | State::Idle => Step::NOTHING,
         }
     }
@@ -530,12 +517,12 @@ impl Machine {
             private_data: [0; 220],
         };
         let mad = Mad::new(self.transaction, Message::Dreq(dreq));
-        self.send_until_answered(State::DreqSent, mad, now)
+        self.send_until_answered(State::DreqSent, &mad, now)
     }
 
-    fn send_until_answered(&mut self, state: State, mad: Mad, now: u64) -> Step {
+    fn send_until_answered(&mut self, state: State, mad: &Mad, now: u64) -> Step {
         self.state = state;
-        self.pending = Some(mad);
+        self.pending = Some(*mad);
         self.retries_left = self.retries;
         self.deadline = Some(now.saturating_add(self.wait_ms));
         Step::send(mad)
@@ -597,9 +584,4 @@ impl Machine {
             private_data: [0; 148],
         }
     }
-}
-
-/// How long ids and queue pair rest: until no packet and no retry of the connection can be under way.
-fn rest(ack_timeout: u8) -> u64 {
-    code_ms(ack_timeout) + 2 * code_ms(PACKET_LIFE)
 }

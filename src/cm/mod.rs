@@ -3,17 +3,17 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`mad`] | the datagrams, pure code |
-//! | `machine` | the state machine of one connection, pure code |
-//! | `params`, `events`, `error` | what goes up and down between this floor and its consumers |
-//! | `agent` | one adapter's agent: QP1, timers, ids, and the tables of connections and listeners |
-//! | `connection`, `listener` | what consumers hold |
-//! | `ports` | local addresses and ports in use, counted |
-//! | `address`, `resolve` | SOCKADDRs; adapter addresses, routes and neighbours from netio |
+//! | [`machine`], [`timeouts`] | the state machine of one connection and its times, pure code |
+//! | [`params`], [`events`], [`error`] | what goes up and down between this floor and its consumers |
+//! | [`agent`] | one adapter's agent: QP1, timers, ids, and the tables of connections and listeners |
+//! | [`connection`], [`listener`] | what consumers hold |
+//! | [`ports`] | local addresses and ports in use, counted |
+//! | [`address`], [`resolve`] | SOCKADDRs; adapter addresses, routes and neighbours from netio |
 //!
 //! # For consumers
 //! `connect`, `listen` and `endpoint` need `PASSIVE_LEVEL`: they ask netio and set GIDs. Everything else may be called at
 //! `<= DISPATCH_LEVEL`, also from inside an event. Events come at `<= DISPATCH_LEVEL` with no lock of this floor held. This floor
-//! does not touch the consumer's queue pair: it says what to put into it (`QpParameters`) and expects it done.
+//! does not touch the consumer's queue pair: it says what to put into it ([`QpParameters`]) and expects it done.
 //!
 //! | active side | passive side |
 //! |---|---|
@@ -38,6 +38,7 @@ pub mod ports;
 mod random;
 mod request;
 pub mod resolve;
+pub mod timeouts;
 
 pub use self::{
     agent::Agent,
@@ -49,6 +50,6 @@ pub use self::{
         Answer, ConnectRequest, Incoming, MAX_CALLEE_DATA, MAX_CALLER_DATA, QpParameters, ReadLimits,
         Rejection, Reply,
     },
-    ports::Endpoint,
+    ports::{Endpoint, PortTable},
     resolve::Route,
 };

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use super::error::CmError;
-use crate::nt::{NoMemory, NonPaged, Ref, SpinLock, Vec, pool::try_push};
+use crate::nt::{NoMemory, NonPaged, Ref, SpinLock, Vec};
 
 /// The first port that is given to who asks for any (CONN-06, CONN-21).
 const FIRST_DYNAMIC: u16 = 49152;
@@ -17,6 +17,7 @@ pub struct PortTable {
 }
 
 struct Inner {
+    // Sorted: looking for a free port must not take long under the lock, even when there are none.
     taken: Vec<SocketAddr>,
     // Where the next search for a free port begins: a port rests before it is used again.
     next: u16,
@@ -59,10 +60,10 @@ impl Inner {
         if local.port() == 0 {
             let port = self.free_port(local).ok_or(CmError::PortsExhausted)?;
             local.set_port(port);
-        } else if self.taken.contains(&local) {
-            return Err(CmError::PortInUse);
         }
-        try_push(&mut self.taken, local)?;
+        let place = self.taken.binary_search(&local).err().ok_or(CmError::PortInUse)?;
+        self.taken.try_reserve(1).map_err(NoMemory::from)?;
+        self.taken.insert(place, local);
         Ok(local)
     }
 
@@ -71,7 +72,7 @@ impl Inner {
         for _ in 0..DYNAMIC {
             local.set_port(FIRST_DYNAMIC + self.next);
             self.next = (self.next + 1) % DYNAMIC;
-            if !self.taken.contains(&local) {
+            if self.taken.binary_search(&local).is_err() {
                 return Some(local.port());
             }
         }
@@ -96,8 +97,8 @@ impl Endpoint {
 impl Drop for Endpoint {
     fn drop(&mut self) {
         let mut inner = self.table.inner.lock();
-        if let Some(index) = inner.taken.iter().position(|taken| *taken == self.local) {
-            inner.taken.swap_remove(index);
+        if let Ok(index) = inner.taken.binary_search(&self.local) {
+            inner.taken.remove(index);
         }
     }
 }

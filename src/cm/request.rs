@@ -105,7 +105,7 @@ fn accept(core: &Ref<Core>, datagram: &Datagram, req: &Req, passive: Passive<'_>
     }
     let connection = passive_connection(core, datagram, req, (local, remote), passive)?;
     core.add(connection.clone())?;
-    offer(&listener, connection, req, remote);
+    offer(&listener, &connection, req, remote);
     Ok(())
 }
 
@@ -153,7 +153,7 @@ fn passive_connection(
 }
 
 /// Offers the connection to the listener's consumer; what it does not take is rejected.
-fn offer(listener: &Listener, connection: Ref<Connection>, req: &Req, remote: SocketAddr) {
+fn offer(listener: &Listener, connection: &Ref<Connection>, req: &Req, remote: SocketAddr) {
     let peer = peer_limits(req);
     let mut private_data = [0; MAX_CALLER_DATA];
     for (to, from) in private_data

@@ -228,7 +228,7 @@ impl Device {
     }
 
     /// An object is destroyed: when the device is not known to be done with its memory, that stays until the device is reset.
-    pub(super) fn release(&self, memory: &Ref<SharedMemory>, done: bool) {
+    pub fn release(&self, memory: &Ref<SharedMemory>, done: bool) {
         if done {
             return;
         }

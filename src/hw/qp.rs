@@ -378,9 +378,11 @@ impl Qp {
 
     /// Destroys the queue pair. The device is done with all of its memory and that of its requests when this returns (unless the
     /// device is dead). Once; again is nothing.
-    pub fn destroy(&self, passive: Passive<'_>) {
+    ///
+    /// Returns whether the device is done: if not, memory of outstanding requests must outlive it, see [`Device::release`].
+    pub fn destroy(&self, passive: Passive<'_>) -> bool {
         if !self.alive.swap(false, AcqRel) {
-            return;
+            return true;
         }
         let commander = self.device.commander();
         // Reset first, as drivers do; its failure shows in the destroy command too.
@@ -391,6 +393,7 @@ impl Qp {
         if let Some(lists) = &self.lists {
             self.device.release(lists, done);
         }
+        done
     }
 }
 

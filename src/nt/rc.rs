@@ -2,7 +2,7 @@
 
 use core::{
     fmt,
-    mem::offset_of,
+    mem::{MaybeUninit, offset_of},
     ops::Deref,
     ptr::{NonNull, drop_in_place},
 };
@@ -47,6 +47,24 @@ impl<T> Ref<T> {
         })?;
         let (raw, _) = super::Box::into_raw_with_allocator(counted);
         NonNull::new(raw).map(|counted| Self { counted }).ok_or(NoMemory)
+    }
+
+    /// Moves `value` into the pool, or gives it back: for what must not be dropped silently. `<= DISPATCH_LEVEL`.
+    ///
+    /// # Errors
+    /// The value, when memory could not be had.
+    pub fn try_new_or_back(value: T) -> Result<Self, T> {
+        let Ok(place) = pool::try_box(MaybeUninit::<Counted<T>>::uninit()) else {
+            return Err(value);
+        };
+        let (raw, _) = super::Box::into_raw_with_allocator(place);
+        let Some(counted) = NonNull::new(raw.cast::<Counted<T>>()) else {
+            return Err(value);
+        };
+        let count = AtomicUsize::new(1);
+        // SAFETY: memory for a `Counted<T>` from the allocator that `drop` gives it back to, ours alone.
+        unsafe { counted.write(Counted { count, value }) }
+        Ok(Self { counted })
     }
 
     /// Gives the reference away as a pointer to the value, for the context argument of a callback.

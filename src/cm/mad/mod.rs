@@ -74,7 +74,6 @@ pub struct Header {
 
 /// A CM message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "every variant fills most of a datagram")]
 pub enum Message {
     /// Request for communication.
     Req(Req),
