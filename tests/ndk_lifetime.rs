@@ -37,7 +37,10 @@ struct Close {
 }
 
 fn close<T: Kind + 'static>(host: HostId, object: Object<T>) -> Close {
-    Close { host, start: Box::new(move || object.close()) }
+    Close {
+        host,
+        start: Box::new(move || object.close()),
+    }
 }
 
 fn closes_of(node: &Node) -> Vec<Close> {
@@ -54,7 +57,9 @@ fn closes_of(node: &Node) -> Vec<Close> {
 fn shuffle<T>(seed: u64, list: &mut [T]) {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     for last in (1..list.len()).rev() {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         list.swap(last, (state >> 33) as usize % (last + 1));
     }
 }
@@ -66,7 +71,10 @@ fn close_in_random_order(seed: u64, start: fn(HostId, Box<dyn FnOnce() -> Starte
         closes.extend(closes_of(&pair.b));
         closes.push(close(pair.b.host, pair.listener));
         shuffle(seed, &mut closes);
-        let started: Vec<Started> = closes.into_iter().map(|close| start(close.host, close.start)).collect();
+        let started: Vec<Started> = closes
+            .into_iter()
+            .map(|close| start(close.host, close.start))
+            .collect();
         for started in &started {
             started.wait().expect("a close does not fail");
             assert_eq!(started.calls(), u32::from(started.pended()));
@@ -256,7 +264,11 @@ fn closing_the_adapter_waits_for_a_callback_that_runs() {
         let host = &world.hosts[0];
         let (open, at) = (host.open_ndk(), host.at(445));
         on(host.id, "consumer", move || {
-            let listener = open.adapter().create_listener(None, ptr::null_mut()).expect("a listener").raw();
+            let listener = open
+                .adapter()
+                .create_listener(None, ptr::null_mut())
+                .expect("a listener")
+                .raw();
             let slow = Slow {
                 listener,
                 close_returned: Cell::new(None),
@@ -292,10 +304,20 @@ fn opens_of_one_adapter_are_independent() {
         let (first, second) = (host.open_ndk(), host.open_ndk());
         on(host.id, "consumer", move || {
             let kept = second.adapter().create_pd().expect("a domain");
-            first.adapter().create_pd().expect("a domain").close_and_wait().expect("closes");
+            first
+                .adapter()
+                .create_pd()
+                .expect("a domain")
+                .close_and_wait()
+                .expect("closes");
             first.close();
             assert_ne!(kept.privileged_token(), 0);
-            second.adapter().create_pd().expect("a domain").close_and_wait().expect("closes");
+            second
+                .adapter()
+                .create_pd()
+                .expect("a domain")
+                .close_and_wait()
+                .expect("closes");
             kept.close_and_wait().expect("closes");
             second.close();
         });
