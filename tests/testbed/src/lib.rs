@@ -14,6 +14,7 @@
 pub mod cli;
 pub mod connectx;
 pub mod consumers;
+pub mod cost;
 pub mod ndis;
 pub mod netio;
 pub mod nt;

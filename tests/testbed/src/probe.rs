@@ -25,6 +25,8 @@ pub struct Cost {
     pub mmio_writes: u64,
     /// Calls of kernel functions.
     pub kernel_calls: u64,
+    /// Of them those that allocate memory.
+    pub allocations: u64,
 }
 
 /// What is looked for.
@@ -32,6 +34,8 @@ pub struct Cost {
 pub struct Watch {
     /// Addresses of the kernel functions that the driver may call.
     pub kernel: Vec<usize>,
+    /// Those of them that allocate memory.
+    pub allocators: Vec<usize>,
     /// Addresses of device registers.
     pub registers: Range<usize>,
 }
@@ -161,6 +165,7 @@ impl State {
                 self.kernel_back = unsafe { *(stack as *const u64) };
                 self.kernel_stack = stack;
                 self.cost.kernel_calls += 1;
+                self.cost.allocations += u64::from(self.watch.allocators.contains(&(next as usize)));
                 self.phase = Phase::InKernel;
             }
             Phase::Inside => self.count(next, registers),
@@ -264,6 +269,7 @@ mod tests {
         let at = REGISTER.as_ptr() as usize;
         let watch = Watch {
             kernel: vec![kernel as *const () as usize],
+            allocators: Vec::new(),
             registers: at..at + 8,
         };
         let entry = sample as extern "win64" fn(u64) -> u64;
