@@ -106,7 +106,7 @@ fn small_commands_name_their_object() {
     });
     assert_eq!(dealloc, [0x08, 0x03, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 0, 0, 0, 0]);
     let pd = decode(&AllocPd {}, |out| {
-        out[8..12].copy_from_slice(&0x00ab_cdef_u32.to_be_bytes())
+        out[8..12].copy_from_slice(&0x00ab_cdef_u32.to_be_bytes());
     });
     assert_eq!(pd, Ok(Pdn::new(0x00ab_cdef)));
 }
@@ -300,7 +300,7 @@ fn roce_addresses_tell_ip_versions_apart() {
 fn a_permanent_address_that_is_no_station_is_a_lie() {
     let query = |mac: [u8; 6]| {
         decode(&QueryNicVport {}, |out| {
-            out[0x10 + 0xf6..][..6].copy_from_slice(&mac)
+            out[0x10 + 0xf6..][..6].copy_from_slice(&mac);
         })
     };
     assert_eq!(query([2, 1, 2, 3, 4, 5]).unwrap().mac, Mac([2, 1, 2, 3, 4, 5]));

@@ -291,7 +291,7 @@ impl Drop for ScatterGather {
                 adapter.as_ptr(),
                 self.list.as_ptr(),
                 self.direction.writes_to_device(),
-            )
+            );
         }
     }
 }

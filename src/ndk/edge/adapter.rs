@@ -178,7 +178,7 @@ impl Output for Place {
         unsafe {
             self.page(index).write(PHYSICAL_ADDRESS {
                 QuadPart: page.cast_signed(),
-            })
+            });
         }
     }
 
@@ -191,7 +191,7 @@ impl Output for Place {
         // SAFETY: as above.
         unsafe {
             self.size
-                .write((PAGES + pages * size_of::<PHYSICAL_ADDRESS>()) as u32)
+                .write((PAGES + pages * size_of::<PHYSICAL_ADDRESS>()) as u32);
         }
         // SAFETY: as above.
         unsafe { self.first_byte_offset.write(self.offset) }

@@ -215,7 +215,7 @@ unsafe extern "win64" fn get_connection_data(
     unsafe {
         buffer
             .cast::<u8>()
-            .copy_from_nonoverlapping(data.as_ptr(), room.min(data.len()))
+            .copy_from_nonoverlapping(data.as_ptr(), room.min(data.len()));
     }
     if room < data.len() {
         Status::BUFFER_TOO_SMALL.0

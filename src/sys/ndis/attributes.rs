@@ -2,7 +2,12 @@
 
 use core::ffi::c_void;
 
-use super::*;
+use super::{
+    NDIS_DEVICE_PNP_EVENT, NDIS_DEVICE_POWER_STATE, NDIS_HANDLE, NDIS_INTERFACE_TYPE,
+    NDIS_MEDIA_CONNECT_STATE, NDIS_MEDIA_DUPLEX_STATE, NDIS_MEDIUM, NDIS_NDK_CAPABILITIES,
+    NDIS_OBJECT_HEADER, NDIS_PHYSICAL_MEDIUM, NET_IF_ACCESS_TYPE, NET_IF_CONNECTION_TYPE,
+    NET_IF_DIRECTION_TYPE, NET_PNP_EVENT_CODE,
+};
 use crate::sys::abi;
 
 /// `NDIS_MINIPORT_INIT_PARAMETERS`, 64 bytes.
@@ -61,7 +66,7 @@ abi!(NDIS_MINIPORT_PAUSE_PARAMETERS, 12, { Header: 0, Flags: 4, PauseReason: 8 }
 #[derive(Clone, Copy)]
 pub struct NDIS_RESTART_ATTRIBUTES {
     /// At 0x0.
-    pub Next: *mut NDIS_RESTART_ATTRIBUTES,
+    pub Next: *mut Self,
     /// At 0x8.
     pub Oid: u32,
     /// At 0xc.

@@ -1,10 +1,10 @@
-//! NET_BUFFER_LIST and NET_BUFFER.
+//! `NET_BUFFER_LIST` and `NET_BUFFER`.
 
 use core::ffi::c_void;
 
 use wdk_sys::{_MDL as MDL, PHYSICAL_ADDRESS};
 
-use super::*;
+use super::{NDIS_HANDLE, NDIS_STATUS};
 use crate::sys::abi;
 
 /// `NET_BUFFER_LIST`, 368 bytes.
@@ -12,13 +12,13 @@ use crate::sys::abi;
 #[derive(Clone, Copy)]
 pub struct NET_BUFFER_LIST {
     /// At 0x0.
-    pub Next: *mut NET_BUFFER_LIST,
+    pub Next: *mut Self,
     /// At 0x8.
     pub FirstNetBuffer: *mut NET_BUFFER,
     /// At 0x10.
     pub Context: *mut c_void,
     /// At 0x18.
-    pub ParentNetBufferList: *mut NET_BUFFER_LIST,
+    pub ParentNetBufferList: *mut Self,
     /// At 0x20.
     pub NdisPoolHandle: NDIS_HANDLE,
     /// At 0x28.
@@ -51,7 +51,7 @@ abi!(NET_BUFFER_LIST, 368, { Next: 0, FirstNetBuffer: 8, Context: 16, ParentNetB
 #[derive(Clone, Copy)]
 pub struct NET_BUFFER {
     /// At 0x0.
-    pub Next: *mut NET_BUFFER,
+    pub Next: *mut Self,
     /// At 0x8.
     pub CurrentMdl: *mut MDL,
     /// At 0x10.

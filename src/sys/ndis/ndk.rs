@@ -1,6 +1,6 @@
 //! Network Direct capabilities, statistics and lists reported to NDIS.
 
-use super::*;
+use super::{NDIS_OBJECT_HEADER, NDK_RDMA_TECHNOLOGY, SOCKADDR_INET};
 use crate::sys::abi;
 
 /// `NDK_VERSION`, 4 bytes.

@@ -4,7 +4,10 @@ use core::ffi::c_void;
 
 use wdk_sys::GUID;
 
-use super::*;
+use super::{
+    NDIS_HANDLE, NDIS_INTERRUPT_MODERATION, NDIS_MEDIA_CONNECT_STATE, NDIS_MEDIA_DUPLEX_STATE,
+    NDIS_OBJECT_HEADER, NDIS_REQUEST_TYPE, NDIS_STATUS, NDIS_SUPPORTED_PAUSE_FUNCTIONS,
+};
 use crate::sys::abi;
 
 /// `DATA.QUERY_INFORMATION` and `DATA.SET_INFORMATION` (`BytesRead` in the second place's name for a set).

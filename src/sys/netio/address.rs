@@ -2,7 +2,9 @@
 
 use wdk_sys::LARGE_INTEGER;
 
-use super::*;
+use super::{
+    NL_DAD_STATE, NL_NEIGHBOR_STATE, NL_PREFIX_ORIGIN, NL_ROUTE_ORIGIN, NL_ROUTE_PROTOCOL, NL_SUFFIX_ORIGIN,
+};
 use crate::sys::abi;
 
 /// `SOCKADDR`, 16 bytes.

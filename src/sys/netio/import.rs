@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use wdk_sys::NTSTATUS;
 
-use super::*;
+use super::{MIB_IPFORWARD_ROW2, MIB_IPNET_ROW2, MIB_UNICASTIPADDRESS_TABLE, SOCKADDR_INET};
 
 #[cfg_attr(windows, link(name = "netio.sys", kind = "raw-dylib"))]
 unsafe extern "win64" {

@@ -53,7 +53,7 @@ pub struct _SCATTER_GATHER_LIST {
 /// `PSCATTER_GATHER_LIST`.
 pub type PSCATTER_GATHER_LIST = *mut _SCATTER_GATHER_LIST;
 
-/// `DRIVER_LIST_CONTROL`: receives the scatter/gather list, at DISPATCH_LEVEL.
+/// `DRIVER_LIST_CONTROL`: receives the scatter/gather list, at `DISPATCH_LEVEL`.
 pub type DRIVER_LIST_CONTROL = Option<
     unsafe extern "win64" fn(
         DeviceObject: PDEVICE_OBJECT,
@@ -109,7 +109,7 @@ pub type PPUT_SCATTER_GATHER_LIST = Option<
 pub struct _DMA_OPERATIONS {
     /// Size in bytes.
     pub Size: ULONG,
-    /// Gives the adapter back, at PASSIVE_LEVEL.
+    /// Gives the adapter back, at `PASSIVE_LEVEL`.
     pub PutDmaAdapter: PPUT_DMA_ADAPTER,
     /// `AllocateCommonBuffer`.
     pub AllocateCommonBuffer: PVOID,
@@ -129,9 +129,9 @@ pub struct _DMA_OPERATIONS {
     pub GetDmaAlignment: PVOID,
     /// `ReadDmaCounter`.
     pub ReadDmaCounter: PVOID,
-    /// Maps a buffer, exactly at DISPATCH_LEVEL; the routine gets the list.
+    /// Maps a buffer, exactly at `DISPATCH_LEVEL`; the routine gets the list.
     pub GetScatterGatherList: PGET_SCATTER_GATHER_LIST,
-    /// Unmaps it, exactly at DISPATCH_LEVEL.
+    /// Unmaps it, exactly at `DISPATCH_LEVEL`.
     pub PutScatterGatherList: PPUT_SCATTER_GATHER_LIST,
 }
 

@@ -103,7 +103,7 @@ pub type PUNICODE_STRING = *mut UNICODE_STRING;
 #[derive(Clone, Copy, Debug)]
 pub struct _MDL {
     /// The next MDL of a chain.
-    pub Next: *mut _MDL,
+    pub Next: *mut Self,
     /// Size of this structure and the page frame array.
     pub Size: i16,
     /// `MDL_*`.
