@@ -119,7 +119,7 @@ fn a_fast_registration_sets_the_fields_of_a_key_in_free_state() {
     );
 
     let context = bytes(&umr::register(
-        Key(0x1234_56_78),
+        Key(0x1234_5678),
         0x2c,
         Pdn::new(0x42),
         0x7000_0123,

@@ -49,6 +49,11 @@ macro_rules! layout {
         #[repr(transparent)]
         pub struct $name([u8; $size]);
 
+        #[allow(
+            clippy::len_without_is_empty,
+            clippy::large_stack_arrays,
+            reason = "a field named `len` is a field; capability areas are a page"
+        )]
         impl $name {
             /// Length in bytes; a trailing array begins here.
             pub const SIZE: usize = $size;

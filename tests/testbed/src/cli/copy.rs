@@ -20,6 +20,12 @@ use crate::ndis;
 use crate::sim;
 use crate::world::{World, WorldConfig, WorldError};
 
+/// What the progress bar shows.
+#[allow(
+    clippy::literal_string_with_formatting_args,
+    reason = "the bar's own placeholders"
+)]
+const BAR: &str = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
 /// The most loss that still is a link.
 const MAX_LOSS_PERCENT: f64 = 50.0;
 
@@ -133,7 +139,7 @@ fn progress_bar(arguments: &CopyArguments, bytes: u64) -> ProgressBar {
         ProgressDrawTarget::hidden()
     };
     let bar = ProgressBar::with_draw_target(Some(bytes), target);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}") {
+    if let Ok(style) = ProgressStyle::with_template(BAR) {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(200));

@@ -252,7 +252,7 @@ impl Device {
         match interface {
             // A function that is not enabled takes another queue: drivers are unloaded and loaded again.
             INTERFACE_FULL if matches!(self.phase.get(), Phase::Ready | Phase::Commands) => {
-                self.take_over(value)
+                self.take_over(value);
             }
             INTERFACE_DISABLED => {
                 self.in_this_life(sim::choose(sim::Stream::Device, INTERFACE_NS), |device| {

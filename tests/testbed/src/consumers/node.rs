@@ -21,7 +21,7 @@ const PATIENCE: u64 = 200 * sim::SECOND;
 /// Bytes of a node's buffer.
 pub const BUFFER: usize = 1 << 20;
 
-/// Runs `body` in a context of `host` at PASSIVE_LEVEL and waits for its result.
+/// Runs `body` in a context of `host` at `PASSIVE_LEVEL` and waits for its result.
 ///
 /// # Panics
 ///
@@ -30,7 +30,7 @@ pub fn on<T: 'static>(host: HostId, name: &'static str, body: impl FnOnce() -> T
     let result = Rc::new(Cell::new(None));
     let place = Rc::clone(&result);
     let context = sim::spawn(TaskSpec::on(name, host, sim::PASSIVE_LEVEL), move || {
-        place.set(Some(body()))
+        place.set(Some(body()));
     });
     sim::join(context);
     result.take().expect("the context has returned")

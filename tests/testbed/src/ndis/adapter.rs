@@ -86,7 +86,7 @@ pub(super) struct AdapterState {
     pub(super) pool_before: Cell<usize>,
     /// Who waits for the pending pause or restart, and its result.
     pub(super) transition: Transition,
-    /// STATE-03: the context that runs a PnP operation.
+    /// STATE-03: the context that runs a `PnP` operation.
     pub(super) operator: Cell<Option<TaskId>>,
 }
 

@@ -60,7 +60,7 @@ pub(super) struct Attributes {
 }
 
 impl Attributes {
-    /// Forgets all but the AddDevice context: the adapter is halted.
+    /// Forgets all but the `AddDevice` context: the adapter is halted.
     pub(super) fn clear(&self) {
         self.context.set(ptr::null_mut());
         self.registered.set(false);
@@ -181,7 +181,7 @@ fn registration(
     if header.Revision < 2 || header.Size < 28 {
         return NDIS_STATUS_BAD_VERSION;
     }
-    if given.CheckForHangTimeInSeconds % 2 != 0 || given.InterfaceType != NdisInterfacePci {
+    if !given.CheckForHangTimeInSeconds.is_multiple_of(2) || given.InterfaceType != NdisInterfacePci {
         sim::fail(
             "ATTR-01",
             format!(
@@ -267,7 +267,7 @@ fn wrong_in(given: &NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES) -> Option<&'static
         (given.IfType != 6, "IfType"),
         (given.IfConnectorPresent != 1, "IfConnectorPresent"),
         (
-            given.SupportedOidList.is_null() || given.SupportedOidListLength % 4 != 0,
+            given.SupportedOidList.is_null() || !given.SupportedOidListLength.is_multiple_of(4),
             "SupportedOidList",
         ),
         (

@@ -23,6 +23,7 @@ use crate::sim::{self, faults};
 /// An open configuration and the memory of what was read through it, which lives until it is closed.
 pub(super) struct Configuration {
     adapter: Rc<AdapterState>,
+    #[expect(clippy::vec_box, reason = "the driver holds pointers to them")]
     parameters: RefCell<Vec<Box<NDIS_CONFIGURATION_PARAMETER>>>,
     texts: RefCell<Vec<Box<[u16]>>>,
     bytes: RefCell<Vec<Box<[u8]>>>,
@@ -253,7 +254,7 @@ impl Configuration {
 /// # Safety
 /// The string's buffer is good for its length.
 pub(super) unsafe fn text(string: &UNICODE_STRING) -> String {
-    if string.Length % 2 != 0 || string.Length > string.MaximumLength {
+    if !string.Length.is_multiple_of(2) || string.Length > string.MaximumLength {
         sim::fail(
             "NDIS-STRING",
             format!(

@@ -221,7 +221,7 @@ pub unsafe extern "win64" fn NdisMAllocateSharedMemoryAsyncEx(
     let context = context as usize;
     let host = dma.adapter.host;
     kernel::worker(host, "shared memory", move || {
-        complete(&dma, length, cached != 0, context)
+        complete(&dma, length, cached != 0, context);
     });
     NDIS_STATUS_PENDING
 }
@@ -253,7 +253,7 @@ fn complete(dma: &Dma, length: u32, cached: bool, context: usize) {
                 &raw mut bus,
                 length,
                 context as *mut c_void,
-            )
+            );
         };
     }
     if let Some(old) = old {

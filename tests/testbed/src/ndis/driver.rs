@@ -35,11 +35,11 @@ pub(super) struct DriverState {
     pub(super) ndk: Cell<Option<NDIS_NDK_PROVIDER_CHARACTERISTICS>>,
     pub(super) pnp: Cell<Option<NDIS_MINIPORT_PNP_CHARACTERISTICS>>,
     pub(super) adapters: RefCell<Vec<Rc<AdapterState>>>,
-    /// In the SetOptions handler, where alone optional handlers may be set.
+    /// In the `SetOptions` handler, where alone optional handlers may be set.
     pub(super) in_set_options: Cell<bool>,
 }
 
-/// Drivers by their driver object, to find what a DriverEntry registered.
+/// Drivers by their driver object, to find what a `DriverEntry` registered.
 #[derive(Default)]
 pub(super) struct Drivers {
     registered: RefCell<Vec<(usize, Rc<DriverState>)>>,
@@ -60,7 +60,7 @@ pub(super) fn registered(object: *mut DRIVER_OBJECT) -> Option<Rc<DriverState>> 
 /// `NdisMRegisterMiniportDriver`.
 ///
 /// # Safety
-/// The pointers are those of DriverEntry and of the characteristics that the header of the last names.
+/// The pointers are those of `DriverEntry` and of the characteristics that the header of the last names.
 #[unsafe(no_mangle)]
 pub unsafe extern "win64" fn NdisMRegisterMiniportDriver(
     driver_object: *mut DRIVER_OBJECT,
@@ -142,7 +142,7 @@ unsafe fn read_characteristics(
     unsafe {
         given
             .cast::<u8>()
-            .copy_to((&raw mut copy).cast(), usize::from(size))
+            .copy_to((&raw mut copy).cast(), usize::from(size));
     };
     let version = (copy.MajorNdisVersion, copy.MinorNdisVersion);
     if version.0 != 6 || !MINORS.contains(&version.1) || version > RUNNING {

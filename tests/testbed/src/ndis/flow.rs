@@ -93,7 +93,7 @@ impl AdapterState {
         }
     }
 
-    /// The memory of BAR 0 and one descriptor for each message, as PnP gives them out.
+    /// The memory of BAR 0 and one descriptor for each message, as `PnP` gives them out.
     fn build_resources(&self) {
         let (base, length) = kernel::bar(&self.function);
         let messages = kernel::message_count(&self.function);
@@ -195,7 +195,7 @@ impl AdapterState {
             IMDeviceInstanceContext: ptr::null_mut(),
             MiniportAddDeviceContext: self.attributes.add_device_context.get(),
             IfIndex: interface.map_or(0, |i| i.index),
-            NetLuid: interface.map_or(0, |i| i.luid()),
+            NetLuid: interface.map_or(0, crate::netio::InterfaceId::luid),
             DefaultPortAuthStates: ptr::null_mut(),
             PciDeviceCustomProperties: ptr::null_mut(),
         };

@@ -178,7 +178,7 @@ impl Inf {
             let (subkey, value_name, value) = (field(1), field(2), field(4));
             match keyword_path(subkey) {
                 Some((keyword, is_enum)) => {
-                    set_keyword(&mut install.keywords, keyword, is_enum, value_name, value)
+                    set_keyword(&mut install.keywords, keyword, is_enum, value_name, value);
                 }
                 None => {
                     let path = format!("{subkey}\\{value_name}");

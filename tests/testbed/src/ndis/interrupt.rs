@@ -21,7 +21,7 @@ use crate::sim::{self, MICROSECOND, MILLISECOND, Stream, faults};
 
 /// The device IRQL of every message.
 pub const DEVICE_IRQL: u8 = 9;
-/// Bit 0 of `NDIS_RECEIVE_THROTTLE_PARAMETERS::BitField4`: MoreNblsPending.
+/// Bit 0 of `NDIS_RECEIVE_THROTTLE_PARAMETERS::BitField4`: `MoreNblsPending`.
 const MORE_PENDING: u32 = 1;
 /// A DPC that runs longer in one go has no bound (INT-09); the watchdog of Windows waits 10 s, this one does not.
 const LONGEST_DPC: u64 = 100 * MILLISECOND;
@@ -232,7 +232,7 @@ impl Interrupt {
             self.busy.set(self.busy.get() + 1);
             let this = Rc::clone(self);
             kernel::queue_dpc(self.adapter.host, processor, move || {
-                this.run_dpc(message, processor)
+                this.run_dpc(message, processor);
             });
         }
         fresh
@@ -264,7 +264,7 @@ impl Interrupt {
                     context as *mut c_void,
                     parameters,
                     ptr::null_mut(),
-                )
+                );
             };
         }
         kernel::expect_clean("MiniportMessageInterruptDPC");

@@ -9,7 +9,7 @@ pub(super) use crate::nt::{
 
 use crate::pci::Function;
 
-/// Most messages that PnP gives to a device, as on a machine with few processors.
+/// Most messages that `PnP` gives to a device, as on a machine with few processors.
 const MOST_MESSAGES: usize = 16;
 
 /// Physical address and length of BAR 0.

@@ -20,7 +20,7 @@ use crate::sim::{self, SECOND, Stream, TaskId};
 const LONGEST: u64 = 12 * SECOND;
 /// `OID_PNP_SET_POWER`.
 const SET_POWER: u32 = 0xFD01_0101;
-/// OIDs that delete or free something (VRF-05): receive filter, receive queue, switch, VF, VPort, WoL pattern, protocol
+/// OIDs that delete or free something (VRF-05): receive filter, receive queue, switch, VF, `VPort`, `WoL` pattern, protocol
 /// offload, multicast address, security associations, tunnel interface.
 const DELETING: [u32; 11] = [
     0x0001_0228,

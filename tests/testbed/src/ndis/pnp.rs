@@ -127,10 +127,10 @@ impl Driver {
         self.state.host
     }
 
-    /// Brings a device to the driver: AddDevice and the resource filter, if the driver has them. The adapter is Halted.
+    /// Brings a device to the driver: `AddDevice` and the resource filter, if the driver has them. The adapter is Halted.
     ///
     /// # Errors
-    /// What AddDevice returned if it is not success.
+    /// What `AddDevice` returned if it is not success.
     pub fn add_device(&self, device: Device) -> Result<Adapter, StartError> {
         let index = self.state.adapters.borrow().len();
         let state = Rc::new(AdapterState {
@@ -210,7 +210,7 @@ impl Adapter {
         kernel::on_host(self.state.host, what, move || f(&state))
     }
 
-    /// A PnP operation: one at a time for each adapter (STATE-03).
+    /// A `PnP` operation: one at a time for each adapter (STATE-03).
     fn operation<R: 'static>(
         &self,
         what: &'static str,
@@ -253,14 +253,14 @@ impl Adapter {
         }
     }
 
-    /// Initialize, the PnP event and restart: from Halted to Running.
+    /// Initialize, the `PnP` event and restart: from Halted to Running.
     ///
     /// # Errors
     /// The step that failed.
     pub fn start(&self) -> Result<(), StartError> {
         self.initialize()?;
         self.operation("PnP event", |state| {
-            state.pnp_event(super::flow::POWER_PROFILE_CHANGED)
+            state.pnp_event(super::flow::POWER_PROFILE_CHANGED);
         });
         self.restart()
     }
@@ -283,7 +283,7 @@ impl Adapter {
         self.halt(cxndk::sys::ndis::NdisHaltDeviceStopped);
     }
 
-    /// The device was pulled out: the PnP event, pause, halt with `NdisHaltDeviceSurpriseRemoved`.
+    /// The device was pulled out: the `PnP` event, pause, halt with `NdisHaltDeviceSurpriseRemoved`.
     pub fn surprise_remove(&self) {
         self.operation("SurpriseRemoval", |state| {
             state.removed.set(true);

@@ -1,4 +1,4 @@
-//! Device registers and configuration space: mapping, and the list of what PnP gave to the device.
+//! Device registers and configuration space: mapping, and the list of what `PnP` gave to the device.
 
 use std::ffi::c_void;
 use std::ptr;

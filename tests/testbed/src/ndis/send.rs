@@ -1,4 +1,4 @@
-//! Sends: NET_BUFFER_LISTs that a protocol gives to the miniport and gets back exactly once.
+//! Sends: `NET_BUFFER_LISTs` that a protocol gives to the miniport and gets back exactly once.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

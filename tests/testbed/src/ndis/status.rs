@@ -1,4 +1,4 @@
-//! What a miniport reports: status indications, event log entries, PnP events.
+//! What a miniport reports: status indications, event log entries, `PnP` events.
 
 use std::ptr;
 

@@ -125,7 +125,7 @@ pub unsafe extern "win64" fn FreeMibTable(memory: *mut c_void) {
     }
 }
 
-/// `GetBestRoute2`: NETWORK_UNREACHABLE without a route, NOT_FOUND for an unknown interface.
+/// `GetBestRoute2`: `NETWORK_UNREACHABLE` without a route, `NOT_FOUND` for an unknown interface.
 ///
 /// # Safety
 /// The addresses are good or, where that is allowed, null; the last two are places for the answers.
@@ -227,7 +227,7 @@ fn fill(row: &mut MIB_IPNET_ROW2, id: InterfaceId, mac: [u8; 6]) {
     row.Flags = 0;
 }
 
-/// `GetIpNetEntry2`: what the neighbour cache knows; NOT_FOUND otherwise.
+/// `GetIpNetEntry2`: what the neighbour cache knows; `NOT_FOUND` otherwise.
 ///
 /// # Safety
 /// `row` is good.
@@ -247,7 +247,7 @@ pub unsafe extern "win64" fn GetIpNetEntry2(row: *mut MIB_IPNET_ROW2) -> i32 {
     }
 }
 
-/// `ResolveIpNetEntry2`: flushes what is cached, asks on the link and waits for the answer. BAD_NETWORK_NAME after
+/// `ResolveIpNetEntry2`: flushes what is cached, asks on the link and waits for the answer. `BAD_NETWORK_NAME` after
 /// three solicitations without one.
 ///
 /// # Safety

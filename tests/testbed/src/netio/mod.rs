@@ -60,7 +60,7 @@ pub fn add_address(id: InterfaceId, address: IpAddr, prefix: u8) {
         model
             .get_mut(id)
             .into_iter()
-            .for_each(|i| i.addresses.push(unicast))
+            .for_each(|i| i.addresses.push(unicast));
     });
     exports::announce(id, &unicast, exports::ADDED);
 }

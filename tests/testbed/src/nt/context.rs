@@ -4,7 +4,7 @@ use crate::pci;
 use crate::sim::{self, DISPATCH_LEVEL, HostId};
 use std::cell::{Cell, RefCell};
 
-/// Rule id of an IRQL that is not what it was, or moved the wrong way (KeRaiseIrql, KeLowerIrql pages of wdm.h).
+/// Rule id of an IRQL that is not what it was, or moved the wrong way (`KeRaiseIrql`, `KeLowerIrql` pages of wdm.h).
 pub(super) const IRQL_BALANCE: &str = "IRQL-BALANCE";
 
 /// At which IRQL a kernel function may be called.

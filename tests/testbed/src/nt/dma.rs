@@ -266,7 +266,7 @@ fn map(adapter: &Adapter, pieces: &[(*mut u8, usize)], access: Access) -> PSCATT
             place
                 .as_mut_ptr()
                 .cast::<_SCATTER_GATHER_ELEMENT>()
-                .write(element)
+                .write(element);
         };
     }
     let list = memory.as_mut_ptr();

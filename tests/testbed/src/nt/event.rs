@@ -27,7 +27,7 @@ pub unsafe fn event_initialize(event: *mut KEVENT) {
     unsafe {
         event.write(KEVENT {
             Header: [MAGIC, 0, 0],
-        })
+        });
     };
 }
 
@@ -125,7 +125,7 @@ pub unsafe extern "win64" fn KeInitializeEvent(event: PRKEVENT, kind: EVENT_TYPE
     unsafe {
         event.write(KEVENT {
             Header: [MAGIC, u64::from(kind != 0), u64::from(state != 0)],
-        })
+        });
     };
 }
 

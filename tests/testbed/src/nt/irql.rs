@@ -87,7 +87,7 @@ pub unsafe extern "win64" fn KeGetCurrentProcessorNumberEx(number: PPROCESSOR_NU
                 Group: 0,
                 Number: processor as u8,
                 Reserved: 0,
-            })
+            });
         };
     }
     processor

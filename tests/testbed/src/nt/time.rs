@@ -60,7 +60,7 @@ pub unsafe extern "win64" fn KeQuerySystemTimePrecise(time: PLARGE_INTEGER) {
     unsafe {
         time.write(LARGE_INTEGER {
             QuadPart: system_time() as i64,
-        })
+        });
     };
 }
 

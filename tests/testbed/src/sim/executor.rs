@@ -347,7 +347,7 @@ pub fn local<T: Default + 'static>() -> Rc<T> {
         with(|sim| {
             sim.locals
                 .borrow_mut()
-                .push((TypeId::of::<T>(), Rc::clone(&value)))
+                .push((TypeId::of::<T>(), Rc::clone(&value)));
         });
         value
     });

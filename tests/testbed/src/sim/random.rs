@@ -1,4 +1,4 @@
-//! Seeded draws: one ChaCha8 stream for each purpose, so that a new draw in one place moves no other.
+//! Seeded draws: one `ChaCha8` stream for each purpose, so that a new draw in one place moves no other.
 
 use super::executor::with;
 use rand_chacha::ChaCha8Rng;

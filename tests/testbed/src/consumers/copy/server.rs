@@ -54,7 +54,7 @@ impl Desk {
     ///
     /// # Errors
     ///
-    /// What NdkCreateListener or NdkListen ended with.
+    /// What `NdkCreateListener` or `NdkListen` ended with.
     pub fn listen(self: &Rc<Self>, adapter: Adapter, at: SocketAddr) -> Result<Listener, Status> {
         // The listener is closed before the desk is dropped.
         let context = Rc::as_ptr(self).cast_mut().cast();

@@ -15,11 +15,11 @@ use super::{SockAddr, Status};
 pub type Adapter = Object<NDK_ADAPTER>;
 
 impl Adapter {
-    /// What the adapter can do. PASSIVE_LEVEL.
+    /// What the adapter can do. `PASSIVE_LEVEL`.
     ///
     /// # Errors
     ///
-    /// What NdkQueryAdapterInfo returned.
+    /// What `NdkQueryAdapterInfo` returned.
     pub fn info(self) -> Result<NDK_ADAPTER_INFO, Status> {
         let mut info = std::mem::MaybeUninit::<NDK_ADAPTER_INFO>::zeroed();
         let mut size = size_of::<NDK_ADAPTER_INFO>() as u32;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use cxndk::sys::ndkpi::SOCKADDR;
 
-/// A SOCKADDR_IN or SOCKADDR_IN6 in a buffer of its own.
+/// A `SOCKADDR_IN` or `SOCKADDR_IN6` in a buffer of its own.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
 pub struct SockAddr {

@@ -24,7 +24,7 @@ pub struct ReadLimits {
     pub outbound: u32,
 }
 
-/// What GetConnectionData gives.
+/// What `GetConnectionData` gives.
 #[derive(Clone, Debug)]
 pub struct ConnectionData {
     /// The effective limits.
@@ -105,7 +105,7 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// The status of NdkReject.
+    /// The status of `NdkReject`.
     pub fn reject(self, data: &[u8]) -> Result<(), Status> {
         Status(dispatch!(self, NdkReject(private(data), data.len() as u32))).check()
     }
@@ -119,7 +119,7 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// The status of NdkGetConnectionData.
+    /// The status of `NdkGetConnectionData`.
     pub fn connection_data(self) -> Result<ConnectionData, Status> {
         let (mut inbound, mut outbound, mut length) = (0, 0, 0);
         Status(dispatch!(
@@ -153,7 +153,7 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// The status of NdkGetLocalAddress.
+    /// The status of `NdkGetLocalAddress`.
     pub fn local_address(self) -> Result<SocketAddr, Status> {
         address(|sockaddr, length| dispatch!(self, NdkGetLocalAddress(sockaddr, length)))
     }
@@ -162,7 +162,7 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// The status of NdkGetPeerAddress.
+    /// The status of `NdkGetPeerAddress`.
     pub fn peer_address(self) -> Result<SocketAddr, Status> {
         address(|sockaddr, length| dispatch!(self, NdkGetPeerAddress(sockaddr, length)))
     }
@@ -189,7 +189,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// The status of NdkGetListenerLocalAddress.
+    /// The status of `NdkGetListenerLocalAddress`.
     pub fn local_address(self) -> Result<SocketAddr, Status> {
         address(|sockaddr, length| dispatch!(self, NdkGetLocalAddress(sockaddr, length)))
     }

@@ -163,7 +163,7 @@ impl Lam {
     ///
     /// # Errors
     ///
-    /// The final status of NdkBuildLAM.
+    /// The final status of `NdkBuildLAM`.
     pub fn build(adapter: Adapter, buffer: &Buffer) -> Result<Self, Status> {
         let pages = buffer.len().div_ceil(4096) + 1;
         let mut room = vec![0_u64; 2 + pages];

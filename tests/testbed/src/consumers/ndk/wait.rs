@@ -99,7 +99,7 @@ pub unsafe extern "win64" fn request_completed(context: *mut c_void, status: i32
                 status: Status(status),
                 object: std::ptr::null_mut(),
             },
-        )
+        );
     };
 }
 
@@ -117,7 +117,7 @@ pub unsafe extern "win64" fn created(context: *mut c_void, status: i32, object: 
                 status: Status(status),
                 object,
             },
-        )
+        );
     };
 }
 
@@ -135,7 +135,7 @@ pub unsafe extern "win64" fn closed(context: *mut c_void) {
                 status: Status::SUCCESS,
                 object: std::ptr::null_mut(),
             },
-        )
+        );
     };
 }
 

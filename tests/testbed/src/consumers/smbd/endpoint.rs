@@ -180,7 +180,7 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// What NdkDisconnect ended with.
+    /// What `NdkDisconnect` ended with.
     pub fn disconnect(&self) -> Result<(), SmbdError> {
         self.connector.map_or(Ok(()), |connector| {
             connector.disconnect().wait().during("NdkDisconnect")

@@ -77,7 +77,7 @@ pub struct NdkAdapter {
 }
 
 impl Adapter {
-    /// Whether NDK is enabled: the NDK attributes and the last PnP event say so.
+    /// Whether NDK is enabled: the NDK attributes and the last `PnP` event say so.
     pub fn ndk_enabled(&self) -> bool {
         self.state.edge.enabled.get()
     }

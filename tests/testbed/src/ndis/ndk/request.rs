@@ -14,13 +14,13 @@ use super::Counts;
 use super::track::{self, Callback, Kind, Object, breach};
 use crate::sim;
 
-/// STATUS_SUCCESS.
+/// `STATUS_SUCCESS`.
 pub(super) const SUCCESS: i32 = 0;
-/// STATUS_PENDING.
+/// `STATUS_PENDING`.
 pub(super) const PENDING: i32 = 0x103;
-/// STATUS_BUFFER_OVERFLOW.
+/// `STATUS_BUFFER_OVERFLOW`.
 const BUFFER_OVERFLOW: i32 = 0x8000_0005_u32 as i32;
-/// STATUS_INTERNAL_ERROR.
+/// `STATUS_INTERNAL_ERROR`.
 const INTERNAL_ERROR: i32 = 0xC000_00E5_u32 as i32;
 /// What the verifier puts where a provider may store an object inline, to see whether it did.
 const UNTOUCHED: usize = 0x4e44_4b55_4e54_4f55;
@@ -34,7 +34,7 @@ pub(super) enum Effect {
     Connects {
         qp: Rc<Object>,
     },
-    /// A BuildLAM: one mapping more on success.
+    /// A `BuildLAM`: one mapping more on success.
     Maps,
 }
 

@@ -85,7 +85,7 @@ pub(super) struct Open {
     pub(super) callbacks: Cell<u32>,
     /// Logical address mappings that are not released.
     pub(super) mappings: Cell<u32>,
-    /// CloseNDKAdapterHandler has returned.
+    /// `CloseNDKAdapterHandler` has returned.
     pub(super) closed: Cell<bool>,
 }
 
@@ -116,7 +116,7 @@ pub(super) struct Object {
     pub(super) strongest: Cell<u32>,
     /// CQ: its notification runs.
     pub(super) notifying: Cell<bool>,
-    /// CQ: the context in GetCqResults or ArmCq (CQ-01).
+    /// CQ: the context in `GetCqResults` or `ArmCq` (CQ-01).
     pub(super) user: Cell<Option<TaskId>>,
 }
 
@@ -404,7 +404,7 @@ impl Object {
         }
     }
 
-    /// ArmCq: one notification more may come; arms of different kinds merge (CQ-15).
+    /// `ArmCq`: one notification more may come; arms of different kinds merge (CQ-15).
     pub(super) fn arm(&self, kind: u32) {
         let strength = |kind| match kind {
             shims::NOTIFY_ANY => 2,

@@ -175,7 +175,7 @@ fn read_configuration() {
             configuration,
             &raw mut name,
             NdisParameterInteger,
-        )
+        );
     };
     if status == 0 {
         // SAFETY: a successful read gives an integer.
@@ -258,7 +258,7 @@ fn allocate_shared() -> bool {
             1,
             &raw mut address,
             &raw mut physical,
-        )
+        );
     };
     // SAFETY: the union is a number.
     tiny()

@@ -24,7 +24,7 @@ pass!(query_extension: Cq, NDK_CQ_DISPATCH, NdkQueryExtension,
     (object: *mut NDK_OBJECT_HEADER, guid: *mut GUID, version: cxndk::sys::ndis::NDK_VERSION, out: *mut NDK_EXTENSION_INTERFACE) -> i32);
 pass!(moderate: Cq, NDK_CQ_DISPATCH, NdkControlCqInterruptModeration, (cq: *mut NDK_CQ, interval: u32, count: u32) -> i32);
 
-/// CQ-01: one context at a time in ArmCq, GetCqResults and GetCqResultsEx of one CQ.
+/// CQ-01: one context at a time in `ArmCq`, `GetCqResults` and `GetCqResultsEx` of one CQ.
 struct Alone<'a>(Option<&'a Object>);
 
 impl<'a> Alone<'a> {

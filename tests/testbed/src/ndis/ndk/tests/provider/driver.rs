@@ -169,7 +169,7 @@ unsafe extern "win64" fn close(_context: *mut c_void, adapter: *mut NDK_ADAPTER)
     state().opens.set(state().opens.get() - 1);
 }
 
-/// `NdisMNetPnPEvent` for NDK, as after OID_NDK_SET_STATE.
+/// `NdisMNetPnPEvent` for NDK, as after `OID_NDK_SET_STATE`.
 pub(in super::super) fn set_enabled(adapter: *mut c_void, enabled: bool) {
     state().disabled.set(!enabled);
     // SAFETY: all fields may be zero.

@@ -103,7 +103,7 @@ fn make(kind: NDK_OBJECT_TYPE, table: [usize; SLOTS], parents: &[usize]) -> *mut
     let is = |what| spoiled && wrong(what);
     let mut reserved = [ptr::null_mut(); 4];
     if is(Wrong::Reserved) {
-        reserved[2] = 1 as *mut c_void;
+        reserved[2] = ptr::dangling_mut::<u8>().cast::<c_void>();
     }
     let header = NDK_OBJECT_HEADER {
         Version: NDK_VERSION {
