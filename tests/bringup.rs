@@ -1,0 +1,165 @@
+//! The adapter's life on a simulated host: from `DriverEntry` to unload, and every way in which bring-up can fail.
+
+mod common;
+
+use cxndk_testbed::connectx::{CommandFault, Matching};
+use cxndk_testbed::ndis::State;
+use cxndk_testbed::sim::{self, faults};
+
+use self::common::Host;
+
+/// Proves DRV-01, DRV-10, DRV-11, INIT-02, INIT-03, PAUSE-01, RESTART-01, HALT-01, HALT-02, VRF-12, VRF-42.
+#[test]
+fn the_adapter_comes_up_pauses_halts_and_leaves_nothing() {
+    for seed in 0..4 {
+        sim::run(seed, || {
+            let host = Host::new();
+            for _ in 0..2 {
+                host.adapter.start().expect("the adapter starts");
+                assert_eq!(host.adapter.state(), State::Running);
+                assert!(
+                    host.adapter.event_log().is_empty(),
+                    "{:?}",
+                    host.adapter.event_log()
+                );
+                host.adapter.check_mandatory_oids();
+                host.adapter.pause();
+                assert_eq!(host.adapter.state(), State::Paused);
+                host.adapter.restart().expect("the adapter restarts");
+                host.adapter.stop();
+                assert_eq!(host.adapter.state(), State::Halted);
+            }
+            host.unload();
+        })
+        .unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+    }
+}
+
+/// Starts an adapter whose device or kernel fails as `plan` says, and expects it to fail with an entry in the event log, leaving
+/// nothing. `false` if it came up all the same.
+fn fails_cleanly(host: &Host, what: &str) -> bool {
+    match host.adapter.initialize() {
+        Ok(()) => {
+            host.adapter.halt(cxndk::sys::ndis::NdisHaltDeviceStopped);
+            false
+        }
+        Err(error) => {
+            assert!(
+                !host.adapter.event_log().is_empty(),
+                "{what}: {error} and nothing in the event log"
+            );
+            assert_eq!(host.adapter.state(), State::Halted, "{what}");
+            true
+        }
+    }
+}
+
+/// Proves INIT-01, INIT-04, VRF-42.
+#[test]
+fn a_command_that_the_device_refuses_at_any_step_leaves_nothing_and_is_logged() {
+    let count = commands_of_bring_up();
+    assert!(count > 30, "only {count} commands");
+    let mut failed = 0;
+    for index in 0..count {
+        let refused = sim::run(1, move || {
+            let host = Host::new();
+            host.device
+                .faults
+                .borrow_mut()
+                .add(Matching::nth(index), CommandFault::Status(0x0f, 0xdead));
+            let refused = fails_cleanly(&host, &format!("command {index}"));
+            host.device.faults.borrow_mut().clear();
+            host.adapter
+                .start()
+                .expect("the adapter starts when nothing fails");
+            host.adapter.stop();
+            host.unload();
+            refused
+        });
+        failed += u64::from(refused.unwrap_or_else(|failure| panic!("command {index}: {failure}")));
+    }
+    // Some commands only tell the device something, or ask what another one answers as well.
+    assert!(
+        failed > count / 2,
+        "{failed} of {count} refusals made bring-up fail"
+    );
+}
+
+/// Commands that bring-up needs.
+fn commands_of_bring_up() -> u64 {
+    sim::run(1, || {
+        let host = Host::new();
+        host.adapter.initialize().expect("the adapter initializes");
+        let count = host.device.statistics().commands;
+        host.adapter.halt(cxndk::sys::ndis::NdisHaltDeviceStopped);
+        host.unload();
+        count
+    })
+    .unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+/// What of the kernel may fail in bring-up: memory of all kinds, registrations, mappings, the registry, netio.
+const POINTS: [&str; 13] = [
+    "pool",
+    "IoGetDmaAdapter",
+    "NdisAllocateIoWorkItem",
+    "NdisAllocateTimerObject",
+    "NdisMAllocateSharedMemory",
+    "NdisMMapIoSpace",
+    "NdisMRegisterInterruptEx",
+    "NdisMRegisterScatterGatherDma",
+    "NdisMSetMiniportAttributes",
+    "NdisOpenConfigurationEx",
+    "GetUnicastIpAddressTable",
+    "NotifyUnicastIpAddressChange",
+    "NdisMAllocateSharedMemoryAsyncEx",
+];
+/// Failures of any other point that bring-up lives with: pages for the firmware are then given in smaller pieces, and the firmware
+/// need not learn the driver's version.
+const TOLERATED: usize = 8;
+/// Failures that bring-up lives with: addresses are asked for again when they are needed.
+const HARMLESS: [&str; 2] = ["GetUnicastIpAddressTable", "NotifyUnicastIpAddressChange"];
+
+/// Proves INIT-01, INIT-04, VRF-28, VRF-42.
+#[test]
+fn an_allocation_that_fails_at_any_step_leaves_nothing_and_is_logged() {
+    for point in POINTS {
+        let count = sim::run(1, move || {
+            let host = Host::new();
+            faults::set(Some(faults::Plan::new()));
+            host.adapter.initialize().expect("the adapter initializes");
+            let count = faults::seen(point);
+            host.adapter.halt(cxndk::sys::ndis::NdisHaltDeviceStopped);
+            host.unload();
+            count
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
+        let missed: Vec<u64> = (1..=count).filter(|nth| !fails_without(point, *nth)).collect();
+        let harmless = if HARMLESS.contains(&point) {
+            count as usize
+        } else {
+            TOLERATED
+        };
+        assert!(
+            missed.len() <= harmless,
+            "{point} {missed:?} of {count} are not missed"
+        );
+    }
+}
+
+/// Starts an adapter while the nth use of `point` fails; whether that made bring-up fail.
+fn fails_without(point: &'static str, nth: u64) -> bool {
+    sim::run(1, move || {
+        let host = Host::new();
+        faults::set(Some(faults::Plan::new().fail(point, faults::When::Nth(nth))));
+        let failed = fails_cleanly(&host, &format!("{point} {nth}"));
+        faults::set(None);
+        host.adapter
+            .start()
+            .expect("the adapter starts when nothing fails");
+        host.adapter.stop();
+        host.unload();
+        failed
+    })
+    .unwrap_or_else(|failure| panic!("{point} {nth}: {failure}"))
+}
