@@ -75,7 +75,7 @@ impl Qp {
         self.post(flags, SEND, |queue, how| {
             let total = total(pieces)?;
             let posted = if flags & NDK_OP_FLAG_INLINE == 0 {
-                queue.send(context, how, invalidate, pieces.sges())
+                queue.send(context, how, invalidate, self.limited(pieces)?)
             } else {
                 queue.send_inline(context, how, invalidate, total, pieces.bytes())
             };
@@ -89,7 +89,7 @@ impl Qp {
         self.post(flags, WRITE, |queue, how| {
             let total = total(pieces)?;
             let posted = if flags & NDK_OP_FLAG_INLINE == 0 {
-                queue.write(context, how, remote.address, remote.key, pieces.sges())
+                queue.write(context, how, remote.address, remote.key, self.limited(pieces)?)
             } else {
                 queue.write_inline(context, how, (remote.address, remote.key), total, pieces.bytes())
             };
@@ -153,6 +153,17 @@ impl Qp {
         hw.receive()
             .post(context, pieces.sges())
             .map_or_else(status::of_post, |()| Status::SUCCESS)
+    }
+
+    /// The pieces of a send or write, no more than the queue pair was made for: the device's queue has room for reads, which
+    /// have a limit of their own (QP-16).
+    #[inline(always)]
+    fn limited<'a>(&self, pieces: &'a impl Pieces) -> Result<impl ExactSizeIterator<Item = Sge> + 'a, Status> {
+        let sges = pieces.sges();
+        if sges.len() as u32 > self.limits.initiator_sges {
+            return Err(status::of_post(PostError::TooManySges));
+        }
+        Ok(sges)
     }
 
     /// The frame of every initiator request: flags and state, the request itself, the doorbell.

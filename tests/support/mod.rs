@@ -1,0 +1,194 @@
+//! A connected pair of queue pairs whose limits a scenario chooses.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::ops::Range;
+use std::rc::Rc;
+
+use cxndk::sys::ndkpi::NDK_SGE;
+use cxndk_testbed::consumers::copy::Desk;
+use cxndk_testbed::consumers::ndk::{
+    Adapter, Buffer, Completed, Connector, Cq, Listener, Mr, Pd, Qp, QpLimits, ReadLimits, Remote, sge,
+};
+use cxndk_testbed::consumers::node::on;
+use cxndk_testbed::sim::{self, HostId, TaskSpec};
+use cxndk_testbed::world::{Host, OpenNdk, World, WorldConfig};
+
+/// Local write, remote read, remote write.
+pub const ALL_RIGHTS: u32 = 1 | 2 | 5;
+/// Bytes of a side's buffer.
+pub const BUFFER: usize = 64 << 10;
+/// Reads in flight.
+pub const READS: ReadLimits = ReadLimits { inbound: 16, outbound: 16 };
+/// Queues of ordinary size.
+pub const QUEUES: QpLimits =
+    QpLimits { receive_depth: 16, initiator_depth: 16, receive_sge: 2, initiator_sge: 3, inline_data: 128 };
+/// How long a scenario waits for a completion.
+const PATIENCE: u64 = 100 * sim::SECOND;
+
+/// Runs a scenario in a world of two hosts; a broken rule ends it.
+pub fn scenario<T: Send>(seed: u64, body: impl FnOnce(&World) -> T + Send) -> T {
+    World::run(&WorldConfig::new(seed), body).unwrap_or_else(|error| panic!("seed {seed}: {error}"))
+}
+
+/// The objects of one side.
+pub struct Side {
+    pub adapter: Adapter,
+    pub cq: Cq,
+    pub pd: Pd,
+    pub qp: Qp,
+    pub connector: Cell<Option<Connector>>,
+    pub buffer: Buffer,
+    pub mr: Mr,
+    pub disconnects: Cell<u32>,
+}
+
+unsafe extern "win64" fn disconnected(context: *mut c_void) {
+    // SAFETY: a side outlives its connector.
+    let side = unsafe { &*context.cast::<Side>() };
+    side.disconnects.set(side.disconnects.get() + 1);
+}
+
+impl Side {
+    /// Makes everything but a connection.
+    pub fn new(adapter: Adapter, limits: QpLimits) -> Rc<Self> {
+        let depth = limits.receive_depth + limits.initiator_depth;
+        let cq = adapter.create_cq(depth, None, std::ptr::null_mut()).expect("a completion queue");
+        let pd = adapter.create_pd().expect("a domain");
+        let qp = pd.create_qp(cq, cq, 7, limits).expect("a queue pair");
+        let buffer = Buffer::new(BUFFER);
+        let mr = pd.register(&buffer, ALL_RIGHTS).expect("a region");
+        let (connector, disconnects) = (Cell::new(None), Cell::new(0));
+        Rc::new(Self { adapter, cq, pd, qp, connector, buffer, mr, disconnects })
+    }
+
+    fn context(self: &Rc<Self>) -> *mut c_void {
+        Rc::as_ptr(self).cast_mut().cast()
+    }
+
+    /// A piece of the buffer under the region's token.
+    pub fn piece(&self, range: Range<usize>) -> NDK_SGE {
+        sge(self.buffer.address().wrapping_add(range.start), range.len() as u32, self.mr.local_token())
+    }
+
+    /// A place of the buffer as the peer reaches it.
+    pub fn remote(&self, start: usize) -> Remote {
+        Remote { address: (self.buffer.address().addr() + start) as u64, token: self.mr.remote_token() }
+    }
+
+    /// Writes into the buffer.
+    pub fn fill(&self, range: Range<usize>, value: u8) {
+        for at in range {
+            assert!(at < BUFFER);
+            // SAFETY: inside the buffer; the simulation has one thread.
+            unsafe { self.buffer.address().wrapping_add(at).write(value) };
+        }
+    }
+
+    /// Waits for `count` completions, or for as many as come.
+    pub fn results(&self, count: usize) -> Vec<Completed> {
+        let (mut results, mut pause) = (Vec::new(), 10_000);
+        let deadline = sim::now() + PATIENCE;
+        while results.len() < count && sim::now() < deadline {
+            let missing = count - results.len();
+            if self.cq.poll(&mut results, missing) == 0 {
+                sim::sleep(pause);
+                pause += pause / 4;
+            }
+        }
+        results
+    }
+
+    /// Waits for one completion.
+    pub fn result(&self) -> Completed {
+        *self.results(1).first().expect("a completion comes")
+    }
+
+    /// That no completion comes for a while.
+    pub fn nothing_more(&self) {
+        sim::sleep(sim::SECOND);
+        let mut results = Vec::new();
+        assert_eq!(self.cq.poll(&mut results, 16), 0, "{results:?}");
+    }
+
+    /// Closes everything.
+    pub fn close(&self) {
+        if let Some(connector) = self.connector.take() {
+            connector.close_and_wait().expect("closes");
+        }
+        self.qp.close_and_wait().expect("closes");
+        self.mr.close_and_wait().expect("closes");
+        self.pd.close_and_wait().expect("closes");
+        self.cq.close_and_wait().expect("closes");
+    }
+}
+
+/// Both sides, connected; A connected, B accepted.
+pub struct Link {
+    pub a: Rc<Side>,
+    pub b: Rc<Side>,
+    hosts: [HostId; 2],
+    opens: [OpenNdk; 2],
+    listener: Listener,
+}
+
+impl Link {
+    /// Connects the two hosts of `world`.
+    pub fn new(world: &World, limits: QpLimits) -> Self {
+        let [a, b] = &world.hosts[..] else { unreachable!("a world has two hosts") };
+        let opens = [a.open_ndk(), b.open_ndk()];
+        let adapter = opens[1].adapter();
+        let (at, desk) = (b.at(445), Rc::new(Desk::default()));
+        let own = Rc::clone(&desk);
+        let listener = on(b.id, "listen", move || own.listen(adapter, at)).expect("listens");
+        let place = Rc::new(Cell::new(None));
+        let result = Rc::clone(&place);
+        let accepting = sim::spawn(TaskSpec::on("accept", b.id, sim::PASSIVE_LEVEL), move || {
+            let side = Side::new(adapter, limits);
+            let connector = desk.next().expect("a connect event");
+            side.connector.set(Some(connector));
+            let accept = connector.accept(side.qp, READS, &[], Some(disconnected), side.context());
+            accept.wait().expect("accepts");
+            result.set(Some(side));
+        });
+        let first = Self::connect(a, opens[0].adapter(), b, limits);
+        sim::join(accepting);
+        let second = place.take().expect("accepted");
+        Self { a: first, b: second, hosts: [a.id, b.id], opens, listener }
+    }
+
+    fn connect(a: &Host, adapter: Adapter, b: &Host, limits: QpLimits) -> Rc<Side> {
+        let (from, to) = (a.at(0), b.at(445));
+        on(a.id, "connect", move || {
+            let side = Side::new(adapter, limits);
+            let connector = adapter.create_connector().expect("a connector");
+            side.connector.set(Some(connector));
+            connector.connect(side.qp, from, to, READS, &[]).wait().expect("connects");
+            connector.complete_connect(Some(disconnected), side.context()).wait().expect("completes");
+            side
+        })
+    }
+
+    /// Runs `body` on host A.
+    pub fn on_a<T: 'static>(&self, body: impl FnOnce(&Side) -> T + 'static) -> T {
+        let side = Rc::clone(&self.a);
+        on(self.hosts[0], "scenario on A", move || body(&side))
+    }
+
+    /// Runs `body` on host B.
+    pub fn on_b<T: 'static>(&self, body: impl FnOnce(&Side) -> T + 'static) -> T {
+        let side = Rc::clone(&self.b);
+        on(self.hosts[1], "scenario on B", move || body(&side))
+    }
+
+    /// Closes everything.
+    pub fn close(self) {
+        let listener = self.listener;
+        self.on_a(Side::close);
+        self.on_b(Side::close);
+        on(self.hosts[1], "close the listener", move || listener.close_and_wait()).expect("closes");
+        for open in self.opens {
+            open.close();
+        }
+    }
+}
