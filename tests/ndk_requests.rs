@@ -5,8 +5,8 @@ mod support;
 
 use cxndk::sys::ndkpi::{
     NDK_OP_FLAG_ALLOW_REMOTE_READ, NDK_OP_FLAG_DEFER, NDK_OP_FLAG_INLINE, NDK_OP_FLAG_READ_FENCE,
-    NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS, NdkOperationTypeRead, NdkOperationTypeReceive,
-    NdkOperationTypeSend, NdkOperationTypeWrite,
+    NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS, NdkOperationTypeRead,
+    NdkOperationTypeReceive, NdkOperationTypeSend, NdkOperationTypeWrite,
 };
 use cxndk_testbed::consumers::ndk::{QpLimits, Remote, Status, sge};
 use support::{Link, QUEUES, scenario};
@@ -16,17 +16,27 @@ use support::{Link, QUEUES, scenario};
 fn a_send_fills_one_receive_and_both_complete_once() {
     scenario(1, |world| {
         let link = Link::new(world, QUEUES);
-        link.on_b(|b| b.qp.receive(41, &[b.piece(0..100), b.piece(200..300)]).expect("a receive"));
+        link.on_b(|b| {
+            b.qp.receive(41, &[b.piece(0..100), b.piece(200..300)])
+                .expect("a receive")
+        });
         link.on_a(|a| {
             a.fill(0..120, 9);
-            a.qp.send(0, &[a.piece(0..50), a.piece(50..120)], 0).expect("a send");
+            a.qp.send(0, &[a.piece(0..50), a.piece(50..120)], 0)
+                .expect("a send");
             let sent = a.result();
-            assert_eq!((sent.status, sent.kind, sent.qp, sent.request), (Status::SUCCESS, NdkOperationTypeSend, 7, 0));
+            assert_eq!(
+                (sent.status, sent.kind, sent.qp, sent.request),
+                (Status::SUCCESS, NdkOperationTypeSend, 7, 0)
+            );
             a.nothing_more();
         });
         link.on_b(|b| {
             let got = b.result();
-            assert_eq!((got.status, got.kind, got.bytes), (Status::SUCCESS, NdkOperationTypeReceive, 120));
+            assert_eq!(
+                (got.status, got.kind, got.bytes),
+                (Status::SUCCESS, NdkOperationTypeReceive, 120)
+            );
             assert_eq!((got.qp, got.request), (7, 41));
             assert_eq!(b.buffer.bytes()[..100], [9; 100]);
             assert_eq!(b.buffer.bytes()[200..220], [9; 20]);
@@ -47,7 +57,10 @@ fn flags_that_a_request_may_not_carry_fail_it_inline() {
             let piece = [a.piece(0..8)];
             let bad = Err(Status::INVALID_PARAMETER);
             assert_eq!(a.qp.send(1, &piece, NDK_OP_FLAG_ALLOW_REMOTE_READ), bad);
-            assert_eq!(a.qp.write(2, &piece, remote, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT), bad);
+            assert_eq!(
+                a.qp.write(2, &piece, remote, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT),
+                bad
+            );
             assert_eq!(a.qp.read(3, &piece, remote, NDK_OP_FLAG_INLINE), bad);
             assert_eq!(a.qp.invalidate(4, a.mr, NDK_OP_FLAG_INLINE), bad);
             assert_eq!(a.qp.send(5, &piece, 1 << 20), bad);
@@ -79,7 +92,11 @@ fn a_queue_pair_without_connection_takes_receives_only() {
                 side.qp.flush();
             }
             let results = side.results(2);
-            assert!(results.iter().all(|result| result.status == Status::CANCELLED && result.request == 1));
+            assert!(
+                results
+                    .iter()
+                    .all(|result| result.status == Status::CANCELLED && result.request == 1)
+            );
             assert_eq!(results.len(), 2);
             side.close();
             open.close();
@@ -95,7 +112,8 @@ fn deferred_requests_go_with_the_next_one_that_is_not() {
         link.on_b(|b| (0..3).for_each(|n| b.qp.receive(n, &[b.piece(0..64)]).expect("a receive")));
         link.on_a(|a| {
             for (n, flags) in [(0, NDK_OP_FLAG_DEFER), (1, NDK_OP_FLAG_DEFER), (2, 0)] {
-                a.qp.send(n, &[a.piece(0..10 + n as usize)], flags).expect("a send");
+                a.qp.send(n, &[a.piece(0..10 + n as usize)], flags)
+                    .expect("a send");
             }
             let order: Vec<u64> = a.results(3).iter().map(|result| result.request).collect();
             assert_eq!(order, [0, 1, 2]);
@@ -115,9 +133,13 @@ fn a_request_that_fails_inline_lets_the_deferred_ones_before_it_go() {
         let link = Link::new(world, QUEUES);
         let remote = link.b.remote(0);
         link.on_a(move |a| {
-            a.qp.write(1, &[a.piece(0..8)], remote, NDK_OP_FLAG_DEFER).expect("a write");
+            a.qp.write(1, &[a.piece(0..8)], remote, NDK_OP_FLAG_DEFER)
+                .expect("a write");
             let too_many = [a.piece(0..1); 4];
-            assert_eq!(a.qp.write(2, &too_many, remote, NDK_OP_FLAG_DEFER), Err(Status::DATA_OVERRUN));
+            assert_eq!(
+                a.qp.write(2, &too_many, remote, NDK_OP_FLAG_DEFER),
+                Err(Status::DATA_OVERRUN)
+            );
             assert_eq!(a.result().request, 1);
             a.nothing_more();
         });
@@ -135,16 +157,27 @@ fn a_flush_cancels_everything_that_is_outstanding() {
             (0..3).for_each(|n| a.qp.receive(n, &[a.piece(0..64)]).expect("a receive"));
             let silent = NDK_OP_FLAG_DEFER | NDK_OP_FLAG_SILENT_SUCCESS;
             a.qp.write(10, &[a.piece(0..8)], remote, silent).expect("a write");
-            a.qp.write(11, &[a.piece(0..8)], remote, NDK_OP_FLAG_DEFER).expect("a write");
+            a.qp.write(11, &[a.piece(0..8)], remote, NDK_OP_FLAG_DEFER)
+                .expect("a write");
             a.qp.flush();
             let results = a.results(5);
             let of = |low: u64, high: u64| -> Vec<u64> {
-                results.iter().map(|result| result.request).filter(|n| (low..high).contains(n)).collect()
+                results
+                    .iter()
+                    .map(|result| result.request)
+                    .filter(|n| (low..high).contains(n))
+                    .collect()
             };
-            assert!(results.iter().all(|result| result.status == Status::CANCELLED), "{results:?}");
+            assert!(
+                results.iter().all(|result| result.status == Status::CANCELLED),
+                "{results:?}"
+            );
             assert_eq!((of(0, 10), of(10, 20)), (vec![0, 1, 2], vec![10, 11]));
             a.nothing_more();
-            assert_eq!(a.qp.write(12, &[a.piece(0..8)], remote, 0), Err(Status::CONNECTION_INVALID));
+            assert_eq!(
+                a.qp.write(12, &[a.piece(0..8)], remote, 0),
+                Err(Status::CONNECTION_INVALID)
+            );
         });
         link.close();
     });
@@ -159,9 +192,11 @@ fn silent_requests_leave_no_entry_and_give_their_places_back() {
         link.on_a(move |a| {
             for round in 0..40 {
                 for _ in 0..QUEUES.initiator_depth - 1 {
-                    a.qp.write(0, &[a.piece(0..8)], remote, NDK_OP_FLAG_SILENT_SUCCESS).expect("a write");
+                    a.qp.write(0, &[a.piece(0..8)], remote, NDK_OP_FLAG_SILENT_SUCCESS)
+                        .expect("a write");
                 }
-                a.qp.write(1 + round, &[a.piece(0..8)], remote, 0).expect("a write");
+                a.qp.write(1 + round, &[a.piece(0..8)], remote, 0)
+                    .expect("a write");
                 assert_eq!(a.result().request, 1 + round);
             }
             a.nothing_more();
@@ -212,17 +247,32 @@ fn reads_and_writes_move_what_they_say_and_nothing_is_legal_too() {
             a.qp.send(1, &[], 0).expect("a send of nothing");
             a.qp.write(2, &[], remote, 0).expect("a write of nothing");
             a.qp.read(3, &[], remote, 0).expect("a read of nothing");
-            a.qp.read(4, &[a.piece(0..4000), a.piece(4000..4010)], Remote { address: remote.address - 5, ..remote }, 0)
-                .expect("a read");
+            a.qp.read(
+                4,
+                &[a.piece(0..4000), a.piece(4000..4010)],
+                Remote {
+                    address: remote.address - 5,
+                    ..remote
+                },
+                0,
+            )
+            .expect("a read");
             let results = a.results(4);
-            assert!(results.iter().all(|result| result.status == Status::SUCCESS), "{results:?}");
+            assert!(
+                results.iter().all(|result| result.status == Status::SUCCESS),
+                "{results:?}"
+            );
             assert_eq!(results[3].kind, NdkOperationTypeRead);
             assert_eq!(a.buffer.bytes()[..5], [0; 5]);
             assert_eq!(a.buffer.bytes()[5..4005], [3; 4000]);
             a.fill(0..100, 8);
-            a.qp.write(5, &[a.piece(0..60)], remote, NDK_OP_FLAG_READ_FENCE).expect("a write");
+            a.qp.write(5, &[a.piece(0..60)], remote, NDK_OP_FLAG_READ_FENCE)
+                .expect("a write");
             let written = a.result();
-            assert_eq!((written.status, written.kind), (Status::SUCCESS, NdkOperationTypeWrite));
+            assert_eq!(
+                (written.status, written.kind),
+                (Status::SUCCESS, NdkOperationTypeWrite)
+            );
         });
         link.on_b(|b| {
             let got = b.result();
@@ -242,16 +292,31 @@ fn inline_data_is_taken_during_the_call() {
         let remote = link.b.remote(0);
         link.on_b(|b| b.qp.receive(1, &[b.piece(512..1024)]).expect("a receive"));
         link.on_a(move |a| {
-            let garbage = |start: usize, length| sge(a.buffer.address().wrapping_add(start), length, 0xdead_beef);
+            let garbage =
+                |start: usize, length| sge(a.buffer.address().wrapping_add(start), length, 0xdead_beef);
             a.fill(0..128, 5);
-            let five = [garbage(0, 30), garbage(30, 30), garbage(60, 30), garbage(90, 30), garbage(120, 8)];
-            a.qp.write(1, &five, remote, NDK_OP_FLAG_INLINE).expect("more pieces than an ordinary request has");
-            a.qp.send(2, &[garbage(0, 77)], NDK_OP_FLAG_INLINE).expect("a send");
+            let five = [
+                garbage(0, 30),
+                garbage(30, 30),
+                garbage(60, 30),
+                garbage(90, 30),
+                garbage(120, 8),
+            ];
+            a.qp.write(1, &five, remote, NDK_OP_FLAG_INLINE)
+                .expect("more pieces than an ordinary request has");
+            a.qp.send(2, &[garbage(0, 77)], NDK_OP_FLAG_INLINE)
+                .expect("a send");
             a.fill(0..128, 6);
             let long = [garbage(0, QUEUES.inline_data + 1)];
-            assert_eq!(a.qp.send(3, &long, NDK_OP_FLAG_INLINE), Err(Status::BUFFER_OVERFLOW));
+            assert_eq!(
+                a.qp.send(3, &long, NDK_OP_FLAG_INLINE),
+                Err(Status::BUFFER_OVERFLOW)
+            );
             let results = a.results(2);
-            assert!(results.iter().all(|result| result.status == Status::SUCCESS), "{results:?}");
+            assert!(
+                results.iter().all(|result| result.status == Status::SUCCESS),
+                "{results:?}"
+            );
             a.nothing_more();
         });
         link.on_b(|b| {
@@ -278,7 +343,10 @@ fn a_message_longer_than_its_receive_ends_the_connection() {
         });
         link.on_b(|b| {
             let results = b.results(2);
-            assert_eq!((results[0].status, results[0].request), (Status::BUFFER_OVERFLOW, 1));
+            assert_eq!(
+                (results[0].status, results[0].request),
+                (Status::BUFFER_OVERFLOW, 1)
+            );
             assert_eq!((results[1].status, results[1].request), (Status::CANCELLED, 2));
             b.nothing_more();
             assert_eq!(b.disconnects.get(), 1, "told once");
@@ -293,21 +361,40 @@ fn memory_that_is_not_given_cannot_be_reached() {
     let attempts: [fn(&Link) -> Status; 4] = [
         |link| {
             let beyond = link.b.remote(support::BUFFER - 4);
-            link.on_a(move |a| a.qp.read(1, &[a.piece(0..8)], beyond, 0).map(|()| a.result().status)).unwrap()
+            link.on_a(move |a| {
+                a.qp.read(1, &[a.piece(0..8)], beyond, 0)
+                    .map(|()| a.result().status)
+            })
+            .unwrap()
         },
         |link| {
             let beyond = link.b.remote(support::BUFFER - 4);
-            link.on_a(move |a| a.qp.write(1, &[a.piece(0..8)], beyond, 0).map(|()| a.result().status)).unwrap()
+            link.on_a(move |a| {
+                a.qp.write(1, &[a.piece(0..8)], beyond, 0)
+                    .map(|()| a.result().status)
+            })
+            .unwrap()
         },
         |link| {
             let token = link.on_b(|b| b.pd.privileged_token());
-            let privileged = Remote { token, ..link.b.remote(0) };
-            link.on_a(move |a| a.qp.write(1, &[a.piece(0..8)], privileged, 0).map(|()| a.result().status)).unwrap()
+            let privileged = Remote {
+                token,
+                ..link.b.remote(0)
+            };
+            link.on_a(move |a| {
+                a.qp.write(1, &[a.piece(0..8)], privileged, 0)
+                    .map(|()| a.result().status)
+            })
+            .unwrap()
         },
         |link| {
             let remote = link.b.remote(0);
             link.on_b(|b| b.mr.deregister().wait().expect("deregisters"));
-            link.on_a(move |a| a.qp.read(1, &[a.piece(0..8)], remote, 0).map(|()| a.result().status)).unwrap()
+            link.on_a(move |a| {
+                a.qp.read(1, &[a.piece(0..8)], remote, 0)
+                    .map(|()| a.result().status)
+            })
+            .unwrap()
         },
     ];
     for (seed, attempt) in (12..).zip(attempts) {
@@ -328,7 +415,9 @@ fn a_receive_needs_the_right_to_write() {
         let link = Link::new(world, QUEUES);
         link.on_b(|b| {
             b.mr.deregister().wait().expect("deregisters");
-            b.mr.register(&b.buffer, 0).wait().expect("registers for local read");
+            b.mr.register(&b.buffer, 0)
+                .wait()
+                .expect("registers for local read");
             b.qp.receive(1, &[b.piece(0..64)]).expect("a receive");
         });
         link.on_a(|a| {
@@ -344,7 +433,10 @@ fn a_receive_needs_the_right_to_write() {
 #[test]
 fn reads_beyond_the_limit_wait_their_turn() {
     scenario(21, |world| {
-        let limits = QpLimits { initiator_depth: 64, ..QUEUES };
+        let limits = QpLimits {
+            initiator_depth: 64,
+            ..QUEUES
+        };
         let link = Link::new(world, limits);
         let remote = link.b.remote(0);
         link.on_a(move |a| {

@@ -158,7 +158,10 @@ impl Qp {
     /// The pieces of a send or write, no more than the queue pair was made for: the device's queue has room for reads, which
     /// have a limit of their own (QP-16).
     #[inline(always)]
-    fn limited<'a>(&self, pieces: &'a impl Pieces) -> Result<impl ExactSizeIterator<Item = Sge> + 'a, Status> {
+    fn limited<'a>(
+        &self,
+        pieces: &'a impl Pieces,
+    ) -> Result<impl ExactSizeIterator<Item = Sge> + 'a, Status> {
         let sges = pieces.sges();
         if sges.len() as u32 > self.limits.initiator_sges {
             return Err(status::of_post(PostError::TooManySges));

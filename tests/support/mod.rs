@@ -19,10 +19,18 @@ pub const ALL_RIGHTS: u32 = 1 | 2 | 5;
 /// Bytes of a side's buffer.
 pub const BUFFER: usize = 64 << 10;
 /// Reads in flight.
-pub const READS: ReadLimits = ReadLimits { inbound: 16, outbound: 16 };
+pub const READS: ReadLimits = ReadLimits {
+    inbound: 16,
+    outbound: 16,
+};
 /// Queues of ordinary size.
-pub const QUEUES: QpLimits =
-    QpLimits { receive_depth: 16, initiator_depth: 16, receive_sge: 2, initiator_sge: 3, inline_data: 128 };
+pub const QUEUES: QpLimits = QpLimits {
+    receive_depth: 16,
+    initiator_depth: 16,
+    receive_sge: 2,
+    initiator_sge: 3,
+    inline_data: 128,
+};
 /// How long a scenario waits for a completion.
 const PATIENCE: u64 = 100 * sim::SECOND;
 
@@ -53,13 +61,24 @@ impl Side {
     /// Makes everything but a connection.
     pub fn new(adapter: Adapter, limits: QpLimits) -> Rc<Self> {
         let depth = limits.receive_depth + limits.initiator_depth;
-        let cq = adapter.create_cq(depth, None, std::ptr::null_mut()).expect("a completion queue");
+        let cq = adapter
+            .create_cq(depth, None, std::ptr::null_mut())
+            .expect("a completion queue");
         let pd = adapter.create_pd().expect("a domain");
         let qp = pd.create_qp(cq, cq, 7, limits).expect("a queue pair");
         let buffer = Buffer::new(BUFFER);
         let mr = pd.register(&buffer, ALL_RIGHTS).expect("a region");
         let (connector, disconnects) = (Cell::new(None), Cell::new(0));
-        Rc::new(Self { adapter, cq, pd, qp, connector, buffer, mr, disconnects })
+        Rc::new(Self {
+            adapter,
+            cq,
+            pd,
+            qp,
+            connector,
+            buffer,
+            mr,
+            disconnects,
+        })
     }
 
     fn context(self: &Rc<Self>) -> *mut c_void {
@@ -68,12 +87,19 @@ impl Side {
 
     /// A piece of the buffer under the region's token.
     pub fn piece(&self, range: Range<usize>) -> NDK_SGE {
-        sge(self.buffer.address().wrapping_add(range.start), range.len() as u32, self.mr.local_token())
+        sge(
+            self.buffer.address().wrapping_add(range.start),
+            range.len() as u32,
+            self.mr.local_token(),
+        )
     }
 
     /// A place of the buffer as the peer reaches it.
     pub fn remote(&self, start: usize) -> Remote {
-        Remote { address: (self.buffer.address().addr() + start) as u64, token: self.mr.remote_token() }
+        Remote {
+            address: (self.buffer.address().addr() + start) as u64,
+            token: self.mr.remote_token(),
+        }
     }
 
     /// Writes into the buffer.
@@ -135,7 +161,9 @@ pub struct Link {
 impl Link {
     /// Connects the two hosts of `world`.
     pub fn new(world: &World, limits: QpLimits) -> Self {
-        let [a, b] = &world.hosts[..] else { unreachable!("a world has two hosts") };
+        let [a, b] = &world.hosts[..] else {
+            unreachable!("a world has two hosts")
+        };
         let opens = [a.open_ndk(), b.open_ndk()];
         let adapter = opens[1].adapter();
         let (at, desk) = (b.at(445), Rc::new(Desk::default()));
@@ -154,7 +182,13 @@ impl Link {
         let first = Self::connect(a, opens[0].adapter(), b, limits);
         sim::join(accepting);
         let second = place.take().expect("accepted");
-        Self { a: first, b: second, hosts: [a.id, b.id], opens, listener }
+        Self {
+            a: first,
+            b: second,
+            hosts: [a.id, b.id],
+            opens,
+            listener,
+        }
     }
 
     fn connect(a: &Host, adapter: Adapter, b: &Host, limits: QpLimits) -> Rc<Side> {
@@ -163,8 +197,14 @@ impl Link {
             let side = Side::new(adapter, limits);
             let connector = adapter.create_connector().expect("a connector");
             side.connector.set(Some(connector));
-            connector.connect(side.qp, from, to, READS, &[]).wait().expect("connects");
-            connector.complete_connect(Some(disconnected), side.context()).wait().expect("completes");
+            connector
+                .connect(side.qp, from, to, READS, &[])
+                .wait()
+                .expect("connects");
+            connector
+                .complete_connect(Some(disconnected), side.context())
+                .wait()
+                .expect("completes");
             side
         })
     }
@@ -186,7 +226,10 @@ impl Link {
         let listener = self.listener;
         self.on_a(Side::close);
         self.on_b(Side::close);
-        on(self.hosts[1], "close the listener", move || listener.close_and_wait()).expect("closes");
+        on(self.hosts[1], "close the listener", move || {
+            listener.close_and_wait()
+        })
+        .expect("closes");
         for open in self.opens {
             open.close();
         }
