@@ -17,6 +17,15 @@
 #[cfg(not(all(windows, not(wdk_standin))))]
 extern crate wdk_standin as wdk_sys;
 
+// What a kernel image needs and a host's standard library has elsewhere; the stand-in brings its own.
+#[cfg(all(windows, not(wdk_standin)))]
+extern crate wdk_panic;
+
+/// Nothing in the driver allocates by this: `nt::pool` is where memory comes from. `alloc` cannot be linked without.
+#[cfg(all(windows, not(wdk_standin)))]
+#[global_allocator]
+static ALLOCATOR: wdk_alloc::WdkAllocator = wdk_alloc::WdkAllocator;
+
 pub mod adapter;
 pub mod cm;
 pub mod driver;

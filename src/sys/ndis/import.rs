@@ -15,7 +15,7 @@ use super::{
     NET_PNP_EVENT_NOTIFICATION,
 };
 
-#[cfg_attr(windows, link(name = "ndis.sys", kind = "raw-dylib"))]
+#[cfg_attr(windows, link(name = "ndis.sys", kind = "raw-dylib", modifiers = "+verbatim"))]
 unsafe extern "win64" {
     /// `NdisMRegisterMiniportDriver`.
     pub fn NdisMRegisterMiniportDriver(

@@ -17,6 +17,8 @@
 extern crate std;
 
 mod dma;
+#[cfg(windows)]
+mod image;
 pub mod ntddk;
 mod types;
 
