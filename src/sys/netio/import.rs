@@ -6,7 +6,10 @@ use wdk_sys::NTSTATUS;
 
 use super::{MIB_IPFORWARD_ROW2, MIB_IPNET_ROW2, MIB_UNICASTIPADDRESS_TABLE, SOCKADDR_INET};
 
-#[cfg_attr(windows, link(name = "netio.sys", kind = "raw-dylib", modifiers = "+verbatim"))]
+#[cfg_attr(
+    windows,
+    link(name = "netio.sys", kind = "raw-dylib", modifiers = "+verbatim")
+)]
 unsafe extern "win64" {
     /// `GetUnicastIpAddressTable`.
     pub fn GetUnicastIpAddressTable(family: u16, table: *mut *mut MIB_UNICASTIPADDRESS_TABLE) -> NTSTATUS;

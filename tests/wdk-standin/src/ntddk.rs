@@ -6,7 +6,10 @@ use crate::{
     PULONG64, PVOID, SIZE_T, ULONG, ULONG_PTR, ULONG64,
 };
 
-#[cfg_attr(windows, link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim"))]
+#[cfg_attr(
+    windows,
+    link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim")
+)]
 unsafe extern "win64" {
     /// `KeInitializeSpinLock`.
     pub fn KeInitializeSpinLock(SpinLock: PKSPIN_LOCK);
