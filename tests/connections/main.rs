@@ -1,5 +1,7 @@
 //! Connections between two hosts, from the Network Direct consumer's side down to the datagrams on the wire.
 
+mod faults;
+
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::fs::File;
@@ -20,12 +22,19 @@ use cxndk_testbed::world::{Host, OpenNdk, World, WorldConfig};
 use pcap_file::pcap::PcapReader;
 
 const PORT: u16 = 445;
+/// Longer than any scenario takes, in virtual nanoseconds.
+const PATIENCE: u64 = 3_600 * sim::SECOND;
 /// Attributes of the datagrams of a connection from its request to its release.
 const LIFE: [u16; 5] = [0x10, 0x13, 0x14, 0x15, 0x16];
 
 /// Runs a scenario in a world of two hosts; whatever rule it breaks or object it leaks fails the test.
 fn scenario(config: &WorldConfig, main: impl FnOnce(&World) + Send) {
-    World::run(config, main).unwrap_or_else(|error| panic!("{error}"));
+    let bounded = |world: &World| {
+        let end = sim::after(PATIENCE, || sim::fail("TEST", "the scenario does not end"));
+        main(world);
+        sim::cancel(end);
+    };
+    World::run(config, bounded).unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// An opened adapter with queues: everything that a connection needs but the connector.
@@ -93,6 +102,13 @@ impl Side {
     fn close(self, connector: Connector) {
         connector.close_and_wait().expect("a close");
         self.close_queues();
+    }
+
+    fn close_all(self, connector: Option<Connector>) {
+        match connector {
+            Some(connector) => self.close(connector),
+            None => self.close_queues(),
+        }
     }
 
     fn close_queues(self) {
