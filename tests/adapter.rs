@@ -188,6 +188,34 @@ fn network_direct_stays_off_when_the_registry_says_so() {
     .unwrap_or_else(|failure| panic!("{failure}"));
 }
 
+/// Proves INIT-06, HLK-11.
+#[test]
+fn the_registry_may_give_the_adapter_another_address() {
+    let other = [0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0xee];
+    for (text, expected) in [
+        ("02AABBCCDDEE", other),
+        ("01AABBCCDDEE", MAC),
+        ("000000000000", MAC),
+        ("02AA", MAC),
+    ] {
+        sim::run(7, move || {
+            let host = Host::with_registry(|registry, _| {
+                registry.set("NetworkAddress", Value::Text(text.to_owned()));
+            });
+            host.adapter.start().expect("the adapter starts");
+            let general = host.adapter.general().expect("general attributes");
+            assert_eq!(
+                (general.permanent_mac, general.current_mac),
+                (MAC, expected),
+                "{text}"
+            );
+            host.adapter.stop();
+            host.unload();
+        })
+        .unwrap_or_else(|failure| panic!("{text}: {failure}"));
+    }
+}
+
 /// Proves INF-08, VRF-46, ADAPTER-64.
 #[test]
 fn no_registry_value_keeps_the_adapter_from_coming_up() {

@@ -86,10 +86,6 @@ fn general(adapter: &Adapter) -> NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES {
     let keywords = adapter.keywords();
     let link = adapter.port_link();
     *adapter.link.lock() = Some(link);
-    let mut address = [0; 32];
-    for (place, byte) in address.iter_mut().zip(adapter.station_address()) {
-        *place = byte;
-    }
     let vlan = if keywords.tags.1 {
         NDIS_MAC_OPTION_8021Q_VLAN
     } else {
@@ -121,8 +117,8 @@ fn general(adapter: &Adapter) -> NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES {
         SupportedPacketFilters: oid::PACKET_FILTERS,
         MaxMulticastListSize: oid::MAX_MULTICAST as u32,
         MacAddressLength: ADDRESS_LENGTH,
-        PermanentMacAddress: address,
-        CurrentMacAddress: address,
+        PermanentMacAddress: padded(adapter.permanent_address()),
+        CurrentMacAddress: padded(adapter.station_address()),
         RecvScaleCapabilities: null_mut(),
         AccessType: ndis::NET_IF_ACCESS_BROADCAST,
         DirectionType: ndis::NET_IF_DIRECTION_SENDRECEIVE,
@@ -138,6 +134,15 @@ fn general(adapter: &Adapter) -> NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES {
         AutoNegotiationFlags: link::AUTO_NEGOTIATED,
         PowerManagementCapabilitiesEx: null_mut(),
     }
+}
+
+/// An address in the field that NDIS has for addresses of all media.
+fn padded(address: [u8; 6]) -> [u8; 32] {
+    let mut field = [0; 32];
+    for (place, byte) in field.iter_mut().zip(address) {
+        *place = byte;
+    }
+    field
 }
 
 /// The adapter wakes nobody and offloads nothing in sleep (rule PWR-06).

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cm::Agent,
     dyn_ref,
-    hw::{Device, DeviceEvents, Platform},
+    hw::{Device, DeviceEvents, Mac, Platform},
     ndk::{self, Provider},
     nt::{Dma, Mmio, NdisHandle, NoMemory, Passive, Ref, Slot, Status, WorkItem, log::LogCode, pci},
 };
@@ -106,6 +106,7 @@ impl Adapter {
             log: this.log,
             messages: this.interrupts.get().ok_or_else(missing)?.messages(),
             is_virtual: identity.is_virtual(),
+            address: this.keywords().address.map(Mac),
             version: VERSION,
         };
         let device = Device::bring_up(platform, passive).map_err(Failure::of_device)?;

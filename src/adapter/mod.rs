@@ -112,6 +112,13 @@ impl Adapter {
         self.device.get().map_or([0; 6], |device| device.mac().0)
     }
 
+    /// The address that the card was made with.
+    fn permanent_address(&self) -> [u8; 6] {
+        self.device
+            .get()
+            .map_or([0; 6], |device| device.permanent_mac().0)
+    }
+
     /// Whether the device is gone or dead.
     fn is_removed(&self) -> bool {
         self.removed.load(Ordering::Acquire)

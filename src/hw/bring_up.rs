@@ -11,7 +11,7 @@ use super::{
             SetDriverVersion, SetIssi, SpecialContexts, TeardownHca, TeardownProfile,
         },
         register::little_endian_host,
-        vport::{EnableRoce, QueryNicVport},
+        vport::{EnableRoce, QueryNicVport, SetVportAddress},
     },
     device::Device,
     error::{BringUpError, CommandFailure, CommandStatus, HwError, Step},
@@ -50,6 +50,7 @@ pub(super) struct Parts {
     pub(super) contexts: SpecialContexts,
     pub(super) board: [u8; 16],
     pub(super) mac: Mac,
+    pub(super) permanent_mac: Mac,
     pub(super) firmware: FirmwareVersion,
     pub(super) uars: Ref<Uars>,
     pub(super) queues: Ref<Queues>,
@@ -76,6 +77,7 @@ struct Found {
     contexts: SpecialContexts,
     board: [u8; 16],
     mac: Mac,
+    permanent_mac: Mac,
     port: PortState,
     gids: Gids,
 }
@@ -214,7 +216,14 @@ impl Made {
         board: [u8; 16],
         passive: Passive<'_>,
     ) -> Result<Found, BringUpError> {
-        let vport = self.step(Step::Vport, |this| this.command(&QueryNicVport {}, passive))?;
+        let address = self.platform.address;
+        let vport = self.step(Step::Vport, |this| {
+            let vport = this.command(&QueryNicVport {}, passive)?;
+            if address.is_some() {
+                this.command(&SetVportAddress { address }, passive)?;
+            }
+            Ok(vport)
+        })?;
         self.step(Step::RoceEnable, |this| {
             this.command(&EnableRoce { enable: true }, passive)
         })?;
@@ -225,7 +234,8 @@ impl Made {
                 caps,
                 contexts,
                 board,
-                mac: vport.mac,
+                mac: address.unwrap_or(vport.mac),
+                permanent_mac: vport.mac,
                 port,
                 gids,
             })
@@ -308,6 +318,7 @@ impl Made {
             contexts: found.contexts,
             board: found.board,
             mac: found.mac,
+            permanent_mac: found.permanent_mac,
             firmware,
             uars: uars.clone(),
             queues: queues.clone(),
@@ -327,6 +338,11 @@ impl Made {
         let reached = |step| self.reached >= step;
         if reached(Step::RoceEnable) {
             let _ = self.commander.dispose(&EnableRoce { enable: false }, passive);
+        }
+        if reached(Step::Vport) && self.platform.address.is_some() {
+            let _ = self
+                .commander
+                .dispose(&SetVportAddress { address: None }, passive);
         }
         self.commander.watch(None);
         if let Some(queues) = &self.queues {

@@ -131,9 +131,14 @@ impl Device {
         &self.parts.caps
     }
 
-    /// Permanent address of the port.
+    /// Address that the port answers to.
     pub const fn mac(&self) -> Mac {
         self.parts.mac
+    }
+
+    /// Address that the port was made with.
+    pub const fn permanent_mac(&self) -> Mac {
+        self.parts.permanent_mac
     }
 
     /// Board id (PSID).

@@ -1,6 +1,6 @@
 //! What the adapter gives to the device, and where it hears from it.
 
-use super::{health::Fatal, port::PortState};
+use super::{health::Fatal, port::PortState, types::Mac};
 use crate::nt::{Dma, EventLog, Mmio, NdisHandle, Ref};
 
 /// Everything of the adapter that the device needs.
@@ -18,6 +18,8 @@ pub struct Platform {
     pub messages: u32,
     /// A virtual function, which may not write everything.
     pub is_virtual: bool,
+    /// The address that the port shall answer to instead of its permanent one.
+    pub address: Option<Mac>,
     /// What the firmware is told as the driver's version: `name,x.y.z`.
     pub version: &'static str,
 }

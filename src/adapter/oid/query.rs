@@ -24,9 +24,8 @@ impl Adapter {
             ndis::OID_GEN_INTERRUPT_MODERATION => query_interrupt_moderation(request),
             ndis::OID_GEN_LINK_PARAMETERS => self.query_link_parameters(request),
             ndis::OID_GEN_VENDOR_DESCRIPTION => request.reply(DESCRIPTION),
-            ndis::OID_802_3_PERMANENT_ADDRESS | ndis::OID_802_3_CURRENT_ADDRESS => {
-                request.reply(&self.station_address())
-            }
+            ndis::OID_802_3_PERMANENT_ADDRESS => request.reply(&self.permanent_address()),
+            ndis::OID_802_3_CURRENT_ADDRESS => request.reply(&self.station_address()),
             ndis::OID_PNP_QUERY_POWER => Status::SUCCESS,
             ndis::OID_NDK_CONNECTIONS => lists::connections(self, request),
             ndis::OID_NDK_LOCAL_ENDPOINTS => lists::local_endpoints(self, request),
@@ -42,7 +41,7 @@ impl Adapter {
     fn number(&self, oid: u32) -> Option<u32> {
         let mtu = self.keywords().mtu;
         let frame = mtu + super::super::keywords::ETHERNET_HEADER;
-        let [first, second, third, ..] = self.station_address();
+        let [first, second, third, ..] = self.permanent_address();
         Some(match oid {
             ndis::OID_GEN_MAXIMUM_FRAME_SIZE | ndis::OID_GEN_CURRENT_LOOKAHEAD => mtu,
             ndis::OID_GEN_MAXIMUM_TOTAL_SIZE

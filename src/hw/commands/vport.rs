@@ -2,15 +2,22 @@
 
 use super::{
     super::{
+        command::{Command, Sink, Source},
         error::Lie,
+        layout::opcode::MODIFY_NIC_VPORT_CONTEXT,
         layout::{
             ModifyNicVportContextIn, QueryNicVportContextIn, QueryNicVportContextOut, QueryVportStateIn,
             QueryVportStateOut, SetRoceAddressIn,
         },
         types::{Gid, GidIndex, Mac},
     },
-    command,
+    ACK, command,
 };
+
+/// `allowed_list_type` of unicast addresses.
+const UNICAST_LIST: u32 = 0;
+/// Bytes of an entry of such a list.
+const LIST_ENTRY: usize = 8;
 
 /// What the virtual port says about itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +66,44 @@ command! {
     MODIFY_NIC_VPORT_CONTEXT, ModifyNicVportContextIn as |this, input| {
         input.field_select_mut().set_mtu(1);
         input.nic_vport_context_mut().set_mtu(this.mtu);
+    }
+}
+
+/// Sets the unicast addresses, besides the permanent one, whose frames the virtual port takes: one or none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SetVportAddress {
+    /// The address.
+    pub address: Option<Mac>,
+}
+
+impl Command for SetVportAddress {
+    const OPCODE: u16 = MODIFY_NIC_VPORT_CONTEXT;
+    type Out = ();
+
+    fn input_length(&self) -> usize {
+        ModifyNicVportContextIn::SIZE + self.address.iter().len() * LIST_ENTRY
+    }
+
+    fn output_length(&self) -> usize {
+        ACK
+    }
+
+    fn encode(&self, input: &mut dyn Sink) {
+        let mut head = ModifyNicVportContextIn::new();
+        head.set_opcode(u32::from(Self::OPCODE));
+        head.field_select_mut().set_addresses_list(1);
+        head.nic_vport_context_mut()
+            .set_allowed_list_type(UNICAST_LIST)
+            .set_allowed_list_size(self.address.iter().len() as u32);
+        input.put(head.as_bytes());
+        if let Some(address) = self.address {
+            input.put(&[0; LIST_ENTRY - 6]);
+            input.put(&address.0);
+        }
+    }
+
+    fn decode(&self, _: &dyn Source) -> Result<(), Lie> {
+        Ok(())
     }
 }
 
