@@ -1,11 +1,14 @@
 //! The tiny miniport.
 
+mod requests;
+
 use std::ffi::c_void;
 use std::ptr;
 
 use cxndk::sys::ndis::*;
 use wdk_standin::{_DRIVER_OBJECT as DRIVER_OBJECT, LARGE_INTEGER, PHYSICAL_ADDRESS, UNICODE_STRING};
 
+use self::requests::{complete_send, direct_oid, oid, send};
 use super::{Wrong, handle, tiny, wrong};
 use crate::{nt, sim};
 
@@ -392,7 +395,7 @@ fn register_interrupt(adapter: NDIS_HANDLE) -> i32 {
 }
 
 unsafe extern "win64" fn synchronized(_context: *mut c_void) -> u8 {
-    assert_eq!(sim::irql(), super::super::DEVICE_IRQL);
+    assert_eq!(sim::irql(), crate::ndis::DEVICE_IRQL);
     1
 }
 
@@ -552,127 +555,6 @@ unsafe extern "win64" fn pause(
         unsafe { NdisMPauseComplete(handle(&tiny().adapter)) };
     }
     NDIS_STATUS_SUCCESS
-}
-
-fn complete_send(list: *mut NET_BUFFER_LIST, status: i32) {
-    // SAFETY: the list is ours until it is completed.
-    unsafe { (*list).Status = status };
-    // SAFETY: as above.
-    unsafe { (*list).Next = ptr::null_mut() };
-    let adapter = handle(&tiny().adapter);
-    // SAFETY: the list is ours.
-    unsafe { NdisMSendNetBufferListsComplete(adapter, list, 0) };
-    if wrong(Wrong::SendTwice) {
-        // SAFETY: none; the list is gone on purpose.
-        unsafe { NdisMSendNetBufferListsComplete(adapter, list, 0) };
-    }
-}
-
-unsafe extern "win64" fn send(_context: *mut c_void, lists: *mut NET_BUFFER_LIST, _port: u32, _flags: u32) {
-    let mut list = lists;
-    while !list.is_null() {
-        // SAFETY: NDIS gives a chain.
-        let next = unsafe { (*list).Next };
-        let reject = tiny().paused.get() && !wrong(Wrong::SendAcceptedInPaused);
-        if wrong(Wrong::SendNever) || wrong(Wrong::SendStalls) || wrong(Wrong::PauseWithSends) {
-            tiny().queued_sends.borrow_mut().push(list as usize);
-        } else if wrong(Wrong::SendUnderLock) {
-            let lock = tiny().lock.get() as *mut u64;
-            // SAFETY: the lock is live.
-            let old = unsafe { nt::KeAcquireSpinLockRaiseToDpc(lock) };
-            complete_send(list, NDIS_STATUS_SUCCESS);
-            // SAFETY: the lock is held.
-            unsafe { nt::KeReleaseSpinLock(lock, old) };
-        } else {
-            complete_send(
-                list,
-                if reject {
-                    NDIS_STATUS_PAUSED
-                } else {
-                    NDIS_STATUS_SUCCESS
-                },
-            );
-        }
-        list = next;
-    }
-}
-
-fn disable_ndk() {
-    // SAFETY: all fields may be zero.
-    let mut event: NET_PNP_EVENT_NOTIFICATION = unsafe { std::mem::zeroed() };
-    event.NetPnPEvent.NetEvent = 14;
-    // SAFETY: the event is good.
-    unsafe { NdisMNetPnPEvent(handle(&tiny().adapter), &raw mut event) };
-}
-
-/// Set packet filter pends and completes from a work item; the rest is answered at once.
-unsafe extern "win64" fn oid(_context: *mut c_void, request: *mut NDIS_OID_REQUEST) -> i32 {
-    // SAFETY: NDIS gives a request of the information kind.
-    let code = unsafe { (*request).DATA.INFORMATION.Oid };
-    if wrong(Wrong::OidUnknown) && code == 0x0001_0111 {
-        return NDIS_STATUS_NOT_SUPPORTED;
-    }
-    if wrong(Wrong::ShortBufferNeedsNothing) {
-        return NDIS_STATUS_BUFFER_TOO_SHORT;
-    }
-    if wrong(Wrong::SetPowerFails) && code == 0xFD01_0101
-        || wrong(Wrong::RemovePatternFails) && code == 0xFD01_010B
-    {
-        return NDIS_STATUS_FAILURE;
-    }
-    if wrong(Wrong::NetEventInOid) {
-        disable_ndk();
-    }
-    if wrong(Wrong::NetEventAtDispatch) {
-        // SAFETY: no pointers.
-        unsafe { nt::KfRaiseIrql(2) };
-        disable_ndk();
-    }
-    if code != 0x0001_010E {
-        return NDIS_STATUS_SUCCESS;
-    }
-    tiny().pended.set(request as usize);
-    // SAFETY: handle and routine are good.
-    unsafe { NdisQueueIoWorkItem(handle(&tiny().work_item), Some(complete_oid), ptr::null_mut()) };
-    if wrong(Wrong::OidTwice) {
-        NDIS_STATUS_SUCCESS
-    } else {
-        NDIS_STATUS_PENDING
-    }
-}
-
-unsafe extern "win64" fn complete_oid(_context: *mut c_void, _item: *mut c_void) {
-    let adapter = handle(&tiny().adapter);
-    let request: *mut NDIS_OID_REQUEST = tiny().pended.get() as *mut NDIS_OID_REQUEST;
-    if wrong(Wrong::NetEventDuringPendedOid) {
-        // SAFETY: no pointers.
-        unsafe { NdisMSleep(10) };
-        disable_ndk();
-    }
-    if wrong(Wrong::OidNever) {
-        return;
-    }
-    if wrong(Wrong::OidByDirect) {
-        // SAFETY: the request is pending.
-        return unsafe { NdisMDirectOidRequestComplete(adapter, request, NDIS_STATUS_SUCCESS) };
-    }
-    let status = if wrong(Wrong::OidCompletedPending) {
-        NDIS_STATUS_PENDING
-    } else {
-        NDIS_STATUS_SUCCESS
-    };
-    // SAFETY: the request is pending.
-    unsafe { NdisMOidRequestComplete(adapter, request, status) };
-    if wrong(Wrong::OidTwiceByWorkItem) {
-        // SAFETY: none; the request is complete on purpose.
-        unsafe { NdisMOidRequestComplete(adapter, request, status) };
-    }
-}
-
-unsafe extern "win64" fn direct_oid(_context: *mut c_void, request: *mut NDIS_OID_REQUEST) -> i32 {
-    // SAFETY: the request is pending from here on.
-    unsafe { NdisMDirectOidRequestComplete(handle(&tiny().adapter), request, NDIS_STATUS_SUCCESS) };
-    NDIS_STATUS_PENDING
 }
 
 /// Allocates at run time; the completion brings the memory, or null.
