@@ -2,6 +2,9 @@
 
 mod common;
 
+use cxndk::hw::{Step, layout::opcode};
+use cxndk::nt::Status;
+use cxndk::sys::ndis::NDIS_ERROR_CODE_HARDWARE_FAILURE;
 use cxndk_testbed::connectx::{CommandFault, Matching};
 use cxndk_testbed::ndis::State;
 use cxndk_testbed::sim::{self, faults};
@@ -83,6 +86,37 @@ fn a_command_that_the_device_refuses_at_any_step_leaves_nothing_and_is_logged() 
         failed > count / 2,
         "{failed} of {count} refusals made bring-up fail"
     );
+}
+
+/// Proves INIT-01: the entry says which step failed, with which status, and what the device's syndrome was.
+#[test]
+fn the_event_log_names_the_step_the_status_and_the_syndrome() {
+    let steps = [
+        (opcode::ENABLE_HCA, Step::EnableHca),
+        (opcode::INIT_HCA, Step::InitHca),
+        (opcode::CREATE_EQ, Step::CommandEq),
+        (opcode::QUERY_NIC_VPORT_CONTEXT, Step::Vport),
+    ];
+    for (opcode, step) in steps {
+        sim::run(1, move || {
+            let host = Host::new();
+            host.device.faults.borrow_mut().add(
+                Matching::nth_of(opcode, 0),
+                CommandFault::Status(0x0f, 0x00c0_ffee),
+            );
+            host.adapter.initialize().expect_err("a command is refused");
+            let entry = host.adapter.event_log().pop().expect("an entry");
+            assert_eq!(entry.code, NDIS_ERROR_CODE_HARDWARE_FAILURE);
+            let status = u64::from(Status::IO_DEVICE_ERROR.bits());
+            assert_eq!(
+                entry.values,
+                [0x100 + step as u64, status, 0x00c0_ffee],
+                "{step:?}"
+            );
+            host.unload();
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
+    }
 }
 
 /// Commands that bring-up needs.
