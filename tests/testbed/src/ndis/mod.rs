@@ -8,7 +8,8 @@
 //! Every DDI that allocates or registers is a fault point of [`crate::sim::faults`] under its own name, and
 //! `"shared memory completion"` is one for the result of `NdisMAllocateSharedMemoryAsyncEx`.
 //!
-//! What is enforced here (what is not listed is enforced by [`crate::nt`], or concerns imports that the driver lacks):
+//! What is enforced here. What is not listed is enforced by [`crate::nt`] or concerns imports and handlers that the driver lacks
+//! (VRF-11, VRF-21, VRF-25, VRF-29, VRF-36, VRF-43, VRF-50, VRF-51):
 //!
 //! | rule | where | caught in test |
 //! |---|---|---|
@@ -25,6 +26,7 @@
 //! | VRF-23, VRF-26 | `status` | `tests::states` |
 //! | VRF-24, VRF-41, INIT-01, INIT-02, ATTR-01 ... ATTR-05 | `resource`, `attributes`, `flow` | `tests::states` |
 //! | VRF-32, VRF-33, VRF-35 | `kernel`: every export names its level | `tests::states` |
+//! | VRF-45 | `dma`: nothing is left at the deregistration of DMA | `tests::leaks` |
 //! | VRF-46 | [`registry::Registry::fuzz`] | tests of the driver |
 //! | VRF-47, VRF-48, VRF-49 | [`ndk`] | `ndk::tests` |
 

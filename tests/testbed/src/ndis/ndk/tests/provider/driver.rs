@@ -100,7 +100,7 @@ unsafe extern "win64" fn initialize(
     general.MtuSize = 1500;
     (general.MaxXmitLinkSpeed, general.MaxRcvLinkSpeed) = (1, 1);
     general.LookaheadSize = 1500;
-    general.MacOptions = 0x5;
+    general.MacOptions = 0x45;
     general.MaxMulticastListSize = 32;
     general.MacAddressLength = 6;
     general.PermanentMacAddress[5] = 1;
