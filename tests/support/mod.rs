@@ -1,6 +1,6 @@
 //! A connected pair of queue pairs whose limits a scenario chooses.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::ops::Range;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use std::rc::Rc;
 use cxndk::sys::ndkpi::NDK_SGE;
 use cxndk_testbed::consumers::copy::Desk;
 use cxndk_testbed::consumers::ndk::{
-    Adapter, Buffer, Completed, Connector, Cq, Listener, Mr, Pd, Qp, QpLimits, ReadLimits, Remote, sge,
+    Adapter, Buffer, Completed, Connector, Cq, Listener, Mr, Notify, Pd, Qp, QpLimits, ReadLimits, Remote, Status, sge,
 };
 use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::sim::{self, HostId, TaskSpec};
@@ -39,6 +39,34 @@ pub fn scenario<T: Send>(seed: u64, body: impl FnOnce(&World) -> T + Send) -> T 
     World::run(&WorldConfig::new(seed), body).unwrap_or_else(|error| panic!("seed {seed}: {error}"))
 }
 
+/// What a completion queue's notifications were, and what the callback does.
+#[derive(Default)]
+pub struct Notes {
+    /// The status of each.
+    pub seen: RefCell<Vec<Status>>,
+    /// The queue that the callback empties and arms again, and how.
+    pub again: Cell<Option<(Cq, Notify)>>,
+    /// What it took.
+    pub taken: RefCell<Vec<Completed>>,
+}
+
+impl Notes {
+    /// How many there were.
+    pub fn count(&self) -> usize {
+        self.seen.borrow().len()
+    }
+}
+
+unsafe extern "win64" fn notified(context: *mut c_void, status: i32) {
+    // SAFETY: a side keeps its notes until its queue is closed.
+    let notes = unsafe { &*context.cast::<Notes>() };
+    notes.seen.borrow_mut().push(Status(status));
+    if let Some((cq, how)) = notes.again.get() {
+        while cq.poll(&mut *notes.taken.borrow_mut(), 16) != 0 {}
+        cq.arm(how);
+    }
+}
+
 /// The objects of one side.
 pub struct Side {
     pub adapter: Adapter,
@@ -49,6 +77,7 @@ pub struct Side {
     pub buffer: Buffer,
     pub mr: Mr,
     pub disconnects: Cell<u32>,
+    pub notes: Rc<Notes>,
 }
 
 unsafe extern "win64" fn disconnected(context: *mut c_void) {
@@ -60,25 +89,22 @@ unsafe extern "win64" fn disconnected(context: *mut c_void) {
 impl Side {
     /// Makes everything but a connection.
     pub fn new(adapter: Adapter, limits: QpLimits) -> Rc<Self> {
-        let depth = limits.receive_depth + limits.initiator_depth;
+        Self::with_queue(adapter, limits, limits.receive_depth + limits.initiator_depth)
+    }
+
+    /// The same, with a completion queue of that depth.
+    pub fn with_queue(adapter: Adapter, limits: QpLimits, depth: u32) -> Rc<Self> {
+        let notes = Rc::new(Notes::default());
+        let context = Rc::as_ptr(&notes).cast_mut().cast();
         let cq = adapter
-            .create_cq(depth, None, std::ptr::null_mut())
+            .create_cq(depth, Some(notified), context)
             .expect("a completion queue");
         let pd = adapter.create_pd().expect("a domain");
         let qp = pd.create_qp(cq, cq, 7, limits).expect("a queue pair");
         let buffer = Buffer::new(BUFFER);
         let mr = pd.register(&buffer, ALL_RIGHTS).expect("a region");
         let (connector, disconnects) = (Cell::new(None), Cell::new(0));
-        Rc::new(Self {
-            adapter,
-            cq,
-            pd,
-            qp,
-            connector,
-            buffer,
-            mr,
-            disconnects,
-        })
+        Rc::new(Self { adapter, cq, pd, qp, connector, buffer, mr, disconnects, notes })
     }
 
     fn context(self: &Rc<Self>) -> *mut c_void {
@@ -161,6 +187,11 @@ pub struct Link {
 impl Link {
     /// Connects the two hosts of `world`.
     pub fn new(world: &World, limits: QpLimits) -> Self {
+        Self::with_queue(world, limits, limits.receive_depth + limits.initiator_depth)
+    }
+
+    /// The same, with a completion queue of that depth on A.
+    pub fn with_queue(world: &World, limits: QpLimits, depth: u32) -> Self {
         let [a, b] = &world.hosts[..] else {
             unreachable!("a world has two hosts")
         };
@@ -179,7 +210,7 @@ impl Link {
             accept.wait().expect("accepts");
             result.set(Some(side));
         });
-        let first = Self::connect(a, opens[0].adapter(), b, limits);
+        let first = Self::connect(a, opens[0].adapter(), b, limits, depth);
         sim::join(accepting);
         let second = place.take().expect("accepted");
         Self {
@@ -191,10 +222,10 @@ impl Link {
         }
     }
 
-    fn connect(a: &Host, adapter: Adapter, b: &Host, limits: QpLimits) -> Rc<Side> {
+    fn connect(a: &Host, adapter: Adapter, b: &Host, limits: QpLimits, depth: u32) -> Rc<Side> {
         let (from, to) = (a.at(0), b.at(445));
         on(a.id, "connect", move || {
-            let side = Side::new(adapter, limits);
+            let side = Side::with_queue(adapter, limits, depth);
             let connector = adapter.create_connector().expect("a connector");
             side.connector.set(Some(connector));
             connector

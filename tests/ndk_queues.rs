@@ -1,0 +1,206 @@
+//! Completion queues: when their consumers are called back, and what becomes of queues that overflow.
+
+#[allow(dead_code, reason = "shared by several scenario files")]
+mod support;
+
+use cxndk::sys::ndis::NDIS_NDK_STATISTICS_INFO;
+use cxndk::sys::ndis::OID_NDK_STATISTICS;
+use cxndk::sys::ndkpi::{
+    NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT,
+    NDK_OP_FLAG_SILENT_SUCCESS,
+};
+use cxndk_testbed::consumers::ndk::{Cq, Notify, QpLimits, Remote, Started, Status};
+use cxndk_testbed::consumers::node::on;
+use cxndk_testbed::sim;
+use cxndk_testbed::world::Host;
+use support::{Link, QUEUES, Side, scenario};
+
+/// `MAXULONG`.
+const UNLIMITED: u32 = u32::MAX;
+
+fn write(side: &Side, context: u64, to: Remote, flags: u32) {
+    side.qp.write(context, &[side.piece(0..8)], to, flags).expect("a write");
+}
+
+/// Proves CREATE-08, CREATE-11, CQ-10, CQ-40.
+#[test]
+fn a_queue_is_made_unarmed_and_within_limits() {
+    scenario(1, |world| {
+        let host = &world.hosts[0];
+        let open = host.open_ndk();
+        on(host.id, "consumer", move || {
+            let info = open.adapter().info().expect("info");
+            let make = |depth| open.adapter().create_cq(depth, None, std::ptr::null_mut());
+            assert_eq!(make(info.MaxCqDepth + 1).err(), Some(Status::INVALID_PARAMETER));
+            let cq = make(16).expect("a queue");
+            assert_eq!(info.AdapterFlags & NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED, 0);
+            // SAFETY: the queue is live.
+            let resize = unsafe { (*(*cq.raw()).Dispatch).NdkResizeCq }.expect("filled");
+            // SAFETY: the arguments are those of NdkResizeCq.
+            let resized = Started::run(|context| unsafe { resize(cq.raw(), 32, None, context) });
+            assert_eq!(resized.wait(), Err(Status::NOT_SUPPORTED));
+            cq.close_and_wait().expect("closes");
+            open.close();
+        });
+        let link = Link::new(world, QUEUES);
+        let remote = link.b.remote(0);
+        link.on_a(move |a| {
+            write(a, 1, remote, 0);
+            sim::sleep(10 * sim::MILLISECOND);
+            assert_eq!(a.notes.count(), 0, "never armed");
+            assert_eq!(a.result().status, Status::SUCCESS);
+        });
+        link.close();
+    });
+}
+
+/// Proves CQ-10, CQ-11, CQ-12, CQ-16, CQ-22, CQ-23, CQ-24.
+#[test]
+fn an_arm_brings_one_notification() {
+    scenario(2, |world| {
+        let link = Link::new(world, QUEUES);
+        let remote = link.b.remote(0);
+        link.on_a(move |a| {
+            a.cq.arm(Notify::Any);
+            write(a, 0, remote, NDK_OP_FLAG_SILENT_SUCCESS);
+            sim::sleep(10 * sim::MILLISECOND);
+            assert_eq!(a.notes.count(), 0, "silent success satisfies no arm");
+            write(a, 1, remote, 0);
+            write(a, 2, remote, 0);
+            sim::sleep(10 * sim::MILLISECOND);
+            assert_eq!(*a.notes.seen.borrow(), [Status::SUCCESS], "one arm, one callback");
+            // What came after the callback satisfies the next arm at once.
+            write(a, 3, remote, 0);
+            sim::sleep(10 * sim::MILLISECOND);
+            a.cq.arm(Notify::Any);
+            sim::sleep(10 * sim::MILLISECOND);
+            assert_eq!(a.notes.count(), 2);
+            assert_eq!(a.results(3).len(), 3);
+            // Emptied and armed again inside the callback, while nobody else touches the queue (CQ-01).
+            a.notes.again.set(Some((a.cq, Notify::Any)));
+            a.cq.arm(Notify::Any);
+            for n in 0..4 {
+                write(a, n, remote, 0);
+                sim::sleep(10 * sim::MILLISECOND);
+            }
+            assert_eq!(a.notes.count(), 6);
+            a.notes.again.set(None);
+            assert_eq!(a.notes.taken.borrow().len(), 4);
+        });
+        link.close();
+    });
+}
+
+/// Proves CQ-15, CQ-17, CQ-18, CQ-19, QP-22.
+#[test]
+fn solicited_arms_wait_for_solicited_sends_and_failures() {
+    scenario(3, |world| {
+        let link = Link::new(world, QUEUES);
+        let counts = |step: u64, arm: Notify, flags: u32| -> usize {
+            link.on_b(move |b| {
+                b.qp.receive(step, &[b.piece(0..64)]).expect("a receive");
+                b.cq.arm(arm);
+            });
+            link.on_a(move |a| {
+                a.qp.send(step, &[], flags).expect("a send");
+                a.result();
+            });
+            link.on_b(|b| {
+                sim::sleep(10 * sim::MILLISECOND);
+                b.result();
+                b.notes.count()
+            })
+        };
+        assert_eq!(counts(1, Notify::Errors, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT), 0);
+        assert_eq!(counts(2, Notify::Solicited, 0), 0);
+        assert_eq!(counts(3, Notify::Errors, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT), 1, "merged: still solicited");
+        assert_eq!(counts(4, Notify::Solicited, 0), 1);
+        assert_eq!(counts(5, Notify::Any, 0), 2, "merged: any");
+        link.on_b(|b| {
+            b.qp.receive(6, &[b.piece(0..64)]).expect("a receive");
+            b.cq.arm(Notify::Solicited);
+            b.qp.flush();
+            assert_eq!(b.result().status, Status::CANCELLED);
+            sim::sleep(10 * sim::MILLISECOND);
+            assert_eq!(b.notes.count(), 3, "a failure counts as solicited");
+        });
+        link.close();
+    });
+}
+
+/// Proves CQ-20, CQ-22, CQ-30, CQ-32, CQ-33, CQ-34, CQ-36, QP-68, CONN-75.
+#[test]
+fn a_queue_that_overflows_is_dead_and_says_so() {
+    scenario(4, |world| {
+        let limits = QpLimits { initiator_depth: 64, ..QUEUES };
+        let link = Link::with_queue(world, limits, 4);
+        let remote = link.b.remote(0);
+        link.on_a(move |a| {
+            a.cq.arm(Notify::Errors);
+            (0..64).for_each(|n| write(a, n, remote, 0));
+            sim::sleep(100 * sim::MILLISECOND);
+            assert_eq!(*a.notes.seen.borrow(), [Status::BUFFER_OVERFLOW]);
+            let mut results = Vec::new();
+            assert_eq!(a.cq.poll(&mut results, 16), 0, "nothing is reported any more");
+            let refused = a.qp.write(99, &[a.piece(0..8)], remote, 0);
+            assert_eq!(refused, Err(Status::CONNECTION_INVALID));
+            a.cq.arm(Notify::Any);
+            sim::sleep(sim::MILLISECOND);
+            assert_eq!(*a.notes.seen.borrow(), [Status::BUFFER_OVERFLOW; 2], "a late arm is told");
+            assert_eq!(a.disconnects.get(), 1);
+        });
+        assert_eq!(cq_errors(&world.hosts[0]), 1);
+        link.close();
+    });
+}
+
+fn cq_errors(host: &Host) -> u64 {
+    let mut buffer = [0_u8; size_of::<NDIS_NDK_STATISTICS_INFO>()];
+    host.adapter.direct_query(OID_NDK_STATISTICS, &mut buffer).expect("statistics");
+    let at = std::mem::offset_of!(NDIS_NDK_STATISTICS_INFO, CounterSet) + 25 * 8;
+    u64::from_le_bytes(buffer[at..at + 8].try_into().unwrap())
+}
+
+fn moderate(cq: Cq, interval_us: u32, count: u32) -> Status {
+    // SAFETY: the queue is live.
+    let control = unsafe { (*(*cq.raw()).Dispatch).NdkControlCqInterruptModeration }.expect("filled");
+    // SAFETY: the arguments are those of NdkControlCqInterruptModeration.
+    Status(unsafe { control(cq.raw(), interval_us, count) })
+}
+
+/// Proves CQ-50, CQ-51, CQ-53, CQ-54, CQ-55, CQ-56, CQ-58, CREATE-12.
+#[test]
+fn moderation_holds_notifications_back() {
+    scenario(5, |world| {
+        let link = Link::new(world, QUEUES);
+        let remote = link.b.remote(0);
+        link.on_a(move |a| {
+            let flags = a.adapter.info().expect("info").AdapterFlags;
+            assert_ne!(flags & NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, 0);
+            for count in [UNLIMITED, 33] {
+                assert_eq!(moderate(a.cq, UNLIMITED, count), Status::INVALID_PARAMETER_MIX);
+            }
+            let delay = |context| {
+                let (before, start) = (a.notes.count(), sim::now());
+                a.cq.arm(Notify::Any);
+                write(a, context, remote, 0);
+                while a.notes.count() == before {
+                    sim::sleep(1000);
+                }
+                a.result();
+                sim::now() - start
+            };
+            let at_once = delay(1);
+            for (interval, count) in [(0, 8), (2000, 0), (2000, 1)] {
+                assert_eq!(moderate(a.cq, interval, count), Status::SUCCESS);
+                sim::sleep(sim::MILLISECOND);
+                assert!(delay(2) < 2 * at_once + 10_000, "no moderation: {interval} us, {count}");
+            }
+            assert_eq!(moderate(a.cq, 2000, 8), Status::SUCCESS);
+            sim::sleep(sim::MILLISECOND);
+            let held = delay(3);
+            assert!((1_000_000..2_500_000).contains(&held), "{held} ns");
+        });
+        link.close();
+    });
+}
