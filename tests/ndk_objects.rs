@@ -7,8 +7,8 @@ use std::ptr;
 
 use cxndk::sys::ndis::NDK_ADAPTER_INFO;
 use cxndk::sys::ndkpi::{
-    NDK_EXTENSION_INTERFACE, NDK_OBJECT_HEADER, NDK_SRQ, NdkObjectTypeAdapter, NdkObjectTypeConnector, NdkObjectTypeCq,
-    NdkObjectTypeListener, NdkObjectTypeMr, NdkObjectTypePd, NdkObjectTypeQp, NdkRoCEv2,
+    NDK_EXTENSION_INTERFACE, NDK_OBJECT_HEADER, NDK_SRQ, NdkObjectTypeAdapter, NdkObjectTypeConnector,
+    NdkObjectTypeCq, NdkObjectTypeListener, NdkObjectTypeMr, NdkObjectTypePd, NdkObjectTypeQp, NdkRoCEv2,
 };
 use cxndk_testbed::consumers::ndk::{Adapter, QpLimits, Status};
 use cxndk_testbed::consumers::node::on;
@@ -53,7 +53,11 @@ fn an_open_grants_the_highest_minor_of_the_major_that_was_asked_for() {
             open.close();
         }
         for (major, minor) in [(0, 1), (1, 3), (2, 1), (3, 0)] {
-            assert_eq!(adapter.open_ndk(major, minor).err(), Some(BAD_VERSION), "{major}.{minor}");
+            assert_eq!(
+                adapter.open_ndk(major, minor).err(),
+                Some(BAD_VERSION),
+                "{major}.{minor}"
+            );
         }
     });
 }
@@ -68,7 +72,9 @@ fn every_object_says_what_it_is() {
         };
         let side = Side::new(adapter, QUEUES);
         let connector = adapter.create_connector().expect("a connector");
-        let listener = adapter.create_listener(None, ptr::null_mut()).expect("a listener");
+        let listener = adapter
+            .create_listener(None, ptr::null_mut())
+            .expect("a listener");
         assert_eq!(kind(adapter.header()), NdkObjectTypeAdapter);
         assert_eq!(kind(side.cq.header()), NdkObjectTypeCq);
         assert_eq!(kind(side.pd.header()), NdkObjectTypePd);
@@ -91,7 +97,10 @@ fn the_adapter_tells_its_limits() {
         let mut size = 0;
         // SAFETY: no buffer: asks for the size.
         let status = unsafe { query(adapter.raw(), ptr::null_mut(), &raw mut size) };
-        assert_eq!((Status(status), size as usize), (Status::BUFFER_TOO_SMALL, size_of::<NDK_ADAPTER_INFO>()));
+        assert_eq!(
+            (Status(status), size as usize),
+            (Status::BUFFER_TOO_SMALL, size_of::<NDK_ADAPTER_INFO>())
+        );
         let info = adapter.info().expect("info");
         assert_eq!(info.RdmaTechnology, NdkRoCEv2);
         assert_eq!((info.MaxCallerData, info.MaxCalleeData), (56, 148));
@@ -108,14 +117,32 @@ fn a_queue_pair_beyond_the_limits_is_refused() {
         let pd = adapter.create_pd().expect("a domain");
         let cqs = [(); 2].map(|()| adapter.create_cq(64, None, ptr::null_mut()).expect("a queue"));
         let beyond = [
-            QpLimits { receive_depth: info.MaxReceiveQueueDepth + 1, ..QUEUES },
-            QpLimits { initiator_depth: info.MaxInitiatorQueueDepth + 1, ..QUEUES },
-            QpLimits { receive_sge: info.MaxReceiveRequestSge + 1, ..QUEUES },
-            QpLimits { initiator_sge: info.MaxInitiatorRequestSge + 1, ..QUEUES },
-            QpLimits { inline_data: info.MaxInlineDataSize + 1, ..QUEUES },
+            QpLimits {
+                receive_depth: info.MaxReceiveQueueDepth + 1,
+                ..QUEUES
+            },
+            QpLimits {
+                initiator_depth: info.MaxInitiatorQueueDepth + 1,
+                ..QUEUES
+            },
+            QpLimits {
+                receive_sge: info.MaxReceiveRequestSge + 1,
+                ..QUEUES
+            },
+            QpLimits {
+                initiator_sge: info.MaxInitiatorRequestSge + 1,
+                ..QUEUES
+            },
+            QpLimits {
+                inline_data: info.MaxInlineDataSize + 1,
+                ..QUEUES
+            },
         ];
         for limits in beyond {
-            assert_eq!(pd.create_qp(cqs[0], cqs[1], 0, limits).err(), Some(Status::INVALID_PARAMETER));
+            assert_eq!(
+                pd.create_qp(cqs[0], cqs[1], 0, limits).err(),
+                Some(Status::INVALID_PARAMETER)
+            );
         }
         // The limits themselves, with one queue for each direction; and the least.
         let most = QpLimits {
@@ -125,7 +152,13 @@ fn a_queue_pair_beyond_the_limits_is_refused() {
             initiator_sge: info.MaxInitiatorRequestSge,
             inline_data: info.MaxInlineDataSize,
         };
-        let least = QpLimits { receive_depth: 0, initiator_depth: 0, receive_sge: 0, initiator_sge: 0, inline_data: 0 };
+        let least = QpLimits {
+            receive_depth: 0,
+            initiator_depth: 0,
+            receive_sge: 0,
+            initiator_sge: 0,
+            inline_data: 0,
+        };
         for limits in [most, least] {
             let qp = pd.create_qp(cqs[0], cqs[1], 0, limits).expect("a queue pair");
             qp.close_and_wait().expect("closes");
@@ -151,8 +184,15 @@ fn there_are_no_extensions() {
         let pd = adapter.create_pd().expect("a domain");
         // SAFETY: a live domain.
         let query = unsafe { (*(*pd.raw()).Dispatch).NdkQueryExtension }.expect("filled");
-        let mut guid = wdk_standin::GUID { Data1: 1, Data2: 2, Data3: 3, Data4: [4; 8] };
-        let mut extension = NDK_EXTENSION_INTERFACE { Dispatch: ptr::null() };
+        let mut guid = wdk_standin::GUID {
+            Data1: 1,
+            Data2: 2,
+            Data3: 3,
+            Data4: [4; 8],
+        };
+        let mut extension = NDK_EXTENSION_INTERFACE {
+            Dispatch: ptr::null(),
+        };
         let version = adapter.info().expect("info").Version;
         // SAFETY: the arguments are those of NdkQueryExtension.
         let status = unsafe { query(pd.header(), &raw mut guid, version, &raw mut extension) };

@@ -6,8 +6,8 @@ mod support;
 use cxndk::sys::ndis::NDIS_NDK_STATISTICS_INFO;
 use cxndk::sys::ndis::OID_NDK_STATISTICS;
 use cxndk::sys::ndkpi::{
-    NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT,
-    NDK_OP_FLAG_SILENT_SUCCESS,
+    NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED,
+    NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS,
 };
 use cxndk_testbed::consumers::ndk::{Cq, Notify, QpLimits, Remote, Started, Status};
 use cxndk_testbed::consumers::node::on;
@@ -19,7 +19,9 @@ use support::{Link, QUEUES, Side, scenario};
 const UNLIMITED: u32 = u32::MAX;
 
 fn write(side: &Side, context: u64, to: Remote, flags: u32) {
-    side.qp.write(context, &[side.piece(0..8)], to, flags).expect("a write");
+    side.qp
+        .write(context, &[side.piece(0..8)], to, flags)
+        .expect("a write");
 }
 
 /// Proves CREATE-08, CREATE-11, CQ-10, CQ-40.
@@ -113,7 +115,11 @@ fn solicited_arms_wait_for_solicited_sends_and_failures() {
         };
         assert_eq!(counts(1, Notify::Errors, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT), 0);
         assert_eq!(counts(2, Notify::Solicited, 0), 0);
-        assert_eq!(counts(3, Notify::Errors, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT), 1, "merged: still solicited");
+        assert_eq!(
+            counts(3, Notify::Errors, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT),
+            1,
+            "merged: still solicited"
+        );
         assert_eq!(counts(4, Notify::Solicited, 0), 1);
         assert_eq!(counts(5, Notify::Any, 0), 2, "merged: any");
         link.on_b(|b| {
@@ -132,7 +138,10 @@ fn solicited_arms_wait_for_solicited_sends_and_failures() {
 #[test]
 fn a_queue_that_overflows_is_dead_and_says_so() {
     scenario(4, |world| {
-        let limits = QpLimits { initiator_depth: 64, ..QUEUES };
+        let limits = QpLimits {
+            initiator_depth: 64,
+            ..QUEUES
+        };
         let link = Link::with_queue(world, limits, 4);
         let remote = link.b.remote(0);
         link.on_a(move |a| {
@@ -146,7 +155,11 @@ fn a_queue_that_overflows_is_dead_and_says_so() {
             assert_eq!(refused, Err(Status::CONNECTION_INVALID));
             a.cq.arm(Notify::Any);
             sim::sleep(sim::MILLISECOND);
-            assert_eq!(*a.notes.seen.borrow(), [Status::BUFFER_OVERFLOW; 2], "a late arm is told");
+            assert_eq!(
+                *a.notes.seen.borrow(),
+                [Status::BUFFER_OVERFLOW; 2],
+                "a late arm is told"
+            );
             assert_eq!(a.disconnects.get(), 1);
         });
         assert_eq!(cq_errors(&world.hosts[0]), 1);
@@ -156,7 +169,9 @@ fn a_queue_that_overflows_is_dead_and_says_so() {
 
 fn cq_errors(host: &Host) -> u64 {
     let mut buffer = [0_u8; size_of::<NDIS_NDK_STATISTICS_INFO>()];
-    host.adapter.direct_query(OID_NDK_STATISTICS, &mut buffer).expect("statistics");
+    host.adapter
+        .direct_query(OID_NDK_STATISTICS, &mut buffer)
+        .expect("statistics");
     let at = std::mem::offset_of!(NDIS_NDK_STATISTICS_INFO, CounterSet) + 25 * 8;
     u64::from_le_bytes(buffer[at..at + 8].try_into().unwrap())
 }
@@ -194,7 +209,10 @@ fn moderation_holds_notifications_back() {
             for (interval, count) in [(0, 8), (2000, 0), (2000, 1)] {
                 assert_eq!(moderate(a.cq, interval, count), Status::SUCCESS);
                 sim::sleep(sim::MILLISECOND);
-                assert!(delay(2) < 2 * at_once + 10_000, "no moderation: {interval} us, {count}");
+                assert!(
+                    delay(2) < 2 * at_once + 10_000,
+                    "no moderation: {interval} us, {count}"
+                );
             }
             assert_eq!(moderate(a.cq, 2000, 8), Status::SUCCESS);
             sim::sleep(sim::MILLISECOND);

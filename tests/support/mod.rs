@@ -8,7 +8,8 @@ use std::rc::Rc;
 use cxndk::sys::ndkpi::NDK_SGE;
 use cxndk_testbed::consumers::copy::Desk;
 use cxndk_testbed::consumers::ndk::{
-    Adapter, Buffer, Completed, Connector, Cq, Listener, Mr, Notify, Pd, Qp, QpLimits, ReadLimits, Remote, Status, sge,
+    Adapter, Buffer, Completed, Connector, Cq, Listener, Mr, Notify, Pd, Qp, QpLimits, ReadLimits, Remote,
+    Status, sge,
 };
 use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::sim::{self, HostId, TaskSpec};
@@ -104,7 +105,17 @@ impl Side {
         let buffer = Buffer::new(BUFFER);
         let mr = pd.register(&buffer, ALL_RIGHTS).expect("a region");
         let (connector, disconnects) = (Cell::new(None), Cell::new(0));
-        Rc::new(Self { adapter, cq, pd, qp, connector, buffer, mr, disconnects, notes })
+        Rc::new(Self {
+            adapter,
+            cq,
+            pd,
+            qp,
+            connector,
+            buffer,
+            mr,
+            disconnects,
+            notes,
+        })
     }
 
     fn context(self: &Rc<Self>) -> *mut c_void {
