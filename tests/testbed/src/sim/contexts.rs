@@ -17,7 +17,7 @@ pub(super) fn create(sim: &Sim, spec: TaskSpec, body: Box<dyn FnOnce()>) -> Rc<T
         stack.unwrap_or_else(|| DefaultStack::new(STACK_SIZE).expect("no memory for a context's stack"));
     let context = Coroutine::with_stack(stack, move |yielder, ()| {
         with(|sim| sim.with_current(|task| task.yielder.set(yielder)));
-        body();
+        super::failure::guarded(body);
     });
     let processor = spec.processor.unwrap_or_else(|| first_processor(sim, &spec));
     let task = Rc::new(Task {

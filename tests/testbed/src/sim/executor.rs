@@ -184,7 +184,7 @@ impl Sim {
                     "events follow each other and time stands still".to_owned(),
                 );
             }
-            action();
+            failure::guarded(action);
         } else if let Some(task) = self.pick() {
             self.count_step();
             self.resume(&task);

@@ -2,7 +2,9 @@
 
 use super::executor::{self, Sim};
 use super::task::State;
+use std::cell::RefCell;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Once;
 
 /// Rule id of a panic in simulated or testbed code.
@@ -102,27 +104,45 @@ fn contexts(sim: &Sim) -> Vec<String> {
     .collect()
 }
 
-/// Makes a panic inside a simulation end the run instead of unwinding into the driver's frames.
+thread_local! {
+    /// The panic that is unwinding the running context, if there is one.
+    static PANICKED: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Makes a panic inside a simulation known to [`guarded`], which ends the run when the context has unwound.
 ///
-/// The hook never returns there: the context is left where it stands. That is why every run has a thread of its own.
+/// A driver's frames cannot be unwound: the panic that says so comes second, and then the context is left where it stands.
+/// That is why every run has a thread of its own.
 pub(super) fn install_panic_hook() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if executor::is_running() {
-                if std::env::var_os("RUST_BACKTRACE").is_some() {
-                    previous(info);
-                }
-                let payload = info.payload();
-                let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
-                let text = text
-                    .or_else(|| payload.downcast_ref::<String>().cloned())
-                    .unwrap_or_default();
-                let place = info.location().map(ToString::to_string).unwrap_or_default();
-                executor::abandon(PANIC, format!("{text} ({place})"));
+            if !executor::is_running() {
+                return previous(info);
             }
-            previous(info);
+            if std::env::var_os("RUST_BACKTRACE").is_some() {
+                previous(info);
+            }
+            let payload = info.payload();
+            let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
+            let text = text
+                .or_else(|| payload.downcast_ref::<String>().cloned())
+                .unwrap_or_default();
+            let place = info.location().map(ToString::to_string).unwrap_or_default();
+            let first = PANICKED.with(|panicked| panicked.borrow().clone());
+            match first {
+                None => PANICKED.with(|panicked| *panicked.borrow_mut() = Some(format!("{text} ({place})"))),
+                Some(first) => executor::abandon(PANIC, first),
+            }
         }));
     });
+}
+
+/// Runs `body`; a panic in it ends the run.
+pub(super) fn guarded(body: impl FnOnce()) {
+    if std::panic::catch_unwind(AssertUnwindSafe(body)).is_err() {
+        let what = PANICKED.with(RefCell::take).unwrap_or_default();
+        executor::abandon(PANIC, what);
+    }
 }
