@@ -111,8 +111,7 @@ thread_local! {
 
 /// Makes a panic inside a simulation known to [`guarded`], which ends the run when the context has unwound.
 ///
-/// A driver's frames cannot be unwound: the panic that says so comes second, and then the context is left where it stands.
-/// That is why every run has a thread of its own.
+/// A driver's frames cannot be unwound: the panic that says so comes second, and ends the process with a report.
 pub(super) fn install_panic_hook() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
@@ -133,7 +132,11 @@ pub(super) fn install_panic_hook() {
             let first = PANICKED.with(|panicked| panicked.borrow().clone());
             match first {
                 None => PANICKED.with(|panicked| *panicked.borrow_mut() = Some(format!("{text} ({place})"))),
-                Some(first) => executor::abandon(PANIC, first),
+                // The frames of a driver cannot be unwound, and nobody could take the run's result from inside a panic.
+                Some(first) => {
+                    eprintln!("{}", executor::with(|sim| describe(sim, PANIC, first)));
+                    std::process::abort();
+                }
             }
         }));
     });
