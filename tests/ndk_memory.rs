@@ -1,5 +1,10 @@
 //! Memory of consumers: regions, fast registration, logical addresses, tokens.
 
+#![allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "a dispatch table is behind two pointers"
+)]
+
 #[allow(dead_code, reason = "shared by several scenario files")]
 mod support;
 

@@ -1,5 +1,10 @@
 //! NDK objects as consumers see them: versions, limits, tables, refusals.
 
+#![allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "a dispatch table is behind two pointers"
+)]
+
 #[allow(dead_code, reason = "shared by several scenario files")]
 mod support;
 

@@ -1,5 +1,10 @@
 //! Completion queues: when their consumers are called back, and what becomes of queues that overflow.
 
+#![allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "a dispatch table is behind two pointers"
+)]
+
 #[allow(dead_code, reason = "shared by several scenario files")]
 mod support;
 

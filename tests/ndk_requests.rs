@@ -401,7 +401,7 @@ fn memory_that_is_not_given_cannot_be_reached() {
         scenario(seed, |world| {
             let link = Link::new(world, QUEUES);
             assert_eq!(attempt(&link), Status::REMOTE_RESOURCES, "seed {seed}");
-            link.on_a(|a| a.nothing_more());
+            link.on_a(support::Side::nothing_more);
             assert_eq!(link.a.disconnects.get(), 1);
             link.close();
         });
