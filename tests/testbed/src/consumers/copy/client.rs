@@ -90,7 +90,7 @@ impl Client {
             .peer_address()
             .map_err(CopyError::ndk("NdkGetPeerAddress"))?;
         let pd = connection.endpoint().pd;
-        let slots = make_slots(|| ClientSlot::new(adapter, pd), ClientSlot::close)?;
+        let slots = make_slots(|index| ClientSlot::new(adapter, pd, index), ClientSlot::close)?;
         Ok((slots, (local, peer)))
     }
 
@@ -182,7 +182,7 @@ impl Client {
         let memory = &self.slots[slot];
         memory.expose(self.connection.endpoint().qp, direction, length)?;
         let descriptor = BufferDescriptor {
-            offset: memory.buffer.address().addr() as u64,
+            offset: memory.base(),
             token: memory.token(),
             length: length as u32,
         };

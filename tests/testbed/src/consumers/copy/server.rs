@@ -206,7 +206,7 @@ impl Session {
     fn run(connection: &mut Connection, connector: Connector, store: &File) -> Result<Self, CopyError> {
         connection.endpoint_mut().accept(connector)?;
         let pd = connection.endpoint().pd;
-        let slots = make_slots(|| ServerSlot::new(pd), ServerSlot::close)?;
+        let slots = make_slots(|_| ServerSlot::new(pd), ServerSlot::close)?;
         let mut this = Self {
             slots,
             pending: vec![None; DEPTH],

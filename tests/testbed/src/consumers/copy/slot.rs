@@ -18,12 +18,12 @@ const PAGE: usize = 4096;
 
 /// Makes [`DEPTH`] slots; when one cannot be made, those before it are closed again.
 pub(super) fn make_slots<T>(
-    mut make: impl FnMut() -> Result<T, CopyError>,
+    mut make: impl FnMut(u64) -> Result<T, CopyError>,
     close: impl Fn(T) -> Result<(), CopyError>,
 ) -> Result<Vec<T>, CopyError> {
     let mut slots = Vec::with_capacity(DEPTH);
     while slots.len() < DEPTH {
-        match make() {
+        match make(slots.len() as u64) {
             Ok(slot) => slots.push(slot),
             Err(error) => {
                 slots.into_iter().try_for_each(&close)?;
@@ -36,17 +36,24 @@ pub(super) fn make_slots<T>(
 
 /// A client's buffer, mapped once, with a fast-registration region.
 pub(super) struct ClientSlot {
+    /// The address that the peer knows the memory by: not the host's own, which differs from run to run.
+    base: u64,
     pub(super) buffer: Buffer,
     lam: Lam,
     mr: Mr,
 }
 
 impl ClientSlot {
-    pub(super) fn new(adapter: Adapter, pd: Pd) -> Result<Self, CopyError> {
+    pub(super) fn new(adapter: Adapter, pd: Pd, index: u64) -> Result<Self, CopyError> {
         let buffer = Buffer::new(CHUNK);
         let lam = Lam::build(adapter, &buffer).map_err(CopyError::ndk("NdkBuildLAM"))?;
         match Self::region(pd) {
-            Ok(mr) => Ok(Self { buffer, lam, mr }),
+            Ok(mr) => Ok(Self {
+                base: (index + 1) << 32,
+                buffer,
+                lam,
+                mr,
+            }),
             Err(error) => {
                 lam.release();
                 Err(error)
@@ -74,7 +81,7 @@ impl ClientSlot {
             pages: &self.lam.pages()[..length.div_ceil(PAGE)],
             first_byte_offset: self.lam.first_byte_offset(),
             length: length as u64,
-            base: self.buffer.address().addr() as u64,
+            base: self.base,
         };
         qp.fast_register(0, self.mr, &what, SILENT_SUCCESS | DEFER | rights)
             .map_err(CopyError::ndk("NdkFastRegister"))
@@ -84,6 +91,11 @@ impl ClientSlot {
     pub(super) fn hide(&self, qp: Qp) -> Result<(), CopyError> {
         qp.invalidate(0, self.mr, SILENT_SUCCESS)
             .map_err(CopyError::ndk("NdkInvalidate"))
+    }
+
+    /// What the peer puts into its requests.
+    pub(super) const fn base(&self) -> u64 {
+        self.base
     }
 
     pub(super) fn token(&self) -> u32 {

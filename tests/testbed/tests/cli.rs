@@ -1,0 +1,122 @@
+//! The main job as a user runs it: whole files, lossy links, seeds, bad paths.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn run(arguments: &[&str]) -> Output {
+    let binary = env!("CARGO_BIN_EXE_cxndk-testbed");
+    Command::new(binary)
+        .arg("copy")
+        .args(arguments)
+        .output()
+        .expect("the testbed runs")
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let output = run(&[arguments, &["--json"]].concat());
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
+fn file_of(directory: &Path, length: usize) -> String {
+    let path = directory.join(format!("file-{length}"));
+    std::fs::write(
+        &path,
+        (0..length).map(|i| (i * 7 + i / 251) as u8).collect::<Vec<_>>(),
+    )
+    .unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn assert_good(report: &Value, length: usize) {
+    assert_eq!(report["bytes"], length);
+    assert_eq!(report["sha256_source"], report["sha256_a"]);
+    assert_eq!(report["sha256_source"], report["sha256_b"]);
+    assert_eq!(report["violations"], 0);
+    assert_eq!(report["leaks"], 0);
+    assert_eq!(report["closes"]["pended"], report["closes"]["completed"]);
+}
+
+#[test]
+fn files_of_any_length_come_back_as_they_went() {
+    let directory = tempfile::tempdir().unwrap();
+    for length in [0, 1, 4095, 4097, 1 << 20, (1 << 20) + 1, 3_333_333] {
+        assert_good(&json(&[&file_of(directory.path(), length)]), length);
+    }
+}
+
+#[test]
+fn a_lossy_link_delivers_the_file_and_counts_what_was_sent_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = file_of(directory.path(), 1_000_001);
+    for seed in 0..5 {
+        let report = json(&[&file, "--loss", "2", "--seed", &seed.to_string()]);
+        assert_good(&report, 1_000_001);
+        assert!(
+            report["retransmitted"].as_u64().unwrap() > 0,
+            "seed {seed}: {report}"
+        );
+    }
+}
+
+#[test]
+fn one_seed_gives_one_capture_to_the_byte_and_another_seed_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = file_of(directory.path(), 300_000);
+    let capture = |name: &str, seed: &str| {
+        let path = directory.path().join(name);
+        json(&[
+            &file,
+            "--loss",
+            "1",
+            "--seed",
+            seed,
+            "--capture",
+            path.to_str().unwrap(),
+        ]);
+        std::fs::read(path).unwrap()
+    };
+    let first = capture("first.pcap", "7");
+    assert!(first.len() > 600_000, "the file went both ways over the wire");
+    assert_eq!(first, capture("second.pcap", "7"));
+    assert_ne!(first, capture("third.pcap", "8"));
+}
+
+#[test]
+fn a_path_that_cannot_be_copied_is_named_with_the_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing");
+    for (path, reason) in [
+        (missing.as_path(), "No such file"),
+        (directory.path(), "is a directory"),
+        (Path::new("/dev/null"), "not a regular file"),
+    ] {
+        let output = run(&[path.to_str().unwrap()]);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(
+            message.contains(reason) && message.contains(path.to_str().unwrap()),
+            "{message}"
+        );
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn an_impossible_loss_is_a_usage_error() {
+    for loss in ["-1", "101", "much"] {
+        let output = run(&["--loss", loss]);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
