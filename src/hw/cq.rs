@@ -1,5 +1,10 @@
 //! Completion queues.
 
+#![expect(
+    clippy::inline_always,
+    reason = "the data path: its cost is counted in instructions"
+)]
+
 use super::{
     command::Commander,
     commands::queue::{CreateCq, DestroyCq, ModerateCq},
@@ -26,6 +31,9 @@ const ELEMENT: u32 = 64;
 const RECORD: u32 = 64;
 /// Ownership byte of an element that the device has not written: opcode 15, owner 0.
 const INVALID: u64 = 0xf0;
+/// Opcodes in the ownership byte.
+const REQUESTER: u8 = 0;
+const RECEIVE: u8 = 2;
 /// Opcode 15 in the ownership byte.
 const OPCODE_INVALID: u8 = 0xf;
 /// Page size of the buffer, log2.
@@ -143,6 +151,7 @@ impl CqeSyndrome {
 
 /// A completion. A view of the ring: use it before the next [`Cq::commit`].
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Cqe<'a> {
     element: &'a Element,
     last: u64,
@@ -150,13 +159,13 @@ pub struct Cqe<'a> {
 
 impl Cqe<'_> {
     /// Queue pair that it belongs to.
-    #[inline]
+    #[inline(always)]
     pub const fn qpn(&self) -> Qpn {
         Qpn::new((self.last >> 32) as u32)
     }
 
     /// Counter of the request: of the send queue's first block, or of the receive.
-    #[inline]
+    #[inline(always)]
     pub const fn counter(&self) -> u16 {
         (self.last >> 16) as u16
     }
@@ -166,13 +175,24 @@ impl Cqe<'_> {
         self.last & 2 != 0
     }
 
+    /// A request of the send queue is done: [`CqeOpcode::Requester`].
+    #[inline(always)]
+    pub const fn is_requester(&self) -> bool {
+        (self.last as u8) >> 4 == REQUESTER
+    }
+
+    /// A receive got a message: [`CqeOpcode::Receive`].
+    #[inline(always)]
+    pub const fn is_receive(&self) -> bool {
+        (self.last as u8) >> 4 == RECEIVE
+    }
+
     /// What it says.
-    #[inline]
     pub fn opcode(&self) -> CqeOpcode {
         match (self.last as u8) >> 4 {
-            0 => CqeOpcode::Requester,
+            REQUESTER => CqeOpcode::Requester,
             1 => CqeOpcode::WriteImmediate,
-            2 => CqeOpcode::Receive,
+            RECEIVE => CqeOpcode::Receive,
             3 => CqeOpcode::ReceiveImmediate,
             4 => CqeOpcode::ReceiveInvalidate(Key(self.immediate())),
             13 => CqeOpcode::RequesterError(self.syndrome()),
@@ -194,7 +214,7 @@ impl Cqe<'_> {
     }
 
     /// Bytes received or read.
-    #[inline]
+    #[inline(always)]
     pub fn byte_count(&self) -> u32 {
         self.element.word::<5>() as u32
     }
@@ -326,7 +346,7 @@ impl Cq {
     }
 
     /// The next completion, if there is one. `<= DISPATCH_LEVEL`.
-    #[inline]
+    #[inline(always)]
     pub fn poll(&self) -> Option<Cqe<'_>> {
         let consumer = self.consumer.load(Relaxed);
         let element = self.ring.at(consumer);

@@ -21,6 +21,8 @@ use crate::nt::{
 
 /// Bytes set apart for the doorbell record, one cache line.
 const RECORD: u32 = 64;
+/// log2 of the longest message: lengths of pieces have 31 bits.
+const LOG_MAX_MESSAGE: u32 = 30;
 /// Bytes of a send queue block.
 const BLOCK: u32 = 64;
 /// Q_Key of general services.
@@ -146,6 +148,8 @@ pub struct QpShape {
     pub log_receive_segments: u32,
     /// log2 of the send queue's blocks.
     pub log_blocks: u32,
+    /// Blocks of the longest request.
+    pub blocks_per_request: u32,
     /// log2 of the entries of a page list.
     pub log_list_entries: u32,
     /// Page lists; a power of two, or 0.
@@ -164,8 +168,7 @@ impl QpShape {
         if params.inline_bytes > wqe::MAX_INLINE {
             return Err(HwError::Limit("inline data"));
         }
-        let registers = params.fast_register_pages != 0;
-        let blocks = send_queue::blocks_per_request(params.send_sges, params.inline_bytes, registers);
+        let blocks = send_queue::blocks_per_request(params.send_sges, params.inline_bytes);
         let (depth, receives) = (params.send_depth.max(1), params.receive_depth.max(1));
         let log_blocks = ceil_log2(depth.checked_mul(blocks).ok_or(HwError::Limit("send queue"))?);
         let log_receives = ceil_log2(receives);
@@ -178,6 +181,7 @@ impl QpShape {
             log_receives: log_receives.max(2),
             log_receive_segments: ceil_log2(params.receive_sges.max(1)),
             log_blocks,
+            blocks_per_request: blocks,
             log_list_entries: ceil_log2(params.fast_register_pages),
             lists: if listed { 1 << ceil_log2(depth) } else { 0 },
         })
@@ -249,17 +253,19 @@ impl Qp {
             doorbell,
             lists: lists.as_ref().map(|memory| page_lists(memory, &shape)),
             qpn,
-            log_blocks: shape.log_blocks,
+            blocks: 1 << shape.log_blocks,
+            limit: (1 << shape.log_blocks) - shape.blocks_per_request as u16,
             max_sges: params.send_sges,
             max_inline: params.inline_bytes,
+            max_message: 1 << device.caps().log_max_message.min(LOG_MAX_MESSAGE),
             local_key: params.pd.local_key(),
-            umr_fence: device.caps().umr_fence,
+            umr_how: send_queue::umr_how(device.caps().umr_fence),
         });
         let receive = ReceiveQueue::new(receive_queue::Parts {
             ring: Ring::new(&memory, 0, shape.log_receives + shape.log_receive_segments),
             contexts: receive_contexts,
             record: Record::new(&memory, shape.ring_bytes()),
-            log_size: shape.log_receives,
+            size: 1 << shape.log_receives,
             log_segments: shape.log_receive_segments,
             max_sges: params.receive_sges.max(1),
             terminator: device.terminate_key(),

@@ -2,6 +2,11 @@
 //!
 //! No lock and no allocation; the caller serialises posts with posts, and completions with completions.
 
+#![expect(
+    clippy::inline_always,
+    reason = "the data path: its cost is counted in instructions"
+)]
+
 use super::{
     error::Lie,
     send_queue::{PostError, Sge},
@@ -23,8 +28,8 @@ pub(super) struct Parts {
     pub(super) ring: Ring<Segment>,
     pub(super) contexts: Circle<AtomicU64>,
     pub(super) record: Record,
-    /// log2 of the elements.
-    pub(super) log_size: u32,
+    /// Elements.
+    pub(super) size: u32,
     /// log2 of the segments of an element.
     pub(super) log_segments: u32,
     pub(super) max_sges: u32,
@@ -55,32 +60,27 @@ impl ReceiveQueue {
     ///
     /// # Errors
     /// [`PostError::Full`], [`PostError::TooManySges`].
-    #[inline]
+    #[inline(always)]
     pub fn post(&self, context: u64, sges: impl ExactSizeIterator<Item = Sge>) -> Result<(), PostError> {
         if sges.len() as u32 > self.parts.max_sges {
             return Err(PostError::TooManySges);
         }
         let producer = self.producer.load(Relaxed);
         // Acquire: whoever completed a request is done with its context before we overwrite it.
-        if producer.wrapping_sub(self.consumer.load(Acquire)) >> self.parts.log_size != 0 {
+        if producer.wrapping_sub(self.consumer.load(Acquire)) >= self.parts.size {
             return Err(PostError::Full);
         }
-        let first = producer << self.parts.log_segments;
-        let mut at = first;
+        let ring = self.parts.ring.view();
+        let mut at = producer << self.parts.log_segments;
+        let end = at.wrapping_add(1 << self.parts.log_segments);
         for sge in sges {
             if sge.length != 0 {
-                self.parts
-                    .ring
-                    .at(at)
-                    .store(wqe::data(sge.address, sge.length, sge.key));
+                ring.at(at).store(wqe::data(sge.address, sge.length, sge.key));
                 at = at.wrapping_add(1);
             }
         }
-        if at.wrapping_sub(first) >> self.parts.log_segments == 0 {
-            self.parts
-                .ring
-                .at(at)
-                .store(wqe::terminator(self.parts.terminator));
+        if at != end {
+            ring.at(at).store(wqe::terminator(self.parts.terminator));
         }
         self.parts.contexts.at(producer).store(context, Relaxed);
         let next = producer.wrapping_add(1);
@@ -95,10 +95,10 @@ impl ReceiveQueue {
     ///
     /// # Errors
     /// [`Lie::WqeCounter`] when that request is not the oldest one.
-    #[inline]
+    #[inline(always)]
     pub fn complete(&self, counter: u16) -> Result<u64, Lie> {
         let consumer = self.consumer.load(Relaxed);
-        let mask = (1 << self.parts.log_size) - 1;
+        let mask = self.parts.size - 1;
         if consumer == self.producer.load(Acquire) || (u32::from(counter) ^ consumer) & mask & 0xffff != 0 {
             return Err(Lie::WqeCounter(counter));
         }

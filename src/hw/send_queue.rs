@@ -18,12 +18,12 @@ use super::{
     mkey::Access,
     types::{Key, Pdn, Qpn},
     uar::SendDoorbell,
-    wqe::{self, MAX_BLOCKS, MAX_INLINE, SEGMENTS_PER_BLOCK, umr},
+    wqe::{self, MAX_BLOCKS, MAX_INLINE, SEGMENTS_PER_BLOCK, fm_ce_se, umr},
 };
 use crate::nt::{
-    ring::{Circle, Record, Ring, Segment},
+    ring::{Circle, Record, Ring, Segment, View},
     sync::{
-        AtomicU32, AtomicU64,
+        AtomicU32, AtomicU64, Ordering,
         Ordering::{Acquire, Relaxed, Release, SeqCst},
         fence, publish_to_device,
     },
@@ -44,15 +44,15 @@ pub struct Sge {
 }
 
 bitflags::bitflags! {
-    /// How a work request is to be carried out.
+    /// How a work request is to be carried out. The bits are those that consumers use for the same.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub struct PostFlags: u32 {
         /// Success leaves no completion.
         const SILENT = 1;
-        /// The receiver's completion raises its solicited event.
-        const SOLICITED = 2;
         /// Wait for earlier reads of this queue.
-        const FENCE = 4;
+        const FENCE = 2;
+        /// The receiver's completion raises its solicited event.
+        const SOLICITED = 4;
     }
 }
 
@@ -78,6 +78,8 @@ pub enum PostError {
     TooManySges,
     /// More inline data than the queue was made for.
     TooMuchInline,
+    /// More bytes than a message holds.
+    TooLong,
     /// More pages than the queue's page lists hold.
     TooManyPages,
 }
@@ -108,18 +110,26 @@ pub struct FastRegister {
     pub length: u64,
 }
 
+/// What the device needs to hear of a request, and of all before it: for [`SendQueue::ring_for`].
+#[derive(Clone, Copy, Debug)]
+pub struct Posted {
+    /// Counter of the next request.
+    next: u16,
+    /// First word of the control segment.
+    control: u64,
+}
+
 /// What the queue remembers of a request: `context`, and in one word its counter, its end and what it was.
 #[derive(Debug, Default)]
 struct Slot {
     context: AtomicU64,
-    /// First block's counter 15:0, next request's counter 31:16, kind 39:32, silent 40, page list 41, used 42.
+    /// First block's counter 15:0, next request's counter 31:16, kind 39:32, silent 40, page list 41.
     note: AtomicU64,
 }
 
 const NOTE_KIND: u32 = 32;
 const NOTE_SILENT: u64 = 1 << 40;
 const NOTE_LIST: u64 = 1 << 41;
-const NOTE_USED: u64 = 1 << 42;
 
 /// What a [`SendQueue`] is made of.
 #[derive(Debug)]
@@ -130,11 +140,17 @@ pub(super) struct Parts {
     pub(super) doorbell: SendDoorbell,
     pub(super) lists: Option<PageLists>,
     pub(super) qpn: Qpn,
-    pub(super) log_blocks: u32,
+    /// Blocks of the ring; 15 bits.
+    pub(super) blocks: u16,
+    /// Blocks that may be outstanding so that the longest request still fits.
+    pub(super) limit: u16,
     pub(super) max_sges: u32,
     pub(super) max_inline: u32,
+    /// Bytes of a message.
+    pub(super) max_message: u64,
     pub(super) local_key: Key,
-    pub(super) umr_fence: u32,
+    /// `fm_ce_se` of UMR elements by flags.
+    pub(super) umr_how: [u8; 8],
 }
 
 /// One remembered request; opaque outside.
@@ -145,17 +161,18 @@ pub(super) struct SendSlot(Slot);
 #[derive(Debug)]
 pub struct SendQueue {
     parts: Parts,
-    /// Blocks posted since the beginning.
+    /// Segments posted since the beginning: where the next request begins, a multiple of a block's.
     producer: AtomicU32,
-    /// Blocks whose requests are done.
+    /// Counter of the oldest request that is not done, 16 bits.
     consumer: AtomicU32,
-    /// `producer` at the last doorbell.
-    rung: AtomicU32,
     /// First word of the last control segment: what the doorbell register wants.
     last: AtomicU64,
-    /// Fence that the next request gets because the last one was a UMR.
-    fence: AtomicU32,
+    /// [`AFTER_UMR`] when the last request was a UMR, on which the next one's fence depends.
+    after: AtomicU32,
 }
+
+/// See [`SendQueue::after`].
+const AFTER_UMR: u32 = 8;
 
 impl SendQueue {
     pub(super) fn new(parts: Parts) -> Self {
@@ -163,53 +180,54 @@ impl SendQueue {
             parts,
             producer: AtomicU32::new(0),
             consumer: AtomicU32::new(0),
-            rung: AtomicU32::new(0),
             last: AtomicU64::new(0),
-            fence: AtomicU32::new(0),
+            after: AtomicU32::new(0),
         }
     }
 
-    /// Tells the device about everything posted since the last call; does nothing when there is nothing new.
-    #[inline]
-    pub fn ring(&self) {
-        let producer = self.producer.load(Relaxed);
-        if producer == self.rung.load(Relaxed) {
-            return;
-        }
-        self.rung.store(producer, Relaxed);
+    /// Tells the device about a request that was just posted, and all before it.
+    #[inline(always)]
+    pub fn ring_for(&self, posted: Posted) {
         // Orders the elements' words before the record: the device may read what the record covers.
         publish_to_device();
-        self.parts.record.store(producer & 0xffff);
+        self.parts.record.store(u32::from(posted.next));
         // Orders the record before the doorbell, on which the device reads the record.
         publish_to_device();
-        self.parts.doorbell.ring(self.last.load(Relaxed));
+        self.parts.doorbell.ring(posted.control);
+    }
+
+    /// Tells the device about everything that is posted.
+    pub fn ring(&self) {
+        if !self.is_empty() {
+            let (next, control) = (self.next_counter(Relaxed), self.last.load(Relaxed));
+            self.ring_for(Posted { next, control });
+        }
     }
 
     /// Tells the device about everything that is posted, for somebody who is not serialised with posts: to flush deferred
     /// requests of a queue pair in error. May ring once too often.
     pub fn ring_beside_posts(&self) {
         while !self.is_empty() {
-            let producer = self.producer.load(Acquire);
-            self.parts.record.store(producer & 0xffff);
-            // Orders the record before the doorbell, on which the device reads the record.
-            publish_to_device();
-            self.parts.doorbell.ring(self.last.load(Relaxed));
+            let next = self.next_counter(Acquire);
+            let control = self.last.load(Relaxed);
+            self.ring_for(Posted { next, control });
             // Orders our record, which may have overwritten that of a newer post, before the look for such a post.
             fence(SeqCst);
-            if self.producer.load(Relaxed) == producer {
+            if self.next_counter(Relaxed) == next {
                 return;
             }
         }
     }
 
-    /// Whether something is posted that the device was not told about.
-    pub fn is_deferred(&self) -> bool {
-        self.producer.load(Relaxed) != self.rung.load(Relaxed)
+    /// Whether no requests are outstanding.
+    pub fn is_empty(&self) -> bool {
+        self.next_counter(Acquire) == self.consumer.load(Relaxed) as u16
     }
 
-    /// Whether requests are outstanding.
-    pub fn is_empty(&self) -> bool {
-        self.producer.load(Relaxed) == self.consumer.load(Relaxed)
+    /// Counter of the next request.
+    #[inline(always)]
+    fn next_counter(&self, ordering: Ordering) -> u16 {
+        (self.producer.load(ordering) / SEGMENTS_PER_BLOCK) as u16
     }
 
     /// Takes the request of a completion off the queue, with all before it: those were silent and succeeded (or, once the queue
@@ -217,25 +235,23 @@ impl SendQueue {
     ///
     /// # Errors
     /// [`Lie::WqeCounter`] when no request that is outstanding begins there.
-    #[inline]
+    #[inline(always)]
     pub fn complete(&self, counter: u16) -> Result<Completed, Lie> {
-        let consumer = self.consumer.load(Relaxed);
-        let outstanding = self.producer.load(Acquire).wrapping_sub(consumer);
-        let ahead = u32::from(counter.wrapping_sub(consumer as u16));
+        let consumer = self.consumer.load(Relaxed) as u16;
+        // Acquire: the slots of all requests before the producer are filled.
+        let outstanding = self.next_counter(Acquire).wrapping_sub(consumer);
         let slot = &self.parts.slots.at(u32::from(counter)).0;
         let note = slot.note.load(Relaxed);
-        if ahead >= outstanding || note as u16 != counter || note & NOTE_USED == 0 {
+        if counter.wrapping_sub(consumer) >= outstanding || note as u16 != counter {
             return Err(Lie::WqeCounter(counter));
         }
         let context = slot.context.load(Relaxed);
-        if self.parts.lists.is_some() {
-            self.return_lists(consumer, counter);
+        if let Some(lists) = &self.parts.lists
+            && lists.are_out()
+        {
+            lists.give_back(self.listed(consumer, counter));
         }
-        let next = (note >> 16) as u16;
-        self.consumer.store(
-            consumer.wrapping_add(u32::from(next.wrapping_sub(consumer as u16))),
-            Release,
-        );
+        self.consumer.store(u32::from((note >> 16) as u16), Release);
         Ok(completed(context, note))
     }
 
@@ -258,50 +274,105 @@ impl SendQueue {
         while self.pop().is_some() {}
         self.producer.store(0, Relaxed);
         self.consumer.store(0, Relaxed);
-        self.rung.store(0, Relaxed);
-        self.fence.store(0, Relaxed);
+        self.after.store(0, Relaxed);
         self.parts.record.store(0);
     }
 
-    /// Gives back the page lists of the requests from `consumer` to the one that begins at `counter`.
-    #[inline]
-    fn return_lists(&self, consumer: u32, counter: u16) {
-        let Some(lists) = &self.parts.lists else { return };
-        let mut at = consumer as u16;
-        let mut returned = 0;
+    /// How many of the requests from `consumer` to the one that begins at `counter` have a page list.
+    fn listed(&self, consumer: u16, counter: u16) -> u32 {
+        let mut at = consumer;
+        let mut listed = 0;
         // Bounded: every step goes at least one block ahead, and at most the ring's blocks are outstanding.
-        for _ in 0..1_u32 << self.parts.log_blocks {
+        for _ in 0..self.parts.blocks {
             let note = self.parts.slots.at(u32::from(at)).0.note.load(Relaxed);
-            returned += u32::from(note & NOTE_LIST != 0);
+            listed += u32::from(note & NOTE_LIST != 0);
             if at == counter {
                 break;
             }
             at = (note >> 16) as u16;
         }
-        lists.give_back(returned);
+        listed
     }
 }
 
 /// Blocks of the longest request of a queue with these limits.
-pub(super) fn blocks_per_request(max_sges: u32, max_inline: u32, fast_register: bool) -> u32 {
-    let data = max_sges.max(wqe::inline_segments(max_inline.min(MAX_INLINE)));
-    let segments = (data + 2).max(if fast_register { 12 } else { 1 });
-    segments.div_ceil(SEGMENTS_PER_BLOCK).min(MAX_BLOCKS)
+pub(super) fn blocks_per_request(max_sges: u32, max_inline: u32) -> u32 {
+    // Control segment and address vector before pieces, control and remote address before inline data.
+    let segments = (max_sges + 4).max(wqe::inline_segments(max_inline.min(MAX_INLINE)) + 2);
+    segments
+        .max(UMR_SEGMENTS)
+        .div_ceil(SEGMENTS_PER_BLOCK)
+        .min(MAX_BLOCKS)
 }
+
+/// Segments of a UMR element with inline entries.
+const UMR_SEGMENTS: u32 = 12;
+
+/// `fm_ce_se` of UMR elements by flags, for the fence that the device wants on them.
+pub(super) const fn umr_how(fence: u32) -> [u8; 8] {
+    let mut table = [0; 8];
+    let mut flags = 0;
+    while flags < table.len() {
+        let fenced = flags & FENCE != 0 && fence != fm_ce_se::STRONG;
+        table[flags] = reporting(flags) | if fenced { fm_ce_se::SMALL_AND_FENCE } else { fence } as u8;
+        flags += 1;
+    }
+    table
+}
+
+/// `fm_ce_se` of all other elements by flags and [`AFTER_UMR`].
+const HOW: [u8; 16] = {
+    let mut table = [0; 16];
+    let mut index = 0;
+    while index < table.len() {
+        let fence = match (index & FENCE != 0, index & AFTER_UMR as usize != 0) {
+            (false, false) => 0,
+            (false, true) => fm_ce_se::SMALL_FENCE,
+            (true, false) => fm_ce_se::FENCE,
+            (true, true) => fm_ce_se::SMALL_AND_FENCE,
+        };
+        table[index] = reporting(index) | fence as u8;
+        index += 1;
+    }
+    table
+};
+
+const SILENT: usize = PostFlags::SILENT.bits() as usize;
+const FENCE: usize = PostFlags::FENCE.bits() as usize;
+const SOLICITED: usize = PostFlags::SOLICITED.bits() as usize;
+
+/// Completion and solicited event of the flags.
+const fn reporting(flags: usize) -> u8 {
+    let completion = if flags & SILENT == 0 {
+        fm_ce_se::COMPLETION
+    } else {
+        0
+    };
+    let solicited = if flags & SOLICITED == 0 {
+        0
+    } else {
+        fm_ce_se::SOLICITED
+    };
+    (completion | solicited) as u8
+}
+
+/// Kinds by their numbers in notes.
+const KINDS: [WqeKind; 8] = [
+    WqeKind::Send,
+    WqeKind::Write,
+    WqeKind::Read,
+    WqeKind::FastRegister,
+    WqeKind::Invalidate,
+    WqeKind::Nop,
+    WqeKind::Nop,
+    WqeKind::Nop,
+];
 
 #[inline(always)]
 const fn completed(context: u64, note: u64) -> Completed {
-    let kind = match (note >> NOTE_KIND) as u8 {
-        k if k == WqeKind::Send as u8 => WqeKind::Send,
-        k if k == WqeKind::Write as u8 => WqeKind::Write,
-        k if k == WqeKind::Read as u8 => WqeKind::Read,
-        k if k == WqeKind::FastRegister as u8 => WqeKind::FastRegister,
-        k if k == WqeKind::Invalidate as u8 => WqeKind::Invalidate,
-        _ => WqeKind::Nop,
-    };
     Completed {
         context,
-        kind,
+        kind: KINDS[(note >> NOTE_KIND & 7) as usize],
         silent: note & NOTE_SILENT != 0,
     }
 }

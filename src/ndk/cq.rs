@@ -1,6 +1,6 @@
 //! Completion queues: retrieval, arming, notification.
 
-use core::{ffi::c_void, ops::ControlFlow};
+use core::ffi::c_void;
 
 use super::{
     adapter::Adapter,
@@ -53,6 +53,18 @@ pub struct Entry {
     pub kind: NDK_OPERATION_TYPE,
     /// For receives that invalidated a token: the token (CQ-04).
     pub token: u32,
+}
+
+impl Entry {
+    /// No completion.
+    const NONE: Self = Self {
+        status: Status::SUCCESS,
+        bytes: 0,
+        qp_context: Context::new(core::ptr::null_mut()),
+        request_context: 0,
+        kind: 0,
+        token: 0,
+    };
 }
 
 /// A completion queue.
@@ -163,7 +175,7 @@ impl Cq {
             let Some(cqe) = hw.poll() else { break };
             seen = true;
             if let Some(qp) = users.find(cqe.qpn())
-                && let ControlFlow::Continue(entry) = translate(qp, &cqe)
+                && let Some(entry) = translate(qp, &cqe)
             {
                 sink(taken, &entry);
                 taken += 1;
@@ -291,44 +303,72 @@ impl CompletionTarget for Object<Cq> {
     }
 }
 
-/// What a completion of `qp` means to its consumer; `Break` for none: not of a request, or of one that is not outstanding.
-#[inline]
-fn translate(qp: &Qp, cqe: &Cqe<'_>) -> ControlFlow<(), Entry> {
-    let (status, token, receive) = match cqe.opcode() {
-        CqeOpcode::Requester => (Status::SUCCESS, None, false),
-        CqeOpcode::Receive | CqeOpcode::ReceiveImmediate | CqeOpcode::WriteImmediate => {
-            (Status::SUCCESS, None, true)
+/// What a completion of `qp` means to its consumer; `None` when it is not of a request, or of one that is not outstanding.
+#[inline(always)]
+fn translate(qp: &Qp, cqe: &Cqe<'_>) -> Option<Entry> {
+    if cqe.is_requester() {
+        return requested(qp, cqe, Status::SUCCESS);
+    }
+    if cqe.is_receive() {
+        return received(qp, cqe, Status::SUCCESS, NdkOperationTypeReceive);
+    }
+    let mut entry = Entry::NONE;
+    translate_rare(qp, *cqe, &mut entry).then_some(entry)
+}
+
+/// The completions that are not expected again and again. Not inlined, and in the consumer's calling convention, so that the others keep
+/// no registers for it. Whether there is an entry.
+#[cold]
+#[inline(never)]
+extern "win64" fn translate_rare(qp: &Qp, cqe: Cqe<'_>, place: &mut Entry) -> bool {
+    let entry = match cqe.opcode() {
+        CqeOpcode::ReceiveImmediate | CqeOpcode::WriteImmediate => {
+            received(qp, &cqe, Status::SUCCESS, NdkOperationTypeReceive)
         }
-        CqeOpcode::ReceiveInvalidate(key) => (Status::SUCCESS, Some(key.0), true),
-        CqeOpcode::RequesterError(syndrome) => (failure(qp, syndrome, false), None, false),
-        CqeOpcode::ResponderError(syndrome) => (failure(qp, syndrome, true), None, true),
-        CqeOpcode::Unknown(_) => return ControlFlow::Break(()),
+        CqeOpcode::ReceiveInvalidate(key) => {
+            received(qp, &cqe, Status::SUCCESS, NdkOperationTypeReceiveAndInvalidate).map(|entry| Entry {
+                token: key.0,
+                ..entry
+            })
+        }
+        CqeOpcode::RequesterError(syndrome) => requested(qp, &cqe, failure(qp, syndrome, false)),
+        CqeOpcode::ResponderError(syndrome) => {
+            received(qp, &cqe, failure(qp, syndrome, true), NdkOperationTypeReceive)
+                .map(|entry| Entry { bytes: 0, ..entry })
+        }
+        CqeOpcode::Requester | CqeOpcode::Receive | CqeOpcode::Unknown(_) => None,
     };
-    let (request_context, kind) = if receive {
-        let kind = if token.is_some() {
-            NdkOperationTypeReceiveAndInvalidate
-        } else {
-            NdkOperationTypeReceive
-        };
-        (qp.receive_done(cqe.counter()), kind)
-    } else {
-        qp.request_done(cqe.counter())
-            .map_or((None, 0), |done| (Some(done.context), operation(done.kind)))
-    };
-    let Some(request_context) = request_context else {
-        return ControlFlow::Break(());
-    };
-    ControlFlow::Continue(Entry {
+    if let Some(entry) = entry {
+        *place = entry;
+    }
+    entry.is_some()
+}
+
+/// The entry of an initiator request.
+#[inline(always)]
+fn requested(qp: &Qp, cqe: &Cqe<'_>, status: Status) -> Option<Entry> {
+    let done = qp.request_done(cqe.counter())?;
+    Some(Entry {
         status,
-        bytes: if receive && status == Status::SUCCESS {
-            cqe.byte_count()
-        } else {
-            0
-        },
+        bytes: 0,
+        qp_context: qp.context(),
+        request_context: done.context,
+        kind: operation(done.kind),
+        token: 0,
+    })
+}
+
+/// The entry of a receive.
+#[inline(always)]
+fn received(qp: &Qp, cqe: &Cqe<'_>, status: Status, kind: NDK_OPERATION_TYPE) -> Option<Entry> {
+    let request_context = qp.receive_done(cqe.counter())?;
+    Some(Entry {
+        status,
+        bytes: cqe.byte_count(),
         qp_context: qp.context(),
         request_context,
         kind,
-        token: token.unwrap_or(0),
+        token: 0,
     })
 }
 
@@ -341,12 +381,17 @@ fn failure(qp: &Qp, syndrome: CqeSyndrome, receive: bool) -> Status {
     status::of_completion(syndrome, receive)
 }
 
+/// What requests are to the consumer, by their kinds.
+const OPERATIONS: [NDK_OPERATION_TYPE; 6] = {
+    let mut table = [NdkOperationTypeInvalidate; 6];
+    table[WqeKind::Send as usize] = NdkOperationTypeSend;
+    table[WqeKind::Write as usize] = NdkOperationTypeWrite;
+    table[WqeKind::Read as usize] = NdkOperationTypeRead;
+    table[WqeKind::FastRegister as usize] = NdkOperationTypeFastRegister;
+    table
+};
+
+#[inline(always)]
 const fn operation(kind: WqeKind) -> NDK_OPERATION_TYPE {
-    match kind {
-        WqeKind::Send => NdkOperationTypeSend,
-        WqeKind::Write => NdkOperationTypeWrite,
-        WqeKind::Read => NdkOperationTypeRead,
-        WqeKind::FastRegister => NdkOperationTypeFastRegister,
-        WqeKind::Invalidate | WqeKind::Nop => NdkOperationTypeInvalidate,
-    }
+    OPERATIONS[kind as usize]
 }

@@ -17,7 +17,7 @@ use super::{
     status,
 };
 use crate::{
-    hw::{Key, PostError, PostFlags, SendQueue, Sge},
+    hw::{Key, PostError, PostFlags, Posted, SendQueue, Sge},
     nt::{Status, sync::Ordering},
     sys::ndkpi::{
         NDK_OP_FLAG_ALLOW_LOCAL_WRITE, NDK_OP_FLAG_ALLOW_REMOTE_READ, NDK_OP_FLAG_ALLOW_REMOTE_WRITE,
@@ -48,7 +48,7 @@ const BIND: u32 = COMMON | NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_ALLOW_REM
 pub const MAX_TRANSFER: u32 = 1 << 30;
 
 /// Local memory of a request: where it is, or what is in it.
-pub trait Pieces {
+pub trait Pieces: Copy {
     /// The pieces as the device reaches them.
     fn sges(&self) -> impl ExactSizeIterator<Item = Sge>;
 
@@ -70,50 +70,59 @@ pub struct Remote {
 
 impl Qp {
     /// `NdkSend`, and with `invalidate` `NdkSendAndInvalidate` (QP-43).
-    #[inline]
+    #[inline(always)]
     pub fn send(&self, context: u64, pieces: &impl Pieces, flags: u32, invalidate: Option<Key>) -> Status {
-        self.post(flags, SEND, |queue, how| {
-            let total = total(pieces)?;
-            let posted = if flags & NDK_OP_FLAG_INLINE == 0 {
-                queue.send(context, how, invalidate, self.limited(pieces)?)
-            } else {
-                queue.send_inline(context, how, invalidate, total, pieces.bytes())
-            };
-            posted.map_err(status::of_post)
-        })
+        let queue = match self.admit(flags, SEND) {
+            Ok(queue) => queue,
+            Err(status) => return status,
+        };
+        if flags & NDK_OP_FLAG_INLINE != 0 {
+            let (invalidates, key) = invalidate.map_or((false, 0), |key| (true, key.0));
+            return Status(send_inline(queue, context, *pieces, flags, invalidates, key));
+        }
+        let posted = self
+            .limited(pieces)
+            .and_then(|sges| queue.send(context, how(flags), invalidate, sges));
+        settle(queue, flags, posted)
     }
 
     /// `NdkWrite`.
-    #[inline]
+    #[inline(always)]
     pub fn write(&self, context: u64, pieces: &impl Pieces, remote: Remote, flags: u32) -> Status {
-        self.post(flags, WRITE, |queue, how| {
-            let total = total(pieces)?;
-            let posted = if flags & NDK_OP_FLAG_INLINE == 0 {
-                queue.write(context, how, remote.address, remote.key, self.limited(pieces)?)
-            } else {
-                queue.write_inline(context, how, (remote.address, remote.key), total, pieces.bytes())
-            };
-            posted.map_err(status::of_post)
-        })
+        let queue = match self.admit(flags, WRITE) {
+            Ok(queue) => queue,
+            Err(status) => return status,
+        };
+        let Remote { address, key } = remote;
+        if flags & NDK_OP_FLAG_INLINE != 0 {
+            return Status(write_inline(queue, context, *pieces, flags, address, key.0));
+        }
+        let posted = self
+            .limited(pieces)
+            .and_then(|sges| queue.write(context, how(flags), address, key, sges));
+        settle(queue, flags, posted)
     }
 
     /// `NdkRead`. A local invalidation that the adapter does not advertise is left out (QP-28).
-    #[inline]
+    #[inline(always)]
     pub fn read(&self, context: u64, pieces: &impl Pieces, remote: Remote, flags: u32) -> Status {
-        self.post(flags, READ, |queue, how| {
-            total(pieces)?;
-            let sges = pieces.sges();
-            if sges.len() as u32 > self.max_read_sges {
-                return Err(status::of_post(PostError::TooManySges));
-            }
-            queue
-                .read(context, how, remote.address, remote.key, sges)
-                .map_err(status::of_post)
-        })
+        let queue = match self.admit(flags, READ) {
+            Ok(queue) => queue,
+            Err(status) => return status,
+        };
+        let sges = pieces.sges();
+        if sges.len() as u32 > self.max_read_sges {
+            return refuse(queue, status::of_post(PostError::TooManySges));
+        }
+        settle(
+            queue,
+            flags,
+            queue.read(context, how(flags), remote.address, remote.key, sges),
+        )
     }
 
     /// `NdkFastRegister`: `range` gets the region's token, from this request on in queue order (MR-30).
-    #[inline]
+    #[inline(always)]
     pub fn fast_register(
         &self,
         context: u64,
@@ -122,37 +131,51 @@ impl Qp {
         pages: impl ExactSizeIterator<Item = u64>,
         flags: u32,
     ) -> Status {
-        self.post(flags, FAST_REGISTER, |queue, how| {
-            let region = mr.fast_region(range, pages.len(), flags)?;
-            queue
-                .fast_register(context, how, &region, pages)
-                .map_err(status::of_post)
-        })
+        let queue = match self.admit(flags, FAST_REGISTER) {
+            Ok(queue) => queue,
+            Err(status) => return status,
+        };
+        match mr.fast_region(range, pages.len(), flags) {
+            Ok(region) => settle(
+                queue,
+                flags,
+                queue.fast_register(context, how(flags), &region, pages),
+            ),
+            Err(status) => refuse(queue, status),
+        }
     }
 
     /// `NdkInvalidate` of a fast-registered region (MR-32).
-    #[inline]
+    #[inline(always)]
     pub fn invalidate(&self, context: u64, mr: &Mr, flags: u32) -> Status {
-        self.post(flags, COMMON, |queue, how| {
-            let key = mr.fast_key().ok_or(Status::INVALID_DEVICE_REQUEST)?;
-            queue.invalidate(context, how, key).map_err(status::of_post)
-        })
+        let queue = match self.admit(flags, COMMON) {
+            Ok(queue) => queue,
+            Err(status) => return status,
+        };
+        match mr.fast_key() {
+            Some(key) => settle(queue, flags, queue.invalidate(context, how(flags), key)),
+            None => refuse(queue, Status::INVALID_DEVICE_REQUEST),
+        }
     }
 
     /// A request that always fails inline with `status`, after its flags were looked at.
     pub fn refuse_bind(&self, flags: u32, status: Status) -> Status {
-        self.post(flags, BIND, |_, _| Err(status))
+        match self.admit(flags, BIND) {
+            Ok(queue) => refuse(queue, status),
+            Err(status) => status,
+        }
     }
 
     /// `NdkReceive`: accepted in every state (QP-12, QP-67).
-    #[inline]
+    #[inline(always)]
     pub fn receive(&self, context: u64, pieces: &impl Pieces) -> Status {
         let Some(hw) = self.hw.get() else {
             return Status::INTERNAL_ERROR;
         };
-        hw.receive()
-            .post(context, pieces.sges())
-            .map_or_else(status::of_post, |()| Status::SUCCESS)
+        match hw.receive().post(context, pieces.sges()) {
+            Ok(()) => Status::SUCCESS,
+            Err(error) => status::of_post(error),
+        }
     }
 
     /// The pieces of a send or write, no more than the queue pair was made for: the device's queue has room for reads, which
@@ -161,69 +184,104 @@ impl Qp {
     fn limited<'a>(
         &self,
         pieces: &'a impl Pieces,
-    ) -> Result<impl ExactSizeIterator<Item = Sge> + 'a, Status> {
+    ) -> Result<impl ExactSizeIterator<Item = Sge> + 'a, PostError> {
         let sges = pieces.sges();
         if sges.len() as u32 > self.limits.initiator_sges {
-            return Err(status::of_post(PostError::TooManySges));
+            return Err(PostError::TooManySges);
         }
         Ok(sges)
     }
 
-    /// The frame of every initiator request: flags and state, the request itself, the doorbell.
+    /// The send queue, for a request whose flags are good, on a queue pair that is connected.
     #[inline(always)]
-    fn post(
-        &self,
-        flags: u32,
-        allowed: u32,
-        request: impl FnOnce(&SendQueue, PostFlags) -> Result<(), Status>,
-    ) -> Status {
+    fn admit(&self, flags: u32, allowed: u32) -> Result<&SendQueue, Status> {
         let Some(hw) = self.hw.get() else {
-            return Status::INTERNAL_ERROR;
+            return Err(Status::INTERNAL_ERROR);
         };
         let queue = hw.send();
-        let posted = if flags & !allowed != 0 {
-            Err(Status::INVALID_PARAMETER)
-        } else if self.state.load(Ordering::Relaxed) == CONNECTED {
-            request(queue, how(flags))
-        } else {
-            Err(Status::CONNECTION_INVALID)
-        };
-        // One that is not deferred indicates all before it (QP-31), and so does one that fails (QP-32).
-        if flags & NDK_OP_FLAG_DEFER == 0 || posted.is_err() {
-            queue.ring();
+        if flags & !allowed != 0 {
+            return Err(refuse(queue, Status::INVALID_PARAMETER));
         }
-        posted.map_or_else(|status| status, |()| Status::SUCCESS)
+        if self.state.load(Ordering::Relaxed) != CONNECTED {
+            return Err(refuse(queue, Status::CONNECTION_INVALID));
+        }
+        Ok(queue)
     }
+}
+
+/// The end of every request: one that is not deferred indicates all before it (QP-31), and so does one that fails (QP-32).
+#[inline(always)]
+fn settle(queue: &SendQueue, flags: u32, posted: Result<Posted, PostError>) -> Status {
+    match posted {
+        Ok(posted) => {
+            if flags & NDK_OP_FLAG_DEFER == 0 {
+                queue.ring_for(posted);
+            }
+            Status::SUCCESS
+        }
+        Err(error) => refuse(queue, status::of_post(error)),
+    }
+}
+
+/// A request fails inline; what was deferred before it is indicated (QP-32).
+#[inline(always)]
+fn refuse(queue: &SendQueue, status: Status) -> Status {
+    Status(refuse_slowly(queue, status.0))
+}
+
+// The rare ways are functions of their own in the consumer's calling convention, so that the frequent ones keep no registers for them.
+
+#[cold]
+#[inline(never)]
+extern "win64" fn refuse_slowly(queue: &SendQueue, status: i32) -> i32 {
+    queue.ring();
+    status
+}
+
+/// A send whose data is captured now (QP-24).
+#[inline(never)]
+extern "win64" fn send_inline<P: Pieces>(
+    queue: &SendQueue,
+    context: u64,
+    pieces: P,
+    flags: u32,
+    invalidates: bool,
+    key: u32,
+) -> i32 {
+    let invalidate = invalidates.then_some(Key(key));
+    let posted = total(&pieces)
+        .and_then(|total| queue.send_inline(context, how(flags), invalidate, total, pieces.bytes()));
+    settle(queue, flags, posted).0
+}
+
+/// A write whose data is captured now (QP-24).
+#[inline(never)]
+extern "win64" fn write_inline<P: Pieces>(
+    queue: &SendQueue,
+    context: u64,
+    pieces: P,
+    flags: u32,
+    address: u64,
+    key: u32,
+) -> i32 {
+    let remote = (address, Key(key));
+    let posted = total(&pieces)
+        .and_then(|total| queue.write_inline(context, how(flags), remote, total, pieces.bytes()));
+    settle(queue, flags, posted).0
 }
 
 /// Bytes of a request.
-#[inline(always)]
-fn total(pieces: &impl Pieces) -> Result<u32, Status> {
-    let total = pieces.total();
-    if total > u64::from(MAX_TRANSFER) {
-        Err(Status::BUFFER_OVERFLOW)
-    } else {
-        Ok(total as u32)
-    }
+fn total(pieces: &impl Pieces) -> Result<u32, PostError> {
+    u32::try_from(pieces.total()).map_err(|_| PostError::TooLong)
 }
 
-/// The device's flags for a consumer's. Those of one meaning have neighbouring bits.
+/// The device's flags for a consumer's, which have the same bits.
 #[inline(always)]
 const fn how(flags: u32) -> PostFlags {
-    let silent = if flags & NDK_OP_FLAG_SILENT_SUCCESS == 0 {
-        0
-    } else {
-        PostFlags::SILENT.bits()
-    };
-    let fence = if flags & NDK_OP_FLAG_READ_FENCE == 0 {
-        0
-    } else {
-        PostFlags::FENCE.bits()
-    };
-    let solicited = if flags & NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT == 0 {
-        0
-    } else {
-        PostFlags::SOLICITED.bits()
-    };
-    PostFlags::from_bits_retain(silent | fence | solicited)
+    const {
+        assert!(PostFlags::SILENT.bits() == NDK_OP_FLAG_SILENT_SUCCESS);
+        assert!(PostFlags::FENCE.bits() == NDK_OP_FLAG_READ_FENCE);
+        assert!(PostFlags::SOLICITED.bits() == NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT);
+    }
+    PostFlags::from_bits_truncate(flags)
 }

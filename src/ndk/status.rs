@@ -21,7 +21,7 @@ pub const fn of_post(error: PostError) -> Status {
     match error {
         PostError::Full => Status::NO_MORE_ENTRIES,
         PostError::TooManySges => Status::DATA_OVERRUN,
-        PostError::TooMuchInline => Status::BUFFER_OVERFLOW,
+        PostError::TooMuchInline | PostError::TooLong => Status::BUFFER_OVERFLOW,
         PostError::TooManyPages => Status::INVALID_PARAMETER,
     }
 }

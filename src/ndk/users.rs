@@ -24,12 +24,28 @@ impl Users {
     }
 
     /// The queue pair with this number.
-    #[inline]
+    #[inline(always)]
     pub fn find(&mut self, qpn: Qpn) -> Option<&Qp> {
-        if self.list.get(self.last).is_none_or(|(number, _)| *number != qpn) {
-            self.last = self.place(qpn).ok()?;
+        match self.list.get(self.last) {
+            Some((number, _)) if *number == qpn => {}
+            _ => {
+                if !self.search(qpn.raw()) {
+                    return None;
+                }
+            }
         }
         self.list.get(self.last).map(|(_, qp)| qp.kind())
+    }
+
+    /// Not inlined, and in the consumer's calling convention, so that polling keeps no registers for it.
+    #[cold]
+    #[inline(never)]
+    extern "win64" fn search(&mut self, qpn: u32) -> bool {
+        let place = self.place(Qpn::new(qpn));
+        if let Ok(place) = place {
+            self.last = place;
+        }
+        place.is_ok()
     }
 
     /// Adds a queue pair; one that is there already (it receives and sends here) stays.

@@ -7,7 +7,7 @@
     reason = "the data path: its cost is counted in instructions"
 )]
 
-use core::ptr::NonNull;
+use core::{marker::PhantomData, ptr::NonNull};
 
 use super::{
     Mmio, NoMemory, Ref, SharedMemory, Vec, pool,
@@ -104,9 +104,46 @@ impl<T: Shared> Ring<T> {
         unsafe { element.as_ref() }
     }
 
+    /// Place and mask of the ring in one value, which stays in processor registers while elements are stored.
+    #[inline(always)]
+    pub const fn view(&self) -> View<'_, T> {
+        View {
+            first: self.first,
+            mask: self.mask,
+            ring: PhantomData,
+        }
+    }
+
     /// The memory that holds the elements.
     pub fn memory(&self) -> &Ref<SharedMemory> {
         &self.memory
+    }
+}
+
+/// A [`Ring`] on loan.
+#[derive(Debug)]
+pub struct View<'a, T> {
+    first: NonNull<T>,
+    mask: u32,
+    ring: PhantomData<&'a T>,
+}
+
+impl<T> Clone for View<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for View<'_, T> {}
+
+impl<'a, T: Shared> View<'a, T> {
+    /// The element at `index`, counted round and round.
+    #[inline(always)]
+    pub const fn at(self, index: u32) -> &'a T {
+        // SAFETY: `Ring::new` checked `mask + 1` elements, and the masked index is one of them.
+        let element = unsafe { self.first.add((index & self.mask) as usize) };
+        // SAFETY: aligned, inside memory that lives as long as the ring, and any bytes are good atomics.
+        unsafe { element.as_ref() }
     }
 }
 

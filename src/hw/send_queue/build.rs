@@ -6,55 +6,91 @@
 )]
 
 use super::{
-    super::wqe::{self, Opcode, SEGMENTS_PER_BLOCK, fm_ce_se, umr},
-    Acquire, Key, NOTE_KIND, NOTE_LIST, NOTE_SILENT, NOTE_USED, PageLists, PostError, PostFlags, Relaxed,
-    Release, SendQueue, Sge, WqeKind,
+    super::wqe::{self, Opcode, SEGMENTS_PER_BLOCK, umr},
+    AFTER_UMR, Acquire, HOW, Key, NOTE_KIND, NOTE_LIST, NOTE_SILENT, PageLists, PostError, PostFlags, Posted,
+    Relaxed, Release, Segment, SendQueue, Sge, View, WqeKind,
 };
 
 /// A request under construction: where it begins, and the next segment to write.
-pub(super) struct Cursor {
-    pub(super) first: u32,
-    pub(super) next: u32,
+pub(super) struct Cursor<'a> {
+    ring: View<'a, Segment>,
+    first: u32,
+    next: u32,
+}
+
+impl Cursor<'_> {
+    /// Writes the next segment.
+    #[inline(always)]
+    pub(super) fn put(&mut self, words: [u64; 2]) {
+        self.ring.at(self.next).store(words);
+        self.next = self.next.wrapping_add(1);
+    }
+
+    #[inline(always)]
+    pub(super) fn put_umr(&mut self, control: [u64; 2], key: [u64; 8]) {
+        self.put(control);
+        self.put([0; 2]);
+        self.put([0; 2]);
+        for pair in key.as_chunks::<2>().0 {
+            self.put(*pair);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn put_inline_pages(&mut self, mut pages: impl Iterator<Item = u64>) {
+        for _ in 0..umr::INLINE_ENTRIES / 2 {
+            let mut next = || pages.next().map_or(0, umr::translation);
+            let pair = [next(), next()];
+            self.put(pair);
+        }
+    }
 }
 
 impl SendQueue {
-    /// Room for a request of `segments` segments with `sges` pieces.
+    /// Room for a request with `sges` pieces.
     #[inline(always)]
-    pub(super) fn begin(&self, segments: u32, sges: u32) -> Result<Cursor, PostError> {
+    pub(super) fn begin(&self, sges: u32) -> Result<Cursor<'_>, PostError> {
         if sges > self.parts.max_sges {
             return Err(PostError::TooManySges);
         }
         let first = self.producer.load(Relaxed);
         // Acquire: whoever completed requests is done with their slots before we overwrite them.
-        let used = first.wrapping_sub(self.consumer.load(Acquire));
-        if used + segments.div_ceil(SEGMENTS_PER_BLOCK) > 1 << self.parts.log_blocks {
+        let consumer = self.consumer.load(Acquire) as u16;
+        if counter(first).wrapping_sub(consumer) > self.parts.limit {
             return Err(PostError::Full);
         }
         Ok(Cursor {
+            ring: self.parts.ring.view(),
             first,
-            next: first.wrapping_mul(SEGMENTS_PER_BLOCK).wrapping_add(1),
+            next: first.wrapping_add(1),
         })
     }
 
-    pub(super) fn begin_inline(&self, length: u32, segments: u32) -> Result<Cursor, PostError> {
+    pub(super) fn begin_inline(&self, length: u32) -> Result<Cursor<'_>, PostError> {
         if length > self.parts.max_inline {
             return Err(PostError::TooMuchInline);
         }
-        self.begin(segments + wqe::inline_segments(length), 0)
+        self.begin(0)
     }
 
+    /// Writes the pieces, if together they are not too long.
     #[inline(always)]
-    pub(super) fn put(&self, cursor: &mut Cursor, words: [u64; 2]) {
-        self.parts.ring.at(cursor.next).store(words);
-        cursor.next = cursor.next.wrapping_add(1);
-    }
-
-    #[inline(always)]
-    pub(super) fn put_sges(&self, cursor: &mut Cursor, sges: impl Iterator<Item = Sge>) {
+    pub(super) fn put_sges(
+        &self,
+        cursor: &mut Cursor<'_>,
+        sges: impl Iterator<Item = Sge>,
+    ) -> Result<(), PostError> {
+        let mut total = 0;
         for sge in sges {
+            total += u64::from(sge.length);
             if sge.length != 0 {
-                self.put(cursor, wqe::data(sge.address, sge.length, sge.key));
+                cursor.put(wqe::data(sge.address, sge.length, sge.key));
             }
+        }
+        if total > self.parts.max_message {
+            Err(PostError::TooLong)
+        } else {
+            Ok(())
         }
     }
 
@@ -81,38 +117,14 @@ impl SendQueue {
                 filled += take;
                 piece = rest;
                 if filled == segment.len() {
-                    self.put_bytes(cursor, &segment);
+                    put_bytes(cursor, &segment);
                     segment = [0; wqe::SEGMENT];
                     filled = 0;
                 }
             }
         }
         if filled != 0 {
-            self.put_bytes(cursor, &segment);
-        }
-    }
-
-    pub(super) fn put_bytes(&self, cursor: &mut Cursor, bytes: &[u8; wqe::SEGMENT]) {
-        let whole = u128::from_be_bytes(*bytes);
-        self.put(cursor, [(whole >> 64) as u64, whole as u64]);
-    }
-
-    #[inline(always)]
-    pub(super) fn put_umr(&self, cursor: &mut Cursor, control: [u64; 2], key: [u64; 8]) {
-        self.put(cursor, control);
-        self.put(cursor, [0; 2]);
-        self.put(cursor, [0; 2]);
-        for pair in key.as_chunks::<2>().0 {
-            self.put(cursor, *pair);
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn put_inline_pages(&self, cursor: &mut Cursor, mut pages: impl Iterator<Item = u64>) {
-        for _ in 0..umr::INLINE_ENTRIES / 2 {
-            let mut next = || pages.next().map_or(0, umr::translation);
-            let pair = [next(), next()];
-            self.put(cursor, pair);
+            put_bytes(cursor, &segment);
         }
     }
 
@@ -126,85 +138,72 @@ impl SendQueue {
     #[inline(always)]
     pub(super) fn finish(
         &self,
-        cursor: &Cursor,
+        cursor: &Cursor<'_>,
         context: u64,
         kind: WqeKind,
         flags: PostFlags,
-        opcode: Opcode,
-        immediate: u32,
-    ) {
-        let after_umr = self.fence.load(Relaxed);
-        let fence = if flags.contains(PostFlags::FENCE) {
-            if after_umr == 0 {
-                fm_ce_se::FENCE
-            } else {
-                fm_ce_se::SMALL_AND_FENCE
-            }
-        } else {
-            after_umr
-        };
-        self.fence.store(0, Relaxed);
-        self.commit(cursor, context, kind as u64, flags, opcode, fence, immediate);
+        (opcode, immediate): (Opcode, u32),
+    ) -> Posted {
+        let how = HOW[((flags.bits() & 7 | self.after.load(Relaxed)) & 15) as usize];
+        self.after.store(0, Relaxed);
+        self.commit(cursor, context, kind as u64, flags, how, (opcode, immediate))
     }
 
     #[inline(always)]
     pub(super) fn finish_umr(
         &self,
-        cursor: &Cursor,
+        cursor: &Cursor<'_>,
         context: u64,
         kind: WqeKind,
         flags: PostFlags,
         key: Key,
         listed: bool,
-    ) {
-        let own = self.parts.umr_fence;
-        let fence = if flags.contains(PostFlags::FENCE) && own != fm_ce_se::STRONG {
-            fm_ce_se::SMALL_AND_FENCE
-        } else {
-            own
-        };
-        self.fence.store(fm_ce_se::SMALL_FENCE, Relaxed);
+    ) -> Posted {
+        let how = self.parts.umr_how[(flags.bits() & 7) as usize];
+        self.after.store(AFTER_UMR, Relaxed);
         let kind = kind as u64 | if listed { NOTE_LIST >> NOTE_KIND } else { 0 };
-        self.commit(cursor, context, kind, flags, Opcode::Umr, fence, key.0);
+        self.commit(cursor, context, kind, flags, how, (Opcode::Umr, key.0))
     }
 
     /// Writes the control segment and remembers the request. `kind` is a [`WqeKind`] and perhaps the page list flag.
     #[inline(always)]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "inlined: arguments are registers of the caller"
-    )]
     fn commit(
         &self,
-        cursor: &Cursor,
+        cursor: &Cursor<'_>,
         context: u64,
         kind: u64,
         flags: PostFlags,
-        opcode: Opcode,
-        fence: u32,
-        immediate: u32,
-    ) {
-        let silent = flags.contains(PostFlags::SILENT);
-        let completion = if silent { 0 } else { fm_ce_se::COMPLETION };
-        let solicited = if flags.contains(PostFlags::SOLICITED) {
-            fm_ce_se::SOLICITED
-        } else {
-            0
-        };
-        let start = cursor.first.wrapping_mul(SEGMENTS_PER_BLOCK);
-        let ds = cursor.next.wrapping_sub(start);
-        let how = fence | completion | solicited;
-        let words = wqe::control(cursor.first as u16, opcode, self.parts.qpn, ds, how, immediate);
-        self.parts.ring.at(start).store(words);
-        let next = cursor.first.wrapping_add(ds.div_ceil(SEGMENTS_PER_BLOCK));
-        let slot = &self.parts.slots.at(cursor.first).0;
+        how: u8,
+        (opcode, immediate): (Opcode, u32),
+    ) -> Posted {
+        let own = counter(cursor.first);
+        let ds = cursor.next.wrapping_sub(cursor.first);
+        let words = wqe::control(own, opcode, self.parts.qpn, ds, u32::from(how), immediate);
+        cursor.ring.at(cursor.first).store(words);
+        let producer = cursor.next.wrapping_add(SEGMENTS_PER_BLOCK - 1) & !(SEGMENTS_PER_BLOCK - 1);
+        let next = counter(producer);
+        let slot = &self.parts.slots.at(u32::from(own)).0;
         slot.context.store(context, Relaxed);
-        let silent = if silent { NOTE_SILENT } else { 0 };
-        let place = u64::from(cursor.first as u16) | u64::from(next as u16) << 16;
-        slot.note
-            .store(place | kind << NOTE_KIND | silent | NOTE_USED, Relaxed);
+        let silent = u64::from(flags.bits() & PostFlags::SILENT.bits()) * NOTE_SILENT;
+        let place = u64::from(own) | u64::from(next) << 16;
+        slot.note.store(place | kind << NOTE_KIND | silent, Relaxed);
         self.last.store(words[0], Relaxed);
         // Release: who completes the request, perhaps on another processor, finds its slot filled.
-        self.producer.store(next, Release);
+        self.producer.store(producer, Release);
+        Posted {
+            next,
+            control: words[0],
+        }
     }
+}
+
+/// Counter of the request that begins at a segment.
+#[inline(always)]
+const fn counter(segment: u32) -> u16 {
+    (segment / SEGMENTS_PER_BLOCK) as u16
+}
+
+fn put_bytes(cursor: &mut Cursor<'_>, bytes: &[u8; wqe::SEGMENT]) {
+    let whole = u128::from_be_bytes(*bytes);
+    cursor.put([(whole >> 64) as u64, whole as u64]);
 }

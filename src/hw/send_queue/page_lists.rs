@@ -71,6 +71,12 @@ impl PageLists {
         (self.bus + u64::from(first) * 8, (end - first) * 8)
     }
 
+    /// Whether lists are in use.
+    #[inline(always)]
+    pub(super) fn are_out(&self) -> bool {
+        self.taken.load(Relaxed) != self.returned.load(Relaxed)
+    }
+
     /// Gives the oldest `count` lists back.
     pub(super) fn give_back(&self, count: u32) {
         self.returned

@@ -7,27 +7,26 @@
 
 use super::{
     super::wqe::{self, AddressVector, Opcode, umr},
-    FastRegister, Key, PostError, PostFlags, SendQueue, Sge, WqeKind,
+    FastRegister, Key, PostError, PostFlags, Posted, SendQueue, Sge, WqeKind,
 };
 
 impl SendQueue {
     /// Sends the pieces; with `invalidate` the receiver's device also invalidates that key of its own.
     ///
     /// # Errors
-    /// [`PostError::Full`], [`PostError::TooManySges`].
-    #[inline]
+    /// [`PostError::Full`], [`PostError::TooManySges`], [`PostError::TooLong`].
+    #[inline(always)]
     pub fn send(
         &self,
         context: u64,
         flags: PostFlags,
         invalidate: Option<Key>,
         sges: impl ExactSizeIterator<Item = Sge>,
-    ) -> Result<(), PostError> {
-        let mut cursor = self.begin(sges.len() as u32 + 1, sges.len() as u32)?;
-        self.put_sges(&mut cursor, sges);
+    ) -> Result<Posted, PostError> {
+        let mut cursor = self.begin(sges.len() as u32)?;
+        self.put_sges(&mut cursor, sges)?;
         let (opcode, immediate) = send_opcode(invalidate);
-        self.finish(&cursor, context, WqeKind::Send, flags, opcode, immediate);
-        Ok(())
+        Ok(self.finish(&cursor, context, WqeKind::Send, flags, (opcode, immediate)))
     }
 
     /// Sends `length` bytes that are copied from `pieces` now.
@@ -41,19 +40,18 @@ impl SendQueue {
         invalidate: Option<Key>,
         length: u32,
         pieces: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<(), PostError> {
-        let mut cursor = self.begin_inline(length, 1)?;
+    ) -> Result<Posted, PostError> {
+        let mut cursor = self.begin_inline(length)?;
         self.put_inline(&mut cursor, length, pieces);
         let (opcode, immediate) = send_opcode(invalidate);
-        self.finish(&cursor, context, WqeKind::Send, flags, opcode, immediate);
-        Ok(())
+        Ok(self.finish(&cursor, context, WqeKind::Send, flags, (opcode, immediate)))
     }
 
     /// Writes the pieces to `remote`, memory of the peer under `key`.
     ///
     /// # Errors
-    /// [`PostError::Full`], [`PostError::TooManySges`].
-    #[inline]
+    /// [`PostError::Full`], [`PostError::TooManySges`], [`PostError::TooLong`].
+    #[inline(always)]
     pub fn write(
         &self,
         context: u64,
@@ -61,7 +59,7 @@ impl SendQueue {
         remote: u64,
         key: Key,
         sges: impl ExactSizeIterator<Item = Sge>,
-    ) -> Result<(), PostError> {
+    ) -> Result<Posted, PostError> {
         self.remote(
             context,
             flags,
@@ -83,19 +81,18 @@ impl SendQueue {
         (remote, key): (u64, Key),
         length: u32,
         pieces: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<(), PostError> {
-        let mut cursor = self.begin_inline(length, 2)?;
-        self.put(&mut cursor, wqe::remote_address(remote, key));
+    ) -> Result<Posted, PostError> {
+        let mut cursor = self.begin_inline(length)?;
+        cursor.put(wqe::remote_address(remote, key));
         self.put_inline(&mut cursor, length, pieces);
-        self.finish(&cursor, context, WqeKind::Write, flags, Opcode::RdmaWrite, 0);
-        Ok(())
+        Ok(self.finish(&cursor, context, WqeKind::Write, flags, (Opcode::RdmaWrite, 0)))
     }
 
     /// Reads `remote`, memory of the peer under `key`, into the pieces.
     ///
     /// # Errors
-    /// [`PostError::Full`], [`PostError::TooManySges`].
-    #[inline]
+    /// [`PostError::Full`], [`PostError::TooManySges`], [`PostError::TooLong`].
+    #[inline(always)]
     pub fn read(
         &self,
         context: u64,
@@ -103,7 +100,7 @@ impl SendQueue {
         remote: u64,
         key: Key,
         sges: impl ExactSizeIterator<Item = Sge>,
-    ) -> Result<(), PostError> {
+    ) -> Result<Posted, PostError> {
         self.remote(
             context,
             flags,
@@ -117,36 +114,35 @@ impl SendQueue {
     /// Sends a datagram (queue pairs of datagram kind).
     ///
     /// # Errors
-    /// [`PostError::Full`], [`PostError::TooManySges`].
+    /// [`PostError::Full`], [`PostError::TooManySges`], [`PostError::TooLong`].
     pub fn send_datagram(
         &self,
         context: u64,
         flags: PostFlags,
         to: &AddressVector,
         sges: impl ExactSizeIterator<Item = Sge>,
-    ) -> Result<(), PostError> {
-        let mut cursor = self.begin(sges.len() as u32 + 4, sges.len() as u32)?;
+    ) -> Result<Posted, PostError> {
+        let mut cursor = self.begin(sges.len() as u32)?;
         let words = to.words();
         for pair in words.chunks_exact(2) {
-            self.put(&mut cursor, [pair[0], pair[1]]);
+            cursor.put([pair[0], pair[1]]);
         }
-        self.put_sges(&mut cursor, sges);
-        self.finish(&cursor, context, WqeKind::Send, flags, Opcode::Send, 0);
-        Ok(())
+        self.put_sges(&mut cursor, sges)?;
+        Ok(self.finish(&cursor, context, WqeKind::Send, flags, (Opcode::Send, 0)))
     }
 
     /// Registers pages under a free key; takes effect in queue order. `pages` are bus addresses of 4 KiB pages.
     ///
     /// # Errors
     /// [`PostError::Full`] (also when every page list is in use), [`PostError::TooManyPages`].
-    #[inline]
+    #[inline(always)]
     pub fn fast_register(
         &self,
         context: u64,
         flags: PostFlags,
         region: &FastRegister,
         pages: impl ExactSizeIterator<Item = u64>,
-    ) -> Result<(), PostError> {
+    ) -> Result<Posted, PostError> {
         let entries = pages.len() as u32;
         let inline = entries <= umr::INLINE_ENTRIES;
         let list = if inline {
@@ -154,11 +150,10 @@ impl SendQueue {
         } else {
             Some(self.page_list(entries)?)
         };
-        let mut cursor = self.begin(12, 0)?;
+        let mut cursor = self.begin(0)?;
         let octowords = umr::octowords(entries);
         let how = umr::FAIL_IF_NOT_FREE | if inline { umr::INLINE } else { 0 };
-        self.put_umr(
-            &mut cursor,
+        cursor.put_umr(
             umr::control(how, octowords, umr::mask::REGISTER),
             umr::register(
                 region.key,
@@ -170,48 +165,41 @@ impl SendQueue {
             ),
         );
         match list {
-            None => self.put_inline_pages(&mut cursor, pages),
+            None => cursor.put_inline_pages(pages),
             Some(lists) => {
                 let (bus, bytes) = lists.fill(entries, pages);
-                self.put(&mut cursor, wqe::data(bus, bytes, self.parts.local_key));
+                cursor.put(wqe::data(bus, bytes, self.parts.local_key));
             }
         }
-        self.finish_umr(
+        Ok(self.finish_umr(
             &cursor,
             context,
             WqeKind::FastRegister,
             flags,
             region.key,
             list.is_some(),
-        );
-        Ok(())
+        ))
     }
 
     /// Invalidates a fast-registered key, in queue order: it becomes free. One that is free already fails the queue.
     ///
     /// # Errors
     /// [`PostError::Full`].
-    #[inline]
-    pub fn invalidate(&self, context: u64, flags: PostFlags, key: Key) -> Result<(), PostError> {
-        let mut cursor = self.begin(8, 0)?;
+    #[inline(always)]
+    pub fn invalidate(&self, context: u64, flags: PostFlags, key: Key) -> Result<Posted, PostError> {
+        let mut cursor = self.begin(0)?;
         let how = umr::INLINE | umr::FAIL_IF_FREE;
-        self.put_umr(
-            &mut cursor,
-            umr::control(how, 0, umr::mask::FREE),
-            umr::invalidate(),
-        );
-        self.finish_umr(&cursor, context, WqeKind::Invalidate, flags, key, false);
-        Ok(())
+        cursor.put_umr(umr::control(how, 0, umr::mask::FREE), umr::invalidate());
+        Ok(self.finish_umr(&cursor, context, WqeKind::Invalidate, flags, key, false))
     }
 
     /// Does nothing, in queue order: a marker that completes (with the flush error once the queue pair is in error).
     ///
     /// # Errors
     /// [`PostError::Full`].
-    pub fn nop(&self, context: u64, flags: PostFlags) -> Result<(), PostError> {
-        let cursor = self.begin(1, 0)?;
-        self.finish(&cursor, context, WqeKind::Nop, flags, Opcode::Nop, 0);
-        Ok(())
+    pub fn nop(&self, context: u64, flags: PostFlags) -> Result<Posted, PostError> {
+        let cursor = self.begin(0)?;
+        Ok(self.finish(&cursor, context, WqeKind::Nop, flags, (Opcode::Nop, 0)))
     }
 
     #[inline(always)]
@@ -223,12 +211,11 @@ impl SendQueue {
         opcode: Opcode,
         (remote, key): (u64, Key),
         sges: impl ExactSizeIterator<Item = Sge>,
-    ) -> Result<(), PostError> {
-        let mut cursor = self.begin(sges.len() as u32 + 2, sges.len() as u32)?;
-        self.put(&mut cursor, wqe::remote_address(remote, key));
-        self.put_sges(&mut cursor, sges);
-        self.finish(&cursor, context, kind, flags, opcode, 0);
-        Ok(())
+    ) -> Result<Posted, PostError> {
+        let mut cursor = self.begin(sges.len() as u32)?;
+        cursor.put(wqe::remote_address(remote, key));
+        self.put_sges(&mut cursor, sges)?;
+        Ok(self.finish(&cursor, context, kind, flags, (opcode, 0)))
     }
 }
 

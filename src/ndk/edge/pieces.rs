@@ -1,6 +1,6 @@
 //! Scatter/gather lists of consumers.
 
-use core::{ffi::c_void, slice};
+use core::{ffi::c_void, marker::PhantomData};
 
 use super::super::post::Pieces;
 use crate::{
@@ -10,7 +10,11 @@ use crate::{
 
 /// A consumer's list of pieces, on loan during a call (QP-10).
 #[derive(Clone, Copy)]
-pub struct SgeList<'a>(&'a [NDK_SGE]);
+pub struct SgeList<'a> {
+    first: *const NDK_SGE,
+    count: u32,
+    list: PhantomData<&'a NDK_SGE>,
+}
 
 impl SgeList<'_> {
     /// Borrows a list; NULL with no elements is one (QP-15).
@@ -19,34 +23,70 @@ impl SgeList<'_> {
     /// `list` has `count` elements, which stay and do not change during the caller's `'a`. If the request carries INLINE, the
     /// buffers that they name can be read.
     #[inline(always)]
-    pub unsafe fn new(list: *const NDK_SGE, count: u32) -> Self {
-        if list.is_null() || count == 0 {
-            return Self(&[]);
+    pub const unsafe fn new(list: *const NDK_SGE, count: u32) -> Self {
+        Self {
+            first: list,
+            count,
+            list: PhantomData,
         }
-        // SAFETY: passed on from the caller.
-        Self(unsafe { slice::from_raw_parts(list, count as usize) })
+    }
+
+    /// The elements, where they are.
+    #[inline(always)]
+    const fn iter(&self) -> Elements<'_> {
+        Elements {
+            next: self.first,
+            left: self.count,
+            list: PhantomData,
+        }
     }
 }
+
+/// The elements of a list, one after the other. As those of a slice, but NULL is good for none.
+struct Elements<'a> {
+    next: *const NDK_SGE,
+    left: u32,
+    list: PhantomData<&'a NDK_SGE>,
+}
+
+impl Iterator for Elements<'_> {
+    type Item = NDK_SGE;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<NDK_SGE> {
+        self.left = self.left.checked_sub(1)?;
+        let element = self.next;
+        self.next = element.wrapping_add(1);
+        // SAFETY: the promise of `SgeList::new`: there was one left.
+        Some(unsafe { element.read() })
+    }
+
+    #[inline(always)]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
+    }
+}
+
+impl ExactSizeIterator for Elements<'_> {}
 
 impl Pieces for SgeList<'_> {
     #[inline(always)]
     fn sges(&self) -> impl ExactSizeIterator<Item = Sge> {
         // One union of virtual and logical address; the token says which it is (QP-17).
-        self.0.iter().map(|sge| Sge {
+        self.iter().map(|sge| Sge {
             address: sge.VirtualAddress.addr() as u64,
             length: sge.Length,
             key: Key(sge.MemoryRegionToken),
         })
     }
 
-    #[inline(always)]
     fn total(&self) -> u64 {
-        self.0.iter().map(|sge| u64::from(sge.Length)).sum()
+        self.iter().map(|sge| u64::from(sge.Length)).sum()
     }
 
     fn bytes(&self) -> impl Iterator<Item = &[u8]> {
         // The token is ignored (QP-25).
-        self.0.iter().map(|sge| {
+        self.iter().map(|sge| {
             let address: *mut c_void = sge.VirtualAddress;
             // SAFETY: the promise of `new`, for requests that carry INLINE: only those come here.
             unsafe { super::bytes(address, sge.Length) }
