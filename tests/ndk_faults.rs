@@ -16,7 +16,9 @@ const MOST: u64 = 400;
 
 /// Connects and closes; whatever fails, fails with a status. Whether it was connected.
 fn connect_and_close(world: &World, plan: Option<Plan>) -> bool {
-    let [a, b] = &world.hosts[..] else { unreachable!("a world has two hosts") };
+    let [a, b] = &world.hosts[..] else {
+        unreachable!("a world has two hosts")
+    };
     let (server, client) = (b.open_ndk(), a.open_ndk());
     faults::set(plan);
     let desk = Rc::new(Desk::default());
@@ -37,7 +39,9 @@ fn connect_and_close(world: &World, plan: Option<Plan>) -> bool {
     });
     let (adapter, from) = (client.adapter(), a.at(0));
     let connected = on(a.id, "client", move || {
-        let Ok(mut endpoint) = Endpoint::new(adapter, LIMITS) else { return false };
+        let Ok(mut endpoint) = Endpoint::new(adapter, LIMITS) else {
+            return false;
+        };
         let connected = endpoint.connect(adapter, from, at).is_ok();
         endpoint.close_queue_pair().expect("closes");
         endpoint.close_rest().expect("closes");
@@ -134,7 +138,10 @@ fn an_open_without_memory_is_refused() {
         faults::set(Some(Plan::new().fail("pool", When::Nth(nth))));
         let opened = world.hosts[0].adapter.open_ndk(2, 0);
         faults::set(None);
-        opened.map(|open| open.close()).map_err(|status| assert_eq!(status, RESOURCES)).is_ok()
+        opened
+            .map(cxndk_testbed::ndis::NdkAdapter::close)
+            .map_err(|status| assert_eq!(status, RESOURCES))
+            .is_ok()
     };
     let failures = World::run(&WorldConfig::new(1), |world| {
         (1..20).filter(|nth| !opened(world, *nth)).collect::<Vec<_>>()

@@ -94,6 +94,10 @@ impl SendQueue {
         }
     }
 
+    #[expect(
+        clippy::unused_self,
+        reason = "a step of building a request, called like the others"
+    )]
     pub(super) fn put_inline<'a>(
         &self,
         cursor: &mut Cursor,

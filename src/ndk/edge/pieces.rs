@@ -33,6 +33,7 @@ impl SgeList<'_> {
 
     /// The elements, where they are.
     #[inline(always)]
+    #[expect(clippy::iter_without_into_iter, reason = "one caller walks the list once")]
     const fn iter(&self) -> Elements<'_> {
         Elements {
             next: self.first,
