@@ -18,7 +18,7 @@ use crate::consumers::copy::{Client, ClientReport, CopyError, Desk, Server, Serv
 use crate::consumers::ndk::Adapter;
 use crate::ndis;
 use crate::sim;
-use crate::world::{World, WorldConfig, WorldError};
+use crate::world::{Host, World, WorldConfig, WorldError};
 
 /// What the progress bar shows.
 #[allow(
@@ -251,9 +251,17 @@ fn gather(world: &World, client: &ClientReport, server: &ServerReport) -> CopyRe
         report.details.faults += link.lost + link.duplicated + link.reordered + link.corrupted;
     }
     let host = &world.hosts[0];
-    report.details.device = format!("{}, {}", host.device.name(), crate::world::HARDWARE_ID);
+    report.details.device = describe_device(host);
     report.details.driver = format!("cxndk {} (linked), NDK 2.0", env!("CARGO_PKG_VERSION"));
     report
+}
+
+/// What the driver too reads first: the firmware's version is in the initialization segment.
+fn describe_device(host: &Host) -> String {
+    let registers = host.device.function().bar(0);
+    let (first, second) = (registers.load_be32(0), registers.load_be32(4));
+    let firmware = format!("{}.{}.{}", first & 0xffff, first >> 16, second & 0xffff);
+    format!("ConnectX-5, {}, firmware {firmware}", crate::world::HARDWARE_ID)
 }
 
 fn describe_link(config: &WorldConfig) -> String {
