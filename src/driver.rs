@@ -26,11 +26,12 @@ pub const DRIVER_MINOR: u8 = 1;
 
 /// The entry point of `cxndk.sys`. `PASSIVE_LEVEL`.
 ///
-/// Returns what NDIS says to the registration (rule DRV-01).
+/// Returns what NDIS says to the registration (rule DRV-01). Its section is gone from memory when it has returned.
 ///
 /// # Safety
 /// Called by the system, once, with the driver's own driver object and its registry path.
 #[unsafe(no_mangle)]
+#[cfg_attr(windows, unsafe(link_section = "INIT"))]
 pub unsafe extern "win64" fn DriverEntry(
     driver: *mut DRIVER_OBJECT,
     registry_path: *mut UNICODE_STRING,

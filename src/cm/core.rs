@@ -19,7 +19,7 @@ use crate::{
     },
     nt::{
         NdisHandle, NoMemory, NonPaged, Passive, Ref, Slot, SpinLock, Timer, Vec, WorkItem, net,
-        pool::{try_push, try_with_capacity},
+        pool::{take_at, try_push, try_with_capacity},
         time::Instant,
     },
 };
@@ -253,7 +253,7 @@ impl Core {
                 .connections
                 .iter()
                 .position(|connection| connection.id() == id);
-            index.map(|index| tables.connections.swap_remove(index))
+            index.and_then(|index| take_at(&mut tables.connections, index))
         };
         // Outside of the lock: consumers' objects may go with it.
         drop(gone);
@@ -274,7 +274,7 @@ impl Core {
                 .listeners
                 .iter()
                 .position(|known| core::ptr::eq(&raw const **known, listener));
-            index.map(|index| tables.listeners.swap_remove(index))
+            index.and_then(|index| take_at(&mut tables.listeners, index))
         };
         drop(gone);
     }
@@ -392,14 +392,7 @@ impl Core {
     /// Answers what waits.
     fn answer(this: &Ref<Self>, passive: Passive<'_>) {
         loop {
-            let datagram = {
-                let mut backlog = this.backlog.lock();
-                if backlog.is_empty() {
-                    None
-                } else {
-                    Some(backlog.remove(0))
-                }
-            };
+            let datagram = take_at(&mut this.backlog.lock(), 0);
             let Some(datagram) = datagram else { break };
             super::request::answer(this, &datagram, passive);
         }

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use super::error::CmError;
-use crate::nt::{NoMemory, NonPaged, Ref, SpinLock, Vec};
+use crate::nt::{NoMemory, NonPaged, Ref, SpinLock, Vec, pool};
 
 /// The first port that is given to who asks for any (CONN-06, CONN-21).
 const FIRST_DYNAMIC: u16 = 49152;
@@ -98,7 +98,7 @@ impl Drop for Endpoint {
     fn drop(&mut self) {
         let mut inner = self.table.inner.lock();
         if let Ok(index) = inner.taken.binary_search(&self.local) {
-            inner.taken.remove(index);
+            pool::take_at(&mut inner.taken, index);
         }
     }
 }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::nt::{
     Ref, SpinLock, Vec,
+    pool::take_at,
     sync::{
         AtomicBool, AtomicU32,
         Ordering::{AcqRel, Acquire, Relaxed},
@@ -171,7 +172,7 @@ impl<T> Table<T> {
 
     fn remove(&mut self, number: u32) -> Option<T> {
         let at = self.find(number).ok()?;
-        Some(self.0.remove(at).1)
+        take_at(&mut self.0, at).map(|(_, object)| object)
     }
 }
 

@@ -230,7 +230,7 @@ impl Pages {
             let chunk = chunks.get_mut(at).ok_or(Lie::Pages)?;
             chunk.given = chunk.given.checked_sub(1).ok_or(Lie::Pages)?;
             if chunk.given == 0 {
-                Some(chunks.swap_remove(at))
+                pool::take_at(&mut chunks, at)
             } else {
                 None
             }

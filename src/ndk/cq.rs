@@ -375,15 +375,16 @@ fn received(qp: &Qp, cqe: &Cqe<'_>, status: Status, kind: NDK_OPERATION_TYPE) ->
 /// A request failed: the connection is over (QP-64).
 #[cold]
 fn failure(qp: &Qp, syndrome: CqeSyndrome, receive: bool) -> Status {
-    if syndrome != CqeSyndrome::Flushed {
+    let status = status::of_completion(syndrome, receive);
+    if status != Status::CANCELLED {
         qp.broke();
     }
-    status::of_completion(syndrome, receive)
+    status
 }
 
-/// What requests are to the consumer, by their kinds.
-const OPERATIONS: [NDK_OPERATION_TYPE; 6] = {
-    let mut table = [NdkOperationTypeInvalidate; 6];
+/// What requests are to the consumer, by their kinds; as long as a power of 2, so that no index is out of bounds.
+const OPERATIONS: [NDK_OPERATION_TYPE; 8] = {
+    let mut table = [NdkOperationTypeInvalidate; 8];
     table[WqeKind::Send as usize] = NdkOperationTypeSend;
     table[WqeKind::Write as usize] = NdkOperationTypeWrite;
     table[WqeKind::Read as usize] = NdkOperationTypeRead;
@@ -393,5 +394,5 @@ const OPERATIONS: [NDK_OPERATION_TYPE; 6] = {
 
 #[inline(always)]
 const fn operation(kind: WqeKind) -> NDK_OPERATION_TYPE {
-    OPERATIONS[kind as usize]
+    OPERATIONS[kind as usize % OPERATIONS.len()]
 }

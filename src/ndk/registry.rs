@@ -29,7 +29,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
         let found = members
             .iter()
             .position(|other| core::ptr::eq(&raw const **other, member));
-        let removed = found.map(|index| members.swap_remove(index));
+        let removed = found.and_then(|index| pool::take_at(&mut members, index));
         // The object may go with its last reference: not under the lock.
         drop(members);
         drop(removed);

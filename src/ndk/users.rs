@@ -3,7 +3,7 @@
 use super::{object::Object, qp::Qp};
 use crate::{
     hw::Qpn,
-    nt::{NoMemory, NonPaged, Ref, Vec},
+    nt::{NoMemory, NonPaged, Ref, Vec, pool::take_at},
 };
 
 /// The queue pairs of one completion queue. Behind that queue's lock.
@@ -63,7 +63,7 @@ impl Users {
     /// Takes a queue pair out.
     pub fn remove(&mut self, qpn: Qpn) -> Option<Ref<Object<Qp>>> {
         let place = self.place(qpn).ok()?;
-        Some(self.list.remove(place).1)
+        take_at(&mut self.list, place).map(|(_, qp)| qp)
     }
 
     /// Does `act` with each.

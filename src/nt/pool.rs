@@ -91,3 +91,10 @@ pub fn try_push<T>(vec: &mut Vec<T>, value: T) -> Result<(), NoMemory> {
     vec.push(value);
     Ok(())
 }
+
+/// Takes the element at `index` out of `vec`, the order of the others kept; `None` beyond the end. Cannot panic.
+pub fn take_at<T>(vec: &mut Vec<T>, index: usize) -> Option<T> {
+    let from_there = vec.get_mut(index..).filter(|rest| !rest.is_empty())?;
+    from_there.rotate_left(1);
+    vec.pop()
+}
