@@ -4,11 +4,12 @@
 //!
 //! | module | what lives there |
 //! |---|---|
-//! | [`sys`] | raw FFI of NDIS, NDKPI and netio, with layout assertions |
+//! | [`sys`] | raw FFI of NDIS, CoNDIS, NDKPI and netio, with layout assertions |
 //! | [`nt`] | safe wrappers of kernel services |
 //! | [`hw`] | the ConnectX device: commands, queues, memory keys |
 //! | [`cm`] | RoCE connection management on QP1 |
 //! | [`ndk`] | the Network Direct provider |
+//! | [`co`] | the CoNDIS call manager |
 //! | [`adapter`] | one NIC's NDIS life |
 //! | [`driver`] | registration with NDIS, unload |
 #![no_std]
@@ -28,6 +29,7 @@ static ALLOCATOR: wdk_alloc::WdkAllocator = wdk_alloc::WdkAllocator;
 
 pub mod adapter;
 pub mod cm;
+pub mod co;
 pub mod driver;
 pub mod hw;
 pub mod ndk;

@@ -15,7 +15,7 @@ mod sync {
     pub(crate) use loom::sync::atomic::{AtomicUsize, Ordering, fence};
 }
 
-#[path = "../src/ndk/lifetime.rs"]
+#[path = "../src/nt/lifetime.rs"]
 #[allow(unreachable_pub, reason = "the file is public where it lives")]
 mod lifetime;
 

@@ -3,13 +3,13 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`provider`] | what the adapter opens, asks and closes |
-//! | [`lifetime`], [`object`] | the lifetime rules: when a close ends |
+//! | [`object`] | the lifetime rules: when a close ends |
 //! | [`callback`], [`task`] | consumers' callbacks; work that may wait |
 //! | [`adapter`], [`pd`], [`cq`], [`qp`], [`mr`], [`mw`], [`endpoint`], [`connector`], [`listener`] | one file an object |
 //! | [`post`], [`users`], [`notify`] | the data path: posting, completions, notification |
 //! | [`connect`] | what happens to connectors |
 //! | [`lam`], [`pages`] | consumers' memory as the device sees it |
-//! | [`limits`], [`status`], [`registry`] | structures of limits and counters; statuses; lists of live objects |
+//! | [`limits`], [`status`] | structures of limits and counters; statuses |
 //! | [`edge`] | the dispatch tables |
 //!
 //! Rules named like LIFE-10 are those of the project's NDK reference.
@@ -22,7 +22,6 @@ pub mod cq;
 pub mod edge;
 pub mod endpoint;
 pub mod lam;
-pub mod lifetime;
 pub mod limits;
 pub mod listener;
 pub mod mr;
@@ -34,14 +33,8 @@ pub mod pd;
 pub mod post;
 pub mod provider;
 pub mod qp;
-pub mod registry;
 pub mod status;
 pub mod task;
 pub mod users;
 
 pub use self::provider::{Config, Parts, Provider};
-
-/// What the lock-free files are built on: the processor's atomics here, the model checker's in its test.
-mod sync {
-    pub(super) use crate::nt::sync::{AtomicUsize, Ordering, fence};
-}

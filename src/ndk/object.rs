@@ -12,13 +12,11 @@
 
 use core::{ffi::c_void, ops::Deref, ptr::NonNull};
 
-use super::{
-    callback::{CloseCompletion, CreateCompletion, RequestCompletion},
-    lifetime::{Lifetime, Release},
-};
+use super::callback::{CloseCompletion, CreateCompletion, RequestCompletion};
 use crate::{
     nt::{
         Event, NdisHandle, NoMemory, Passive, Ref, SpinLock, Status, WorkItem,
+        lifetime::{Lifetime, Release},
         sync::{AtomicPtr, AtomicU32, Ordering},
     },
     sys::ndkpi::{NDK_OBJECT_HEADER, NDK_OBJECT_TYPE, NDK_QP, NDK_VERSION},

@@ -9,13 +9,13 @@ use super::{
     limits,
     listener::Listener,
     object::{Identity, Object},
-    registry::Registry,
 };
 use crate::{
     cm::Agent,
     hw::{Device, Mtu},
     nt::{
         Dma, Event, NdisHandle, Passive, Ref, Status,
+        registry::Registry,
         sync::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     sys::{

@@ -14,6 +14,7 @@
 //! | [`ring`] | rings of shared memory, doorbell records and registers for the data path |
 //! | [`dma`], [`mdl`] | memory shared with the device; mapping of foreign memory for it |
 //! | [`config`], [`log`] | registry keywords; event log |
+//! | [`lifetime`], [`registry`] | when an object's close ends; lists of live objects |
 //! | [`driver_object`] | what the driver keeps with its driver object |
 //! | [`time`], [`sync`] | clock; atomics and store ordering |
 
@@ -22,6 +23,7 @@ pub mod dma;
 pub mod driver_object;
 pub mod event;
 pub mod irql;
+pub mod lifetime;
 pub mod lock;
 pub mod log;
 pub mod mdl;
@@ -31,6 +33,7 @@ pub mod once;
 pub mod pci;
 pub mod pool;
 pub mod rc;
+pub mod registry;
 pub mod ring;
 pub mod shared;
 pub mod slot;

@@ -1,4 +1,4 @@
-//! Raw FFI that wdk-sys lacks: NDIS, the Network Direct kernel interface, the IP helper.
+//! Raw FFI that wdk-sys lacks: NDIS, CoNDIS, the Network Direct kernel interface, the IP helper.
 //!
 //! Names of types, fields, constants and functions are those of the WDK headers. Every structure's size and field offsets
 //! are asserted at compile time against the layouts of the 10.0.16299 x64 headers. Where a header has alternatives at
@@ -10,6 +10,7 @@
     reason = "the names are those of the WDK headers"
 )]
 
+pub mod condis;
 pub mod ndis;
 pub mod ndkpi;
 pub mod netio;

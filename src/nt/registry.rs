@@ -1,6 +1,6 @@
 //! Lists of live objects, for the OIDs that show them.
 
-use crate::nt::{NoMemory, NonPaged, Ref, SpinLock, Vec, pool};
+use super::{NoMemory, NonPaged, Ref, SpinLock, Vec, pool};
 
 /// The objects of one type that are not closed.
 pub struct Registry<T: Send + Sync + 'static> {

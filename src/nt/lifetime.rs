@@ -1,4 +1,4 @@
-//! The lock-free word that decides when an NDK object may finish closing.
+//! The lock-free word that decides when an NDK or CoNDIS object may finish closing.
 //!
 //! The word counts what holds the object and remembers whether its consumer has closed it. While the object is open,
 //! the consumer's own handle is one of the holds, so the count reaches zero only after a close, and it does so
