@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use cxndk_testbed::connectx::{self, CommandFault, Matching};
+use cxndk_testbed::driver_source::DriverSource;
 use cxndk_testbed::ndis;
 use cxndk_testbed::ndis::inf::Inf;
 use cxndk_testbed::sim;
@@ -28,7 +29,7 @@ impl Host {
         device.plug(|_| {});
         let interface = netio::add_interface(id, MAC, 0);
         netio::add_address(interface, "10.0.0.1".parse().expect("an address"), 24);
-        let driver = ndis::Driver::load(id, cxndk::driver::DriverEntry).expect("the driver loads");
+        let driver = DriverSource::from_environment().load(id).expect("the driver loads");
         let inf = Inf::parse(INX).expect("an INF");
         let function = device.function().clone();
         let mut description =

@@ -41,6 +41,7 @@ pub mod cli;
 pub mod connectx;
 pub mod consumers;
 pub mod cost;
+pub mod driver_source;
 pub mod ndis;
 pub mod netio;
 pub mod nt;

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use crate::consumers::ndk::Adapter as NdkAdapter;
+use crate::driver_source::{DriverSource, LoadError};
 use crate::ndis::inf::Inf;
 use crate::ndis::registry::Value;
+use crate::nt::image::ImageError;
 use crate::sim::{self, Failure, HostId};
 use crate::wire::capture::Capture;
 use crate::wire::link::{Link, LinkConfig};
@@ -31,10 +33,13 @@ pub struct WorldConfig {
     pub capture: Option<PathBuf>,
     /// Keywords that an administrator has changed from the INF's defaults.
     pub keywords: Vec<(String, Value)>,
+    /// The driver that both hosts run.
+    pub driver: DriverSource,
 }
 
 impl WorldConfig {
-    /// Two hosts with jumbo frames, as an administrator sets them up for storage traffic.
+    /// Two hosts with jumbo frames, as an administrator sets them up for storage traffic, and the driver that the environment
+    /// names ([`DriverSource::from_environment`]).
     pub fn new(seed: u64) -> Self {
         let keyword = |name: &str, value: &str| (name.to_owned(), Value::Text(value.to_owned()));
         Self {
@@ -45,6 +50,7 @@ impl WorldConfig {
                 keyword("*JumboPacket", "9014"),
                 keyword("*NetworkDirectRoCEFrameSize", "4096"),
             ],
+            driver: DriverSource::from_environment(),
         }
     }
 }
@@ -71,6 +77,9 @@ pub enum WorldError {
         /// What did not start, and why.
         error: ndis::StartError,
     },
+    /// The driver's image.
+    #[error(transparent)]
+    Image(#[from] ImageError),
 }
 
 /// One simulated Windows host.
@@ -203,7 +212,10 @@ impl World {
         let interface = netio::add_interface(id, mac, 0);
         netio::add_address(interface, ipv4.into(), 24);
         netio::add_address(interface, ipv6.into(), 64);
-        let driver = ndis::Driver::load(id, cxndk::driver::DriverEntry).map_err(start)?;
+        let driver = config.driver.load(id).map_err(|error| match error {
+            LoadError::Image(error) => WorldError::Image(error),
+            LoadError::Start(error) => start(error),
+        })?;
         let adapter = Self::adapter(config, &driver, &device, interface).map_err(start)?;
         Ok(Host {
             id,

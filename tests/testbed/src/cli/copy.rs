@@ -16,6 +16,7 @@ use super::report::{Closes, CopyReport, Details};
 use super::source::{Source, SourceError};
 use crate::consumers::copy::{Client, ClientReport, CopyError, Desk, Server, ServerReport};
 use crate::consumers::ndk::Adapter;
+use crate::driver_source::DriverSource;
 use crate::ndis;
 use crate::sim;
 use crate::world::{Host, World, WorldConfig, WorldError};
@@ -43,6 +44,9 @@ pub struct CopyArguments {
     /// Records every frame of the link to this file, for Wireshark.
     #[arg(long, value_name = "FILE.pcap")]
     capture: Option<PathBuf>,
+    /// Runs this driver image instead of the driver that is linked in.
+    #[arg(long, value_name = "FILE.sys")]
+    driver: Option<PathBuf>,
     /// Prints one JSON object instead of a report.
     #[arg(long)]
     json: bool,
@@ -96,6 +100,7 @@ fn run(arguments: &CopyArguments, source: &Source) -> Result<CopyReport, Command
     let mut config = WorldConfig::new(arguments.seed);
     config.link.faults.loss = (arguments.loss * 10_000.0).round() as u32;
     config.capture.clone_from(&arguments.capture);
+    config.driver = arguments.driver.clone().map_or(DriverSource::Linked, DriverSource::Image);
 
     let bar = progress_bar(arguments, source.length * 2);
     let started = Instant::now();
@@ -252,8 +257,20 @@ fn gather(world: &World, client: &ClientReport, server: &ServerReport) -> CopyRe
     }
     let host = &world.hosts[0];
     report.details.device = describe_device(host);
-    report.details.driver = format!("cxndk {} (linked), NDK 2.0", env!("CARGO_PKG_VERSION"));
+    report.details.driver = describe_driver(&world.hosts);
     report
+}
+
+/// The linked driver, or the image with where it lies on each host.
+fn describe_driver(hosts: &[Host]) -> String {
+    let images: Vec<_> = hosts.iter().filter_map(|host| host.driver.image()).collect();
+    let Some(image) = images.first() else {
+        return format!("cxndk {} (linked), NDK 2.0", env!("CARGO_PKG_VERSION"));
+    };
+    let file = image.path().display();
+    let version = image.version().map_or_else(String::new, |version| format!(" {version}"));
+    let bases: Vec<_> = images.iter().map(|image| format!("{:#x}", image.base())).collect();
+    format!("{file}{version} at {}, NDK 2.0", bases.join(" and "))
 }
 
 /// What the driver too reads first: the firmware's version is in the initialization segment.

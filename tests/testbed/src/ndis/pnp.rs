@@ -18,6 +18,7 @@ use super::send::Sends;
 use super::status::{Indication, LogEntry};
 use super::table::{self, Object};
 use crate::netio::InterfaceId;
+use crate::nt::image::Image;
 use crate::pci;
 use crate::sim::{self, HostId, SECOND};
 
@@ -49,6 +50,7 @@ fn failed(what: &'static str, status: NDIS_STATUS) -> StartError {
 pub struct Driver {
     pub(super) state: Rc<DriverState>,
     object: usize,
+    image: Option<Rc<Image>>,
 }
 
 /// A device for [`Driver::add_device`].
@@ -106,6 +108,7 @@ impl Driver {
                 (NDIS_STATUS_SUCCESS, Some(state)) => Ok(Self {
                     state,
                     object: object as usize,
+                    image: None,
                 }),
                 (NDIS_STATUS_SUCCESS, None) => {
                     sim::fail("DRV-01", "DriverEntry succeeded and registered nothing")
@@ -120,6 +123,22 @@ impl Driver {
                 }
             }
         })
+    }
+
+    /// As [`Self::load`], with the entry point of an image, whose discardable sections are gone afterwards.
+    ///
+    /// # Errors
+    /// What `DriverEntry` returned if it is not success.
+    pub fn load_image(host: HostId, image: &Rc<Image>) -> Result<Self, StartError> {
+        let mut driver = Self::load(host, image.entry())?;
+        image.discard();
+        driver.image = Some(Rc::clone(image));
+        Ok(driver)
+    }
+
+    /// The image that it came from; none for a linked driver.
+    pub fn image(&self) -> Option<&Image> {
+        self.image.as_deref()
     }
 
     /// The host that it is loaded on.
@@ -173,7 +192,7 @@ impl Driver {
 
     /// Unloads the driver: `MiniportDriverUnload`, after which nothing of it may be left.
     pub fn unload(self) {
-        let Self { state, object } = self;
+        let Self { state, object, image } = self;
         if !state.adapters.borrow().is_empty() {
             sim::fail("STATE-01", "a driver with adapters is unloaded");
         }
@@ -189,6 +208,9 @@ impl Driver {
             }
             kernel::expect_no_pool(state.host, "VRF-42", "MiniportDriverUnload");
         });
+        if let Some(image) = image {
+            image.unload();
+        }
     }
 }
 

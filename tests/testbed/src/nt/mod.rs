@@ -18,6 +18,7 @@ mod context;
 mod device;
 mod dma;
 mod event;
+pub mod image;
 mod irql;
 mod lock;
 mod mdl;

@@ -1,6 +1,7 @@
 //! Clocks, and the end of the world.
 
 use super::context::{Level, enter};
+use super::image;
 use crate::sim;
 use wdk_standin::{LARGE_INTEGER, PLARGE_INTEGER, PULONG64, ULONG, ULONG_PTR, ULONG64};
 
@@ -76,8 +77,16 @@ pub unsafe extern "win64" fn KeBugCheckEx(
     third: ULONG_PTR,
     fourth: ULONG_PTR,
 ) -> ! {
-    sim::fail(
-        "BUGCHECK",
-        format!("{code:#x} ({first:#x}, {second:#x}, {third:#x}, {fourth:#x})"),
-    )
+    let mut text = format!(
+        "{code:#x} ({first:#x}, {second:#x}, {third:#x}, {fourth:#x}), IRQL {}",
+        sim::irql()
+    );
+    let here = &raw const text as usize;
+    if let Some((_, top)) = sim::stack().filter(|(limit, top)| (*limit..*top).contains(&here)) {
+        // SAFETY: this function's frame lies on the running context's stack, which is mapped up to its top.
+        for caller in unsafe { image::return_addresses(here & !7, top) } {
+            text += &format!("\n  called from {caller}");
+        }
+    }
+    sim::fail("BUGCHECK", text)
 }

@@ -8,6 +8,7 @@
 //! reaches [`PciFunction::bar_write`], in order, at the next kernel call or switch of context: a posted write.
 
 mod bar;
+mod crash;
 mod config;
 mod function;
 mod iommu;

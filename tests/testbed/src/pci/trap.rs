@@ -1,8 +1,9 @@
-//! The SIGSEGV handler: a driver's write to a BAR becomes a queued posted write; any other fault becomes a failure.
+//! The handler of faults: a driver's write to a BAR becomes a queued posted write; any other fault becomes a failure.
 //!
 //! The handler touches only this thread's fixed tables. The faulting instruction is decoded, its value queued, and the
 //! instruction pointer moved past it.
 
+use super::crash::{FAULT, Fault};
 use super::function;
 use crate::sim;
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
@@ -16,10 +17,7 @@ const RANGES: usize = 64;
 const QUEUE: usize = 1 << 16;
 const ALTERNATE_STACK: usize = 64 * 1024;
 /// Stack on which a failure is reported: the context's own may be exhausted.
-const RESCUE_STACK: usize = 256 * 1024;
-
-/// Rule id of an access to memory that is not there.
-pub(super) const FAULT: &str = "FAULT";
+const RESCUE_STACK: usize = 1024 * 1024;
 
 /// A write on its way to the model: trap number and length, offset, value.
 type Posted = [u64; 3];
@@ -30,7 +28,7 @@ pub(super) struct Traps {
     queue: Vec<Cell<Posted>>,
     head: Cell<usize>,
     tail: Cell<usize>,
-    fault: Cell<(usize, usize)>,
+    fault: Cell<Option<Fault>>,
     rescue: Vec<u8>,
     _alternate: Vec<u8>,
 }
@@ -55,7 +53,7 @@ impl Default for Traps {
             queue: vec![[0; 3]; QUEUE].into_iter().map(Cell::new).collect(),
             head: Cell::new(0),
             tail: Cell::new(0),
-            fault: Cell::new((0, 0)),
+            fault: Cell::new(None),
             rescue: vec![0; RESCUE_STACK],
             _alternate: alternate,
         }
@@ -133,7 +131,7 @@ fn install_handler() {
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = on_fault as extern "C" fn(_, _, _) as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
-        for signal in [libc::SIGSEGV, libc::SIGBUS] {
+        for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGTRAP, libc::SIGFPE] {
             // SAFETY: the handler has the signature that SA_SIGINFO asks for and keeps to its thread's tables.
             let done = unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
             assert_eq!(done, 0, "no handler for faults");
@@ -153,12 +151,12 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, context:
         let (start, size) = range.get();
         address.wrapping_sub(start) < size
     });
-    let posted = hit.and_then(|trap| {
+    let posted = hit.filter(|_| signal == libc::SIGSEGV).and_then(|trap| {
         let offset = address - traps.ranges[trap].get().0;
         queue_write(traps, trap, offset, &mut context.uc_mcontext.gregs)
     });
     if posted.is_none() {
-        leave(traps, address, context);
+        leave(traps, signal, address, context);
     }
 }
 
@@ -224,15 +222,18 @@ fn register_value(register: Register, registers: &[i64]) -> Option<u64> {
 }
 
 /// Lets the interrupted context go on in [`report`], on a stack of its own, instead of at the fault.
-fn leave(traps: &Traps, address: usize, context: &mut libc::ucontext_t) {
+fn leave(traps: &Traps, signal: libc::c_int, address: usize, context: &mut libc::ucontext_t) {
     let registers = &mut context.uc_mcontext.gregs;
-    if traps.fault.get() != (0, 0) {
-        return give_up(libc::SIGSEGV, address, context);
+    if traps.fault.get().is_some() {
+        return give_up(signal, address, context);
     }
-    traps
-        .fault
-        .set((address, registers[libc::REG_RIP as usize] as usize));
-    say(b"a fault that is no write to a BAR: the run fails\n");
+    let fault = Fault {
+        signal,
+        address,
+        instruction: registers[libc::REG_RIP as usize] as usize,
+        stack: registers[libc::REG_RSP as usize] as usize,
+    };
+    traps.fault.set(Some(fault));
     let top = (traps.rescue.as_ptr() as usize + RESCUE_STACK) & !15;
     // As after a call: the return address lies below a 16-byte boundary.
     registers[libc::REG_RSP as usize] = (top - 8) as i64;
@@ -241,20 +242,12 @@ fn leave(traps: &Traps, address: usize, context: &mut libc::ucontext_t) {
 
 extern "C" fn report() -> ! {
     let traps = traps().expect("only a watched thread comes here");
-    let (address, pointer) = traps.fault.get();
+    let fault = traps.fault.get().expect("a fault that was left");
     let bar = traps
         .ranges
         .iter()
-        .any(|range| address.wrapping_sub(range.get().0) < range.get().1);
-    let what = if bar {
-        "a BAR, by an instruction that is no plain store,"
-    } else {
-        "memory that is not there"
-    };
-    sim::fail(
-        FAULT,
-        format!("access to {what} at {address:#x}, by the instruction at {pointer:#x}"),
-    );
+        .any(|range| fault.address.wrapping_sub(range.get().0) < range.get().1);
+    sim::fail(FAULT, fault.describe(bar));
 }
 
 /// Restores the default action, which then meets the same fault.

@@ -5,7 +5,7 @@ use super::random::Stream;
 use super::task::{STACK_SIZE, State, Task};
 use super::{DISPATCH_LEVEL, HostId, TaskId, TaskSpec, after, cancel, now};
 use corosensei::Coroutine;
-use corosensei::stack::DefaultStack;
+use corosensei::stack::{DefaultStack, Stack};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
@@ -15,6 +15,7 @@ pub(super) fn create(sim: &Sim, spec: TaskSpec, body: Box<dyn FnOnce()>) -> Rc<T
     let stack = sim.stacks.borrow_mut().pop();
     let stack =
         stack.unwrap_or_else(|| DefaultStack::new(STACK_SIZE).expect("no memory for a context's stack"));
+    let bounds = (stack.limit().get(), stack.base().get());
     let context = Coroutine::with_stack(stack, move |yielder, ()| {
         with(|sim| sim.with_current(|task| task.yielder.set(yielder)));
         super::failure::guarded(body);
@@ -32,6 +33,7 @@ pub(super) fn create(sim: &Sim, spec: TaskSpec, body: Box<dyn FnOnce()>) -> Rc<T
         token: Cell::new(false),
         waits_for: Cell::new(""),
         context: RefCell::new(Some(context)),
+        stack: bounds,
         yielder: Cell::new(std::ptr::null()),
         joiners: RefCell::default(),
         local: OnceCell::new(),
@@ -39,6 +41,11 @@ pub(super) fn create(sim: &Sim, spec: TaskSpec, body: Box<dyn FnOnce()>) -> Rc<T
     sim.tasks.borrow_mut()[id.slot as usize].task = Some(Rc::clone(&task));
     sim.ready.borrow_mut().push(Rc::clone(&task));
     task
+}
+
+/// Lowest and highest address of the running context's stack; `None` outside of contexts.
+pub fn stack() -> Option<(usize, usize)> {
+    with(|sim| sim.with_current(|task| task.stack))
 }
 
 fn allocate(sim: &Sim) -> TaskId {

@@ -29,7 +29,7 @@ mod tests;
 
 pub use contexts::{
     current, current_name, host, is_done, join, park, park_for, park_until, preempt, set_preemption, sleep,
-    spawn, unpark, with_task_local, yield_now,
+    spawn, stack, unpark, with_task_local, yield_now,
 };
 pub use events::EventId;
 pub use executor::{after, at, cancel, is_running, local, now, on_switch, run, seed};

@@ -95,6 +95,8 @@ pub(super) struct Task {
     pub(super) token: Cell<bool>,
     pub(super) waits_for: Cell<&'static str>,
     pub(super) context: RefCell<Option<Context>>,
+    /// Lowest and highest address of its stack, the guard page apart.
+    pub(super) stack: (usize, usize),
     pub(super) yielder: Cell<*const Yielder<(), ()>>,
     pub(super) joiners: RefCell<Vec<TaskId>>,
     /// What the simulated kernel keeps for the context.

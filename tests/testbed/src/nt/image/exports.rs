@@ -1,0 +1,150 @@
+//! What the simulated kernel's modules export, by the names that images import.
+
+use std::arch::naked_asm;
+
+/// One export: its name and its address.
+type Export = (&'static str, usize);
+
+/// Declares every function once and makes the table of a module from the names.
+macro_rules! exports {
+    ($($module:literal => [$($name:ident),* $(,)?]),* $(,)?) => {
+        mod declared {
+            unsafe extern "win64" {
+                $($(pub(super) fn $name();)*)*
+            }
+        }
+
+        /// Every module with its exports, `__chkstk` apart.
+        fn modules() -> &'static [(&'static str, Vec<Export>)] {
+            static MODULES: std::sync::OnceLock<Vec<(&'static str, Vec<Export>)>> = std::sync::OnceLock::new();
+            MODULES.get_or_init(|| {
+                vec![$(($module, vec![$((stringify!($name), declared::$name as *const () as usize)),*])),*]
+            })
+        }
+    };
+}
+
+exports! {
+    "ntoskrnl.exe" => [
+        ExAllocatePool2,
+        ExAllocatePoolWithTag,
+        ExFreePool,
+        ExFreePoolWithTag,
+        IoAllocateDriverObjectExtension,
+        IoGetDmaAdapter,
+        IoGetDriverObjectExtension,
+        KeAcquireSpinLockAtDpcLevel,
+        KeAcquireSpinLockRaiseToDpc,
+        KeBugCheckEx,
+        KeClearEvent,
+        KeGetCurrentIrql,
+        KeGetCurrentProcessorNumberEx,
+        KeInitializeEvent,
+        KeInitializeSpinLock,
+        KeLowerIrql,
+        KeQueryInterruptTimePrecise,
+        KeQueryPerformanceCounter,
+        KeQuerySystemTimePrecise,
+        KeReleaseSpinLock,
+        KeReleaseSpinLockFromDpcLevel,
+        KeResetEvent,
+        KeSetEvent,
+        KeStallExecutionProcessor,
+        KeWaitForSingleObject,
+        KfRaiseIrql,
+    ],
+    "ndis.sys" => [
+        NdisAllocateIoWorkItem,
+        NdisAllocateMemoryWithTagPriority,
+        NdisAllocateTimerObject,
+        NdisCancelTimerObject,
+        NdisCloseConfiguration,
+        NdisFreeIoWorkItem,
+        NdisFreeMemory,
+        NdisFreeTimerObject,
+        NdisGetVersion,
+        NdisInitializeEvent,
+        NdisMAllocateSharedMemory,
+        NdisMAllocateSharedMemoryAsyncEx,
+        NdisMDeregisterInterruptEx,
+        NdisMDeregisterMiniportDriver,
+        NdisMDeregisterScatterGatherDma,
+        NdisMDirectOidRequestComplete,
+        NdisMFreeSharedMemory,
+        NdisMGetBusData,
+        NdisMGetDeviceProperty,
+        NdisMIndicateStatusEx,
+        NdisMMapIoSpace,
+        NdisMNetPnPEvent,
+        NdisMOidRequestComplete,
+        NdisMPauseComplete,
+        NdisMQueueDpc,
+        NdisMRegisterInterruptEx,
+        NdisMRegisterMiniportDriver,
+        NdisMRegisterScatterGatherDma,
+        NdisMRestartComplete,
+        NdisMSendNetBufferListsComplete,
+        NdisMSetBusData,
+        NdisMSetMiniportAttributes,
+        NdisMSleep,
+        NdisMSynchronizeWithInterruptEx,
+        NdisMUnmapIoSpace,
+        NdisOpenConfigurationEx,
+        NdisQueueIoWorkItem,
+        NdisReadConfiguration,
+        NdisReadNetworkAddress,
+        NdisResetEvent,
+        NdisSetEvent,
+        NdisSetOptionalHandlers,
+        NdisSetTimerObject,
+        NdisWaitEvent,
+        NdisWriteErrorLogEntry,
+    ],
+    "netio.sys" => [
+        CancelMibChangeNotify2,
+        FreeMibTable,
+        GetBestRoute2,
+        GetIpNetEntry2,
+        GetUnicastIpAddressTable,
+        NotifyUnicastIpAddressChange,
+        ResolveIpNetEntry2,
+    ],
+}
+
+/// The address of an export; module names are compared as Windows does, without case.
+pub fn find(module: &str, name: &str) -> Option<usize> {
+    let (module_name, table) = modules().iter().find(|(known, _)| known.eq_ignore_ascii_case(module))?;
+    if *module_name == "ntoskrnl.exe" && name == "__chkstk" {
+        return Some(probe_stack as *const () as usize);
+    }
+    table.iter().find(|(known, _)| *known == name).map(|(_, address)| *address)
+}
+
+/// All exported names, with their modules.
+pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    modules().iter().flat_map(|(module, table)| table.iter().map(move |(name, _)| (*module, *name)))
+}
+
+/// `__chkstk`: touches each page of a frame of RAX bytes below the caller's stack pointer, so that the guard page is met in
+/// order. Keeps every register.
+#[unsafe(naked)]
+unsafe extern "C" fn probe_stack() {
+    naked_asm!(
+        "push rcx",
+        "push rax",
+        "lea rcx, [rsp + 24]",
+        "2:",
+        "cmp rax, 4096",
+        "jb 3f",
+        "sub rcx, 4096",
+        "test qword ptr [rcx], rcx",
+        "sub rax, 4096",
+        "jmp 2b",
+        "3:",
+        "sub rcx, rax",
+        "test qword ptr [rcx], rcx",
+        "pop rax",
+        "pop rcx",
+        "ret",
+    )
+}
