@@ -29,7 +29,9 @@ impl Host {
         device.plug(|_| {});
         let interface = netio::add_interface(id, MAC, 0);
         netio::add_address(interface, "10.0.0.1".parse().expect("an address"), 24);
-        let driver = DriverSource::from_environment().load(id).expect("the driver loads");
+        let driver = DriverSource::from_environment()
+            .load(id)
+            .expect("the driver loads");
         let inf = Inf::parse(INX).expect("an INF");
         let function = device.function().clone();
         let mut description =

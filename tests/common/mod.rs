@@ -38,7 +38,9 @@ impl Host {
         device.set_carrier(true);
         let interface = netio::add_interface(id, MAC, 0);
         netio::add_address(interface, "10.0.0.1".parse().expect("an address"), 24);
-        let driver = DriverSource::from_environment().load(id).expect("the driver loads");
+        let driver = DriverSource::from_environment()
+            .load(id)
+            .expect("the driver loads");
         let inf = Inf::parse(INX).expect("an INF");
         let mut description = ndis::Device::installed(device.function().clone(), &inf, HARDWARE_ID)
             .expect("the INF has the device");

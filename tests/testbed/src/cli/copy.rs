@@ -100,7 +100,10 @@ fn run(arguments: &CopyArguments, source: &Source) -> Result<CopyReport, Command
     let mut config = WorldConfig::new(arguments.seed);
     config.link.faults.loss = (arguments.loss * 10_000.0).round() as u32;
     config.capture.clone_from(&arguments.capture);
-    config.driver = arguments.driver.clone().map_or(DriverSource::Linked, DriverSource::Image);
+    config.driver = arguments
+        .driver
+        .clone()
+        .map_or(DriverSource::Linked, DriverSource::Image);
 
     let bar = progress_bar(arguments, source.length * 2);
     let started = Instant::now();
@@ -268,8 +271,13 @@ fn describe_driver(hosts: &[Host]) -> String {
         return format!("cxndk {} (linked), NDK 2.0", env!("CARGO_PKG_VERSION"));
     };
     let file = image.path().display();
-    let version = image.version().map_or_else(String::new, |version| format!(" {version}"));
-    let bases: Vec<_> = images.iter().map(|image| format!("{:#x}", image.base())).collect();
+    let version = image
+        .version()
+        .map_or_else(String::new, |version| format!(" {version}"));
+    let bases: Vec<_> = images
+        .iter()
+        .map(|image| format!("{:#x}", image.base()))
+        .collect();
     format!("{file}{version} at {}, NDK 2.0", bases.join(" and "))
 }
 

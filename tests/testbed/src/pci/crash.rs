@@ -52,7 +52,9 @@ impl Fault {
     }
 
     fn callers(&self) -> Vec<String> {
-        let Some((limit, top)) = sim::stack() else { return Vec::new() };
+        let Some((limit, top)) = sim::stack() else {
+            return Vec::new();
+        };
         if self.stack % 8 != 0 || self.stack >= top {
             return Vec::new();
         }

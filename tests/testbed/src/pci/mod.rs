@@ -8,8 +8,8 @@
 //! reaches [`PciFunction::bar_write`], in order, at the next kernel call or switch of context: a posted write.
 
 mod bar;
-mod crash;
 mod config;
+mod crash;
 mod function;
 mod iommu;
 #[cfg(test)]

@@ -113,16 +113,23 @@ exports! {
 
 /// The address of an export; module names are compared as Windows does, without case.
 pub fn find(module: &str, name: &str) -> Option<usize> {
-    let (module_name, table) = modules().iter().find(|(known, _)| known.eq_ignore_ascii_case(module))?;
+    let (module_name, table) = modules()
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(module))?;
     if *module_name == "ntoskrnl.exe" && name == "__chkstk" {
         return Some(probe_stack as *const () as usize);
     }
-    table.iter().find(|(known, _)| *known == name).map(|(_, address)| *address)
+    table
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, address)| *address)
 }
 
 /// All exported names, with their modules.
 pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
-    modules().iter().flat_map(|(module, table)| table.iter().map(move |(name, _)| (*module, *name)))
+    modules()
+        .iter()
+        .flat_map(|(module, table)| table.iter().map(move |(name, _)| (*module, *name)))
 }
 
 /// `__chkstk`: touches each page of a frame of RAX bytes below the caller's stack pointer, so that the guard page is met in

@@ -109,8 +109,13 @@ impl ImageFile {
         let size = optional.size_of_image.get(LE) as usize;
         let sections = sections(&pe, &bytes, size)?;
         let entry = optional.address_of_entry_point.get(LE) as usize;
-        if !sections.iter().any(|s| s.executable && (s.start..s.start + s.size).contains(&entry)) {
-            return Err(Reason::refused(format!("its entry point {entry:#x} is in no executable section")));
+        if !sections
+            .iter()
+            .any(|s| s.executable && (s.start..s.start + s.size).contains(&entry))
+        {
+            return Err(Reason::refused(format!(
+                "its entry point {entry:#x} is in no executable section"
+            )));
         }
         let headers = optional.size_of_headers.get(LE) as usize;
         let relocations = relocations(&pe, &bytes, &sections)?;
@@ -135,7 +140,9 @@ impl ImageFile {
 /// A clear word for files that are of another kind altogether.
 fn machine(bytes: &[u8]) -> Result<(), Reason> {
     if bytes.get(..2) != Some(b"MZ") {
-        return Err(Reason::refused("it is no Windows image: it does not begin with MZ"));
+        return Err(Reason::refused(
+            "it is no Windows image: it does not begin with MZ",
+        ));
     }
     let kind = object::read::FileKind::parse(bytes).map_err(Reason::corrupt("the headers"))?;
     match kind {
@@ -149,30 +156,48 @@ fn header(pe: &PeFile64<'_>, bytes: &[u8]) -> Result<(), Reason> {
     let file = &pe.nt_headers().file_header;
     let optional = &pe.nt_headers().optional_header;
     if file.machine.get(LE) != pe::IMAGE_FILE_MACHINE_AMD64 {
-        return Err(Reason::refused(format!("its machine is {:#x}, not x64", file.machine.get(LE).0)));
+        return Err(Reason::refused(format!(
+            "its machine is {:#x}, not x64",
+            file.machine.get(LE).0
+        )));
     }
     let flags = file.characteristics.get(LE).0;
     if flags & pe::IMAGE_FILE_EXECUTABLE_IMAGE.0 == 0 {
-        return Err(Reason::refused("it is not linked to its end: EXECUTABLE_IMAGE is not set"));
+        return Err(Reason::refused(
+            "it is not linked to its end: EXECUTABLE_IMAGE is not set",
+        ));
     }
     if flags & pe::IMAGE_FILE_RELOCS_STRIPPED.0 != 0 {
-        return Err(Reason::refused("its relocations are stripped, so it cannot be moved"));
+        return Err(Reason::refused(
+            "its relocations are stripped, so it cannot be moved",
+        ));
     }
     let subsystem = optional.subsystem.get(LE);
     if subsystem != pe::IMAGE_SUBSYSTEM_NATIVE {
-        return Err(Reason::refused(format!("its subsystem is {}, not native (1)", subsystem.0)));
+        return Err(Reason::refused(format!(
+            "its subsystem is {}, not native (1)",
+            subsystem.0
+        )));
     }
     let sum = optional.check_sum.get(LE);
     let expected = checksum(bytes).ok_or_else(|| Reason::refused("its headers are truncated"))?;
     if sum != expected {
-        return Err(Reason::refused(format!("its checksum is {sum:#x}, its contents have {expected:#x}")));
+        return Err(Reason::refused(format!(
+            "its checksum is {sum:#x}, its contents have {expected:#x}"
+        )));
     }
-    let (section, in_file) = (optional.section_alignment.get(LE), optional.file_alignment.get(LE));
+    let (section, in_file) = (
+        optional.section_alignment.get(LE),
+        optional.file_alignment.get(LE),
+    );
     if section as usize % PAGE != 0 || section == 0 || !in_file.is_power_of_two() {
-        return Err(Reason::refused(format!("its alignment is {section:#x}, in the file {in_file:#x}")));
+        return Err(Reason::refused(format!(
+            "its alignment is {section:#x}, in the file {in_file:#x}"
+        )));
     }
     let size = optional.size_of_image.get(LE);
-    if size > LARGEST || size as usize % PAGE != 0 || optional.size_of_headers.get(LE) as usize > bytes.len() {
+    if size > LARGEST || size as usize % PAGE != 0 || optional.size_of_headers.get(LE) as usize > bytes.len()
+    {
         return Err(Reason::refused(format!("its size in memory is {size:#x}")));
     }
     Ok(())
@@ -222,10 +247,16 @@ fn sections(pe: &PeFile64<'_>, bytes: &[u8], image: usize) -> Result<Vec<Section
             )));
         }
         if section.raw.end > bytes.len() {
-            return Err(Reason::refused(format!("the file ends within section {}", section.name)));
+            return Err(Reason::refused(format!(
+                "the file ends within section {}",
+                section.name
+            )));
         }
         if section.writable && section.executable {
-            return Err(Reason::refused(format!("section {} is writable and executable", section.name)));
+            return Err(Reason::refused(format!(
+                "section {} is writable and executable",
+                section.name
+            )));
         }
         end = start + size;
         list.push(section);
@@ -250,10 +281,15 @@ fn relocations(pe: &PeFile64<'_>, bytes: &[u8], sections: &[Section]) -> Result<
         for relocation in block.map_err(Reason::corrupt(WHAT))? {
             let place = relocation.virtual_address as usize;
             if relocation.typ != pe::IMAGE_REL_BASED_DIR64 {
-                return Err(Reason::refused(format!("a relocation of type {:?} at {place:#x}", relocation.typ)));
+                return Err(Reason::refused(format!(
+                    "a relocation of type {:?} at {place:#x}",
+                    relocation.typ
+                )));
             }
             if !holds(sections, place, 8) {
-                return Err(Reason::refused(format!("a relocation at {place:#x}, in no section")));
+                return Err(Reason::refused(format!(
+                    "a relocation at {place:#x}, in no section"
+                )));
             }
             places.push(place);
         }
@@ -272,18 +308,24 @@ fn imports(pe: &PeFile64<'_>, sections: &[Section]) -> Result<Vec<Needed>, Reaso
     while let Some(descriptor) = descriptors.next().map_err(corrupt())? {
         let name = table.name(descriptor.name.get(LE)).map_err(corrupt())?;
         let module = String::from_utf8_lossy(name).into_owned();
-        let mut thunks = table.thunks(descriptor.original_first_thunk.get(LE)).map_err(corrupt())?;
+        let mut thunks = table
+            .thunks(descriptor.original_first_thunk.get(LE))
+            .map_err(corrupt())?;
         let mut slot = descriptor.first_thunk.get(LE) as usize;
         while let Some(thunk) = thunks.next::<pe::ImageNtHeaders64>().map_err(corrupt())? {
             let import = table.import::<pe::ImageNtHeaders64>(thunk).map_err(corrupt())?;
             let name = match import {
                 Import::Name(_, name) => String::from_utf8_lossy(name).into_owned(),
                 Import::Ordinal(ordinal) => {
-                    return Err(Reason::refused(format!("it imports ordinal {ordinal} from {module}, not a name")));
+                    return Err(Reason::refused(format!(
+                        "it imports ordinal {ordinal} from {module}, not a name"
+                    )));
                 }
             };
             if !holds(sections, slot, 8) {
-                return Err(Reason::refused(format!("the place of {module}!{name} at {slot:#x} is in no section")));
+                return Err(Reason::refused(format!(
+                    "the place of {module}!{name} at {slot:#x} is in no section"
+                )));
             }
             needed.push(Needed {
                 module: module.clone(),
@@ -299,12 +341,28 @@ fn imports(pe: &PeFile64<'_>, sections: &[Section]) -> Result<Vec<Needed>, Reaso
 /// The file version of the version resource; a missing or strange resource is none, for the loader does not read it.
 fn version(pe: &PeFile64<'_>, bytes: &[u8]) -> Option<Version> {
     const TYPE_VERSION: u16 = 16;
-    let directory = pe.data_directories().resource_directory(bytes, &pe.section_table()).ok()??;
+    let directory = pe
+        .data_directories()
+        .resource_directory(bytes, &pe.section_table())
+        .ok()??;
     let root = directory.root().ok()?;
-    let kind = root.entries.iter().find(|entry| entry.name_or_id().id() == Some(TYPE_VERSION))?;
-    let language = kind.data(directory).ok()?.table()?.entries.first()?.data(directory).ok()?.table()?;
+    let kind = root
+        .entries
+        .iter()
+        .find(|entry| entry.name_or_id().id() == Some(TYPE_VERSION))?;
+    let language = kind
+        .data(directory)
+        .ok()?
+        .table()?
+        .entries
+        .first()?
+        .data(directory)
+        .ok()?
+        .table()?;
     let data = language.entries.first()?.data(directory).ok()?.data()?;
-    let resource = pe.section_table().pe_data_at(bytes, data.offset_to_data.get(LE))?;
+    let resource = pe
+        .section_table()
+        .pe_data_at(bytes, data.offset_to_data.get(LE))?;
     // The fixed part stands behind the key "VS_VERSION_INFO"; its third word and fourth are the file's version.
     let word = |at: usize| Some(u16::from_le_bytes(resource.get(at..at + 2)?.try_into().ok()?));
     Some(Version([word(50)?, word(48)?, word(54)?, word(52)?]))

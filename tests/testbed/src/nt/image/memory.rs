@@ -54,7 +54,10 @@ impl Mapping {
     /// Headers and sections, from the file.
     pub(super) fn copy(&mut self, file: &ImageFile) -> Result<(), ImageError> {
         let truncated = |what: &str| file.fail(Reason::refused(format!("the file ends within {what}")));
-        let headers = file.bytes().get(..file.headers).ok_or_else(|| truncated("the headers"))?;
+        let headers = file
+            .bytes()
+            .get(..file.headers)
+            .ok_or_else(|| truncated("the headers"))?;
         self.bytes()[..headers.len()].copy_from_slice(headers);
         for section in &file.sections {
             let contents = file

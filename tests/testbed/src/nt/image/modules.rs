@@ -48,9 +48,16 @@ fn holding(address: usize) -> Option<Rc<Module>> {
 pub fn describe(address: usize) -> Option<String> {
     let module = holding(address)?;
     let offset = address - module.mapping.base();
-    let file = module.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file = module
+        .path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let symbols = module.symbols.get_or_init(|| Symbols::beside(&module.path));
-    let function = symbols.as_ref().and_then(|symbols| symbols.function(offset as u32));
+    let function = symbols
+        .as_ref()
+        .and_then(|symbols| symbols.function(offset as u32));
     let mut text = format!("{file}+{offset:#x}");
     if let Some(function) = function {
         text += &format!(" ({function})");

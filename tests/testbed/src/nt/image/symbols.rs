@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 
-use pdb_addr2line::pdb::PDB;
 use pdb_addr2line::ContextPdbData;
+use pdb_addr2line::pdb::PDB;
 
 /// The symbols of one image.
 pub(super) struct Symbols(ContextPdbData<'static, 'static, File>);
