@@ -120,3 +120,63 @@ fn an_impossible_loss_is_a_usage_error() {
         );
     }
 }
+
+/// The image that the environment names; without it, said aloud, there is none to try.
+fn image() -> Option<std::path::PathBuf> {
+    let named = std::env::var_os("CXNDK_DRIVER");
+    if named.is_none() {
+        eprintln!("SKIPPED: no image to run; scripts/test-sys builds one");
+    }
+    named.map(|path| Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path))
+}
+
+/// The compiler that made it, where it lies, how it was bound: nothing of that shows on the wire.
+#[test]
+fn the_image_and_the_linked_driver_put_the_same_bytes_on_the_wire() {
+    let Some(image) = image() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let file = file_of(directory.path(), 400_001);
+    for (seed, loss) in [("0", "0"), ("1", "2"), ("2", "5")] {
+        let captures = [None, Some(&image)].map(|image| {
+            let capture = directory.path().join("run.pcap");
+            let mut command = Command::new(env!("CARGO_BIN_EXE_cxndk-testbed"));
+            command
+                .env_remove("CXNDK_DRIVER")
+                .args(["copy", &file, "--seed", seed, "--loss", loss]);
+            command.arg("--capture").arg(&capture);
+            if let Some(image) = image {
+                command.arg("--driver").arg(image);
+            }
+            let output = command.output().expect("the testbed runs");
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert_eq!(said.contains("(linked)"), image.is_none(), "{said}");
+            std::fs::read(capture).unwrap()
+        });
+        assert!(captures[0].len() > 400_001);
+        assert!(
+            captures[0] == captures[1],
+            "seed {seed}, loss {loss}: the captures differ"
+        );
+    }
+}
+
+#[test]
+fn a_driver_that_is_none_is_refused_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let nothing = directory.path().join("nothing.sys");
+    let text = directory.path().join("text.sys");
+    std::fs::write(&text, "no image").unwrap();
+    for (path, why) in [(&nothing, "No such file"), (&text, "MZ")] {
+        let path = path.to_str().unwrap();
+        let output = run(&["--driver", path]);
+        assert!(!output.status.success());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(path) && said.contains(why), "{said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}

@@ -44,7 +44,7 @@ pub struct CopyArguments {
     /// Records every frame of the link to this file, for Wireshark.
     #[arg(long, value_name = "FILE.pcap")]
     capture: Option<PathBuf>,
-    /// Runs this driver image instead of the driver that is linked in.
+    /// Runs this driver image (or the one that CXNDK_DRIVER names) instead of the driver that is linked in.
     #[arg(long, value_name = "FILE.sys")]
     driver: Option<PathBuf>,
     /// Prints one JSON object instead of a report.

@@ -48,14 +48,17 @@ impl Fault {
     }
 
     fn is_overflow(&self) -> bool {
-        sim::stack().is_some_and(|(limit, _)| self.address < limit && limit - self.address <= OVERSHOOT)
+        sim::stack().is_some_and(|(limit, _)| {
+            let reach = limit - OVERSHOOT..limit;
+            reach.contains(&self.address)
+        })
     }
 
     fn callers(&self) -> Vec<String> {
         let Some((limit, top)) = sim::stack() else {
             return Vec::new();
         };
-        if self.stack % 8 != 0 || self.stack >= top {
+        if !self.stack.is_multiple_of(8) || self.stack >= top {
             return Vec::new();
         }
         // SAFETY: from the stack's limit to its top all words are mapped, and the context that owns it stands still.

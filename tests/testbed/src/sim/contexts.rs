@@ -9,13 +9,17 @@ use corosensei::stack::{DefaultStack, Stack};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
+/// Bytes at a stack's end that nobody can use.
+const GUARD: usize = 4096;
+
 /// Makes a context and puts it among the ready ones.
 pub(super) fn create(sim: &Sim, spec: TaskSpec, body: Box<dyn FnOnce()>) -> Rc<Task> {
     let id = allocate(sim);
     let stack = sim.stacks.borrow_mut().pop();
     let stack =
         stack.unwrap_or_else(|| DefaultStack::new(STACK_SIZE).expect("no memory for a context's stack"));
-    let bounds = (stack.limit().get(), stack.base().get());
+    // The lowest page guards the others.
+    let bounds = (stack.limit().get() + GUARD, stack.base().get());
     let context = Coroutine::with_stack(stack, move |yielder, ()| {
         with(|sim| sim.with_current(|task| task.yielder.set(yielder)));
         super::failure::guarded(body);

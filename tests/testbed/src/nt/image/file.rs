@@ -190,13 +190,15 @@ fn header(pe: &PeFile64<'_>, bytes: &[u8]) -> Result<(), Reason> {
         optional.section_alignment.get(LE),
         optional.file_alignment.get(LE),
     );
-    if section as usize % PAGE != 0 || section == 0 || !in_file.is_power_of_two() {
+    if !(section as usize).is_multiple_of(PAGE) || section == 0 || !in_file.is_power_of_two() {
         return Err(Reason::refused(format!(
             "its alignment is {section:#x}, in the file {in_file:#x}"
         )));
     }
     let size = optional.size_of_image.get(LE);
-    if size > LARGEST || size as usize % PAGE != 0 || optional.size_of_headers.get(LE) as usize > bytes.len()
+    if size > LARGEST
+        || !(size as usize).is_multiple_of(PAGE)
+        || optional.size_of_headers.get(LE) as usize > bytes.len()
     {
         return Err(Reason::refused(format!("its size in memory is {size:#x}")));
     }
@@ -204,7 +206,7 @@ fn header(pe: &PeFile64<'_>, bytes: &[u8]) -> Result<(), Reason> {
 }
 
 /// The checksum of an image's bytes: the sum of its 16-bit words, carries added, plus its length.
-fn checksum(bytes: &[u8]) -> Option<u32> {
+pub(super) fn checksum(bytes: &[u8]) -> Option<u32> {
     let nt = u32::from_le_bytes(bytes.get(0x3c..0x40)?.try_into().ok()?) as usize;
     let field = nt.checked_add(24 + CHECKSUM)?;
     let mut sum: u32 = 0;
@@ -240,7 +242,7 @@ fn sections(pe: &PeFile64<'_>, bytes: &[u8], image: usize) -> Result<Vec<Section
             discardable: has(pe::IMAGE_SCN_MEM_DISCARDABLE),
             name,
         };
-        if start % PAGE != 0 || start < end || start + size > image || size == 0 {
+        if !start.is_multiple_of(PAGE) || start < end || start + size > image || size == 0 {
             return Err(Reason::refused(format!(
                 "section {} at {start:#x} of {in_memory:#x} bytes overlaps another or leaves the image",
                 section.name
