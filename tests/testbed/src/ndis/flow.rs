@@ -369,6 +369,9 @@ impl AdapterState {
         self.state.set(State::Halted);
         self.expect_nothing_held(false);
         kernel::expect_pool(self.host, self.pool_before.get(), "VRF-42", "MiniportHaltEx");
+        if self.driver.adapters.borrow().len() == 1 {
+            kernel::expect_no_dma(self.host, "MiniportHaltEx");
+        }
         self.attributes.clear();
         self.edge.set_enabled(false);
         self.removed.set(false);

@@ -207,6 +207,7 @@ impl Driver {
                 sim::fail("DRV-11", "MiniportDriverUnload did not deregister the driver");
             }
             kernel::expect_no_pool(state.host, "VRF-42", "MiniportDriverUnload");
+            kernel::expect_no_dma(state.host, "MiniportDriverUnload");
         });
         if let Some(image) = image {
             image.unload();

@@ -11,8 +11,10 @@ use cxndk::sys::ndis::{
 use super::adapter::{AdapterState, State};
 use super::kernel::{self, Level};
 use super::table;
-use crate::sim::{self, SECOND};
+use crate::sim::{self, SECOND, Stream};
 
+/// `NDIS_SEND_FLAGS_DISPATCH_LEVEL`.
+const SEND_DISPATCH_LEVEL: u32 = 1;
 /// VRF-08.
 const LONGEST: u64 = 30 * SECOND;
 /// VRF-09.
@@ -135,8 +137,15 @@ impl AdapterState {
             );
         }
         if let Some(handler) = self.driver.characteristics.SendNetBufferListsHandler {
+            let context = self.context() as usize;
+            let first = first as usize;
             // SAFETY: the driver registered the handler; the chain lives until each list is completed.
-            unsafe { handler(self.context(), first, 0, 0) };
+            let send = |flags| unsafe { handler(context as *mut _, first as *mut NET_BUFFER_LIST, 0, flags) };
+            if sim::choose(Stream::Ndis, 2) == 1 {
+                kernel::at_told_irql(|| send(SEND_DISPATCH_LEVEL));
+            } else {
+                send(0);
+            }
         }
         kernel::expect_clean("MiniportSendNetBufferLists");
         let left = keys

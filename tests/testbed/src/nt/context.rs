@@ -54,6 +54,8 @@ pub(super) struct Context {
     pub(super) locks: RefCell<Vec<(usize, bool)>>,
     /// How far the kernel itself has raised the context: what a handler must return with. Unset: as it was started.
     base: Cell<Option<u8>>,
+    /// In a handler that was told its IRQL by a flag.
+    pub(super) told_irql: Cell<bool>,
 }
 
 pub(super) fn with_context<R>(f: impl FnOnce(&Context) -> R) -> R {
@@ -152,6 +154,16 @@ pub fn at_irql<R>(irql: u8, f: impl FnOnce() -> R) -> R {
     // What the driver itself had raised is not what the kernel expects it to return with.
     with_context(|context| context.base.set(base));
     result
+}
+
+/// Calls a handler at `DISPATCH_LEVEL` with a flag that says so; asking for the IRQL in it is a waste (VRF-29).
+pub fn at_told_irql<R>(f: impl FnOnce() -> R) -> R {
+    at_irql(DISPATCH_LEVEL, || {
+        let before = with_context(|context| context.told_irql.replace(true));
+        let result = f();
+        with_context(|context| context.told_irql.set(before));
+        result
+    })
 }
 
 /// How many spin locks the running context holds.

@@ -2,10 +2,10 @@
 
 use super::context::{Level, at_irql, enter, expect_clean, host};
 use super::device::function_of;
-use super::mdl::mdl_pieces;
+use super::mdl::{mdl_not_resident, mdl_pieces};
 use super::scheduling::queue_dpc;
 use crate::pci::{Access, Domain, Function};
-use crate::sim::{self, DISPATCH_LEVEL, Stream, faults};
+use crate::sim::{self, DISPATCH_LEVEL, HostId, Stream, faults};
 use std::alloc::{Layout, alloc, dealloc};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -67,6 +67,8 @@ pub fn free_common(function: &Function, memory: *mut u8, bus: u64, length: u32) 
 struct List {
     _memory: Box<[u64]>,
     runs: Vec<(u64, usize)>,
+    /// `WriteToDevice` of the call that made it.
+    to_device: bool,
 }
 
 /// One DMA adapter. The driver sees its first field.
@@ -74,7 +76,7 @@ struct List {
 struct Adapter {
     public: _DMA_ADAPTER,
     domain: Rc<Domain>,
-    device: PDEVICE_OBJECT,
+    host: HostId,
     lists: RefCell<HashMap<usize, List>>,
 }
 
@@ -103,14 +105,26 @@ struct Operations(_DMA_OPERATIONS);
 // SAFETY: a table of functions that nobody writes.
 unsafe impl Sync for Operations {}
 
-/// How many adapters and lists the drivers of the run hold.
-pub fn dma_outstanding() -> (usize, usize) {
+/// How many adapters, and lists of them, the drivers of a host hold.
+pub fn dma_outstanding(host: HostId) -> (usize, usize) {
     let adapters = sim::local::<Adapters>();
     let adapters = adapters.0.borrow();
+    let here = || adapters.iter().filter(|adapter| adapter.host == host);
     (
-        adapters.len(),
-        adapters.iter().map(|adapter| adapter.lists.borrow().len()).sum(),
+        here().count(),
+        here().map(|adapter| adapter.lists.borrow().len()).sum(),
     )
+}
+
+/// Checks that the drivers of a host hold no adapter and no list any more (DMA-10).
+pub fn expect_no_dma(host: HostId, when: &str) {
+    let (adapters, lists) = dma_outstanding(host);
+    if adapters + lists > 0 {
+        sim::fail(
+            DMA,
+            format!("{adapters} DMA adapters and {lists} scatter/gather lists after {when}"),
+        );
+    }
 }
 
 fn find(adapter: PDMA_ADAPTER, what: &str) -> Rc<Adapter> {
@@ -163,7 +177,7 @@ pub unsafe extern "win64" fn IoGetDmaAdapter(
     let adapter = Rc::new(Adapter {
         public,
         domain: Rc::clone(function.domain()),
-        device,
+        host: host(),
         lists: RefCell::default(),
     });
     let pointer = Rc::as_ptr(&adapter).cast_mut().cast::<_DMA_ADAPTER>();
@@ -200,6 +214,13 @@ unsafe extern "win64" fn get_scatter_gather_list(
     enter("GetScatterGatherList", Level::AtDispatch);
     let adapter = find(adapter, "GetScatterGatherList");
     // SAFETY: the caller's MDL chain.
+    if let Some(flags) = unsafe { mdl_not_resident(mdl) } {
+        sim::fail(
+            DMA,
+            format!("GetScatterGatherList of an MDL whose pages are not locked: flags {flags:#x}"),
+        );
+    }
+    // SAFETY: the caller's MDL chain.
     let Some(pieces) = (unsafe { mdl_pieces(mdl, from as usize, length as usize) }) else {
         return STATUS_INVALID_PARAMETER;
     };
@@ -211,7 +232,7 @@ unsafe extern "win64" fn get_scatter_gather_list(
     } else {
         Access::Read
     };
-    let list = map(&adapter, &pieces, access) as usize;
+    let list = map(&adapter, &pieces, access, write_to_device != 0) as usize;
     let Some(routine) = routine else {
         sim::fail(DMA, "GetScatterGatherList without a routine")
     };
@@ -240,7 +261,12 @@ unsafe extern "win64" fn get_scatter_gather_list(
 }
 
 /// Maps the pieces, in runs of a few pages that are apart on the bus, and makes the list.
-fn map(adapter: &Adapter, pieces: &[(*mut u8, usize)], access: Access) -> PSCATTER_GATHER_LIST {
+fn map(
+    adapter: &Adapter,
+    pieces: &[(*mut u8, usize)],
+    access: Access,
+    to_device: bool,
+) -> PSCATTER_GATHER_LIST {
     let mut runs = Vec::new();
     for &(mut memory, mut left) in pieces {
         while left > 0 {
@@ -275,6 +301,7 @@ fn map(adapter: &Adapter, pieces: &[(*mut u8, usize)], access: Access) -> PSCATT
         List {
             _memory: memory,
             runs,
+            to_device,
         },
     );
     list.cast()
@@ -283,7 +310,7 @@ fn map(adapter: &Adapter, pieces: &[(*mut u8, usize)], access: Access) -> PSCATT
 unsafe extern "win64" fn put_scatter_gather_list(
     adapter: PDMA_ADAPTER,
     list: PSCATTER_GATHER_LIST,
-    _write: BOOLEAN,
+    write_to_device: BOOLEAN,
 ) {
     enter("PutScatterGatherList", Level::AtDispatch);
     let adapter = find(adapter, "PutScatterGatherList");
@@ -293,6 +320,9 @@ unsafe extern "win64" fn put_scatter_gather_list(
             "a scatter/gather list is given back that the adapter did not make",
         );
     };
+    if list.to_device != (write_to_device != 0) {
+        sim::fail(DMA, "a scatter/gather list is given back for the other direction");
+    }
     for (bus, count) in list.runs {
         if !adapter.domain.unmap(bus, count) {
             sim::fail(
@@ -301,5 +331,4 @@ unsafe extern "win64" fn put_scatter_gather_list(
             );
         }
     }
-    let _ = adapter.device;
 }

@@ -52,6 +52,12 @@ pub unsafe extern "win64" fn KeLowerIrql(new: KIRQL) {
 /// None beyond a live simulation.
 #[unsafe(no_mangle)]
 pub unsafe extern "win64" fn KeGetCurrentIrql() -> KIRQL {
+    if with_context(|context| context.told_irql.get()) {
+        sim::fail(
+            "VRF-29",
+            "KeGetCurrentIrql in a handler whose flags say that it runs at DISPATCH_LEVEL",
+        );
+    }
     sim::irql()
 }
 

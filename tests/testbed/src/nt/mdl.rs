@@ -1,11 +1,19 @@
 //! Memory descriptor lists.
 
-use wdk_standin::{_MDL, PMDL};
+use super::context::{Level, enter};
+use crate::sim::{self, faults};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use wdk_standin::{_MDL, BOOLEAN, PMDL, PVOID, ULONG};
 
+/// Rule id of an MDL that is not what the call takes (MR-73: what is registered is resident; wdm.h pages of the calls).
+const MDL: &str = "MDL";
 /// `MDL_MAPPED_TO_SYSTEM_VA`.
 const MAPPED_TO_SYSTEM_VA: i16 = 0x1;
 /// `MDL_SOURCE_IS_NONPAGED_POOL`.
 const SOURCE_IS_NONPAGED_POOL: i16 = 0x4;
+/// `MDL_PAGES_LOCKED`, `MDL_SOURCE_IS_NONPAGED_POOL`, `MDL_PARTIAL`: each says that the pages stay where they are.
+const RESIDENT: i16 = 0x2 | SOURCE_IS_NONPAGED_POOL | 0x10;
 const PAGE: usize = 4096;
 
 /// An MDL of resident memory. It is to be given back with [`mdl_free`].
@@ -61,4 +69,115 @@ pub unsafe fn mdl_pieces(first: PMDL, from: usize, length: usize) -> Option<Vec<
         mdl = this.Next;
     }
     Some(pieces)
+}
+
+/// The flags of the first MDL of a chain whose pages may move.
+///
+/// # Safety
+/// `first` is a chain of MDLs.
+pub(super) unsafe fn mdl_not_resident(first: PMDL) -> Option<i16> {
+    let mut mdl = first;
+    loop {
+        // SAFETY: the caller's chain.
+        let this = unsafe { mdl.as_ref() }?;
+        if this.MdlFlags & RESIDENT == 0 {
+            return Some(this.MdlFlags);
+        }
+        mdl = this.Next;
+    }
+}
+
+/// MDLs of [`IoAllocateMdl`] that were not freed.
+#[derive(Default)]
+struct Allocated(RefCell<BTreeSet<usize>>);
+
+/// `IoAllocateMdl`: describes memory, without its pages yet; NULL when there is no memory. Neither a secondary buffer nor a
+/// request is supported. Fault point `IoAllocateMdl`.
+///
+/// # Safety
+/// None beyond a live simulation; the memory is not touched.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn IoAllocateMdl(
+    address: PVOID,
+    length: ULONG,
+    secondary: BOOLEAN,
+    _charge_quota: BOOLEAN,
+    request: PVOID,
+) -> PMDL {
+    enter("IoAllocateMdl", Level::Dispatch);
+    if secondary != 0 || !request.is_null() {
+        sim::fail(MDL, "IoAllocateMdl for a request: the simulated system has none");
+    }
+    if faults::fire("IoAllocateMdl") {
+        return std::ptr::null_mut();
+    }
+    let offset = address as usize % PAGE;
+    let mdl = Box::into_raw(Box::new(_MDL {
+        Next: std::ptr::null_mut(),
+        Size: size_of::<_MDL>() as i16,
+        MdlFlags: 0,
+        Process: std::ptr::null_mut(),
+        MappedSystemVa: std::ptr::null_mut(),
+        StartVa: address.wrapping_byte_sub(offset),
+        ByteCount: length,
+        ByteOffset: offset as u32,
+    }));
+    sim::local::<Allocated>().0.borrow_mut().insert(mdl as usize);
+    mdl
+}
+
+/// `MmBuildMdlForNonPagedPool`: the MDL's pages are those of nonpaged pool. Once for an MDL.
+///
+/// # Safety
+/// `mdl` is one of [`IoAllocateMdl`].
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn MmBuildMdlForNonPagedPool(mdl: PMDL) {
+    enter("MmBuildMdlForNonPagedPool", Level::Dispatch);
+    expect_allocated(mdl, "MmBuildMdlForNonPagedPool");
+    // SAFETY: it is one of ours.
+    let this = unsafe { &mut *mdl };
+    if this.MdlFlags & RESIDENT != 0 {
+        sim::fail(
+            MDL,
+            format!(
+                "MmBuildMdlForNonPagedPool of an MDL that has pages: flags {:#x}",
+                this.MdlFlags
+            ),
+        );
+    }
+    let start = this.StartVa as usize + this.ByteOffset as usize;
+    if !super::pool::is_pool(start, this.ByteCount as usize) {
+        sim::fail(
+            MDL,
+            format!("MmBuildMdlForNonPagedPool: {start:#x} is not nonpaged pool"),
+        );
+    }
+    this.MappedSystemVa = this.StartVa.wrapping_byte_add(this.ByteOffset as usize);
+    this.MdlFlags |= SOURCE_IS_NONPAGED_POOL;
+}
+
+/// `IoFreeMdl`: the memory that it describes is not touched.
+///
+/// # Safety
+/// `mdl` is one of [`IoAllocateMdl`], which nobody uses any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn IoFreeMdl(mdl: PMDL) {
+    enter("IoFreeMdl", Level::Dispatch);
+    expect_allocated(mdl, "IoFreeMdl");
+    sim::local::<Allocated>().0.borrow_mut().remove(&(mdl as usize));
+    mdl_free(mdl);
+}
+
+fn expect_allocated(mdl: PMDL, what: &str) {
+    if !sim::local::<Allocated>().0.borrow().contains(&(mdl as usize)) {
+        sim::fail(
+            MDL,
+            format!("{what} of an MDL that IoAllocateMdl did not make, or that is freed"),
+        );
+    }
+}
+
+/// How many MDLs are allocated.
+pub fn mdls_outstanding() -> usize {
+    sim::local::<Allocated>().0.borrow().len()
 }

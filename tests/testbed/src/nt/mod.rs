@@ -24,16 +24,18 @@ mod lock;
 mod mdl;
 mod pool;
 mod scheduling;
+#[cfg(test)]
+mod tests;
 mod time;
 
 pub use context::{
-    Level, add_host, at_irql, call_driver, enter, expect_clean, host, host_name, locks_held, lower, preempt,
-    processors, raise,
+    Level, add_host, at_irql, at_told_irql, call_driver, enter, expect_clean, host, host_name, locks_held,
+    lower, preempt, processors, raise,
 };
 pub use device::{
     IoAllocateDriverObjectExtension, IoGetDriverObjectExtension, device_object, release_driver_object,
 };
-pub use dma::{IoGetDmaAdapter, allocate_common, dma_outstanding, free_common};
+pub use dma::{IoGetDmaAdapter, allocate_common, dma_outstanding, expect_no_dma, free_common};
 pub use event::{
     KeClearEvent, KeInitializeEvent, KeResetEvent, KeSetEvent, KeWaitForSingleObject, event_initialize,
     event_is_set, event_reset, event_set, event_wait,
@@ -45,7 +47,9 @@ pub use lock::{
     KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeInitializeSpinLock, KeReleaseSpinLock,
     KeReleaseSpinLockFromDpcLevel,
 };
-pub use mdl::{mdl_for, mdl_free, mdl_pieces};
+pub use mdl::{
+    IoAllocateMdl, IoFreeMdl, MmBuildMdlForNonPagedPool, mdl_for, mdl_free, mdl_pieces, mdls_outstanding,
+};
 pub use pool::{
     ExAllocatePool2, ExAllocatePoolWithTag, ExFreePool, ExFreePoolWithTag, expect_no_pool, expect_pool,
     pool_allocate, pool_free, pool_outstanding, pool_report,

@@ -177,6 +177,14 @@ impl Drop for Pool {
     }
 }
 
+/// Whether all of `length` bytes at `address` lie in one live allocation.
+pub(super) fn is_pool(address: usize, length: usize) -> bool {
+    let pool = sim::local::<Pool>();
+    let live = pool.live.borrow();
+    live.iter()
+        .any(|(&start, block)| address >= start && address + length <= start + block.size)
+}
+
 /// How many allocations of the host are live.
 pub fn pool_outstanding(host: HostId) -> usize {
     sim::local::<Pool>()

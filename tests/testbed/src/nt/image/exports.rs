@@ -31,6 +31,8 @@ exports! {
         ExFreePool,
         ExFreePoolWithTag,
         IoAllocateDriverObjectExtension,
+        IoAllocateMdl,
+        IoFreeMdl,
         IoGetDmaAdapter,
         IoGetDriverObjectExtension,
         KeAcquireSpinLockAtDpcLevel,
@@ -52,6 +54,7 @@ exports! {
         KeStallExecutionProcessor,
         KeWaitForSingleObject,
         KfRaiseIrql,
+        MmBuildMdlForNonPagedPool,
     ],
     "ndis.sys" => [
         NdisAllocateIoWorkItem,
