@@ -57,6 +57,15 @@ pub(super) fn registered(object: *mut DRIVER_OBJECT) -> Option<Rc<DriverState>> 
     found
 }
 
+/// The adapters of all drivers of a host.
+pub(super) fn adapters_of(host: HostId) -> Vec<Rc<AdapterState>> {
+    let drivers = sim::local::<Drivers>();
+    let registered = drivers.registered.borrow();
+    let here = registered.iter().filter(|(_, driver)| driver.host == host);
+    here.flat_map(|(_, driver)| driver.adapters.borrow().clone())
+        .collect()
+}
+
 /// `NdisMRegisterMiniportDriver`.
 ///
 /// # Safety

@@ -60,7 +60,7 @@ pub use adapter::State;
 pub use attributes::General;
 pub use driver::DriverEntry;
 pub use interrupt::{DEVICE_IRQL, interrupts_served};
-pub use ndk::edge::{NdkAdapter, NdkEvent};
+pub use ndk::edge::{NdkAdapter, NdkEvent, open_ndk_of_interface};
 pub use oid::OidError;
 pub use pnp::{Adapter, Device, Driver, StartError};
 pub use status::{Indication, LogEntry};

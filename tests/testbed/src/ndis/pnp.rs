@@ -348,6 +348,11 @@ impl Adapter {
         self.state.attributes.general.borrow().clone()
     }
 
+    /// The IP interface on top of it.
+    pub fn interface(&self) -> Option<InterfaceId> {
+        self.state.interface.get()
+    }
+
     /// What the INF says of the device.
     pub fn install(&self) -> &Install {
         &self.install

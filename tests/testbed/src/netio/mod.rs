@@ -9,6 +9,7 @@
 //! | [`GetUnicastIpAddressTable`], [`FreeMibTable`] | `GetUnicastIpAddressTable` |
 //! | [`GetBestRoute2`] | `GetBestRoute2` |
 //! | [`GetIpNetEntry2`], [`ResolveIpNetEntry2`] | `ResolveIpNetEntry2` |
+//! | [`WskRegister`], [`WskCaptureProviderNPI`] and their opposites | by name |
 //! | [`NotifyUnicastIpAddressChange`], [`CancelMibChangeNotify2`] | `NotifyUnicastIpAddressChange` |
 
 pub mod address;
@@ -16,6 +17,7 @@ mod exports;
 mod model;
 #[cfg(test)]
 mod tests;
+mod wsk;
 
 pub use exports::{
     CancelMibChangeNotify2, ChangeCallback, FreeMibTable, GetBestRoute2, GetIpNetEntry2,
@@ -23,6 +25,7 @@ pub use exports::{
     tables_outstanding,
 };
 pub use model::{Interface, InterfaceId, Path, Route, Unicast};
+pub use wsk::{WskCaptureProviderNPI, WskDeregister, WskRegister, WskReleaseProviderNPI, wsk_clients};
 
 use std::cell::RefCell;
 use std::net::IpAddr;

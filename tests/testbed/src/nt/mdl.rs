@@ -1,9 +1,9 @@
 //! Memory descriptor lists.
 
-use super::context::{Level, enter};
-use crate::sim::{self, faults};
+use super::context::{Level, enter, host};
+use crate::sim::{self, HostId, faults};
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use wdk_standin::{_MDL, BOOLEAN, PMDL, PVOID, ULONG};
 
 /// Rule id of an MDL that is not what the call takes (MR-73: what is registered is resident; wdm.h pages of the calls).
@@ -89,7 +89,7 @@ pub(super) unsafe fn mdl_not_resident(first: PMDL) -> Option<i16> {
 
 /// MDLs of [`IoAllocateMdl`] that were not freed.
 #[derive(Default)]
-struct Allocated(RefCell<BTreeSet<usize>>);
+struct Allocated(RefCell<BTreeMap<usize, HostId>>);
 
 /// `IoAllocateMdl`: describes memory, without its pages yet; NULL when there is no memory. Neither a secondary buffer nor a
 /// request is supported. Fault point `IoAllocateMdl`.
@@ -122,7 +122,10 @@ pub unsafe extern "win64" fn IoAllocateMdl(
         ByteCount: length,
         ByteOffset: offset as u32,
     }));
-    sim::local::<Allocated>().0.borrow_mut().insert(mdl as usize);
+    sim::local::<Allocated>()
+        .0
+        .borrow_mut()
+        .insert(mdl as usize, host());
     mdl
 }
 
@@ -169,7 +172,7 @@ pub unsafe extern "win64" fn IoFreeMdl(mdl: PMDL) {
 }
 
 fn expect_allocated(mdl: PMDL, what: &str) {
-    if !sim::local::<Allocated>().0.borrow().contains(&(mdl as usize)) {
+    if !sim::local::<Allocated>().0.borrow().contains_key(&(mdl as usize)) {
         sim::fail(
             MDL,
             format!("{what} of an MDL that IoAllocateMdl did not make, or that is freed"),
@@ -177,7 +180,9 @@ fn expect_allocated(mdl: PMDL, what: &str) {
     }
 }
 
-/// How many MDLs are allocated.
-pub fn mdls_outstanding() -> usize {
-    sim::local::<Allocated>().0.borrow().len()
+/// How many MDLs the drivers of a host hold.
+pub fn mdls_outstanding(host: HostId) -> usize {
+    let allocated = sim::local::<Allocated>();
+    let held = allocated.0.borrow();
+    held.values().filter(|owner| **owner == host).count()
 }

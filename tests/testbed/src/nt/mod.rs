@@ -18,15 +18,19 @@ mod context;
 mod device;
 mod dma;
 mod event;
+mod handle;
 pub mod image;
 mod irql;
 mod lock;
 mod mdl;
 mod pool;
 mod scheduling;
+mod service_key;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod time;
+mod wdm;
 
 pub use context::{
     Level, add_host, at_irql, at_told_irql, call_driver, enter, expect_clean, host, host_name, locks_held,
@@ -40,6 +44,7 @@ pub use event::{
     KeClearEvent, KeInitializeEvent, KeResetEvent, KeSetEvent, KeWaitForSingleObject, event_initialize,
     event_is_set, event_reset, event_set, event_wait,
 };
+pub use handle::{ZwClose, handles_outstanding};
 pub use irql::{
     KeGetCurrentIrql, KeGetCurrentProcessorNumberEx, KeLowerIrql, KeStallExecutionProcessor, KfRaiseIrql,
 };
@@ -55,7 +60,13 @@ pub use pool::{
     pool_allocate, pool_free, pool_outstanding, pool_report,
 };
 pub use scheduling::{connect_message, disconnect_message, on_host, queue_dpc, thread, worker};
+pub use service_key::{Key, ObjectAttributes, ZwOpenKey, ZwQueryValueKey, ZwSetValueKey, key};
+pub use thread::{
+    ObReferenceObjectByHandle, ObfDereferenceObject, PsCreateSystemThread, PsTerminateSystemThread,
+    expect_no_threads,
+};
 pub use time::{
     KeBugCheckEx, KeQueryInterruptTimePrecise, KeQueryPerformanceCounter, KeQuerySystemTimePrecise,
     interrupt_time, system_time,
 };
+pub use wdm::{WdmDriver, service_path};

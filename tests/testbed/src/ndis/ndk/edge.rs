@@ -11,10 +11,10 @@ use cxndk::sys::ndis::{
 use cxndk::sys::ndkpi::NDK_ADAPTER;
 
 use super::super::adapter::AdapterState;
-use super::super::kernel;
 use super::super::pnp::Adapter;
+use super::super::{driver, kernel};
 use super::track::{self, Kind, Object, Open, breach};
-use crate::sim::{self, MICROSECOND};
+use crate::sim::{self, HostId, MICROSECOND};
 
 /// What a consumer learns of the NDK state of an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +104,23 @@ impl Adapter {
             open(state, (major, minor), false)
         })
     }
+}
+
+/// Opens the NDK adapter behind an IP interface of the host, in the calling thread of that host; `None` when there is no such
+/// interface. As [`Adapter::open_ndk`] otherwise.
+pub fn open_ndk_of_interface(
+    host: HostId,
+    index: u32,
+    (major, minor): (u16, u16),
+) -> Option<Result<NdkAdapter, NDIS_STATUS>> {
+    let adapters = driver::adapters_of(host);
+    let found = adapters.iter().find(|adapter| {
+        adapter
+            .interface
+            .get()
+            .is_some_and(|interface| interface.index == index)
+    })?;
+    Some(open(found, (major, minor), true))
 }
 
 fn open(adapter: &Rc<AdapterState>, wanted: (u16, u16), verify: bool) -> Result<NdkAdapter, NDIS_STATUS> {
@@ -205,7 +222,8 @@ impl NdkAdapter {
         kernel::on_host(host, "close NDK adapter", move || self.close_here());
     }
 
-    fn close_here(self) {
+    /// As [`Self::close`], in the calling thread of the host.
+    pub fn close_here(self) {
         if let Some(object) = &self.tracked {
             object.check_reserved();
             if object.open.mappings.get() > 0 {

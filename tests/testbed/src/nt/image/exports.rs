@@ -55,6 +55,14 @@ exports! {
         KeWaitForSingleObject,
         KfRaiseIrql,
         MmBuildMdlForNonPagedPool,
+        ObReferenceObjectByHandle,
+        ObfDereferenceObject,
+        PsCreateSystemThread,
+        PsTerminateSystemThread,
+        ZwClose,
+        ZwOpenKey,
+        ZwQueryValueKey,
+        ZwSetValueKey,
     ],
     "ndis.sys" => [
         NdisAllocateIoWorkItem,
@@ -111,6 +119,10 @@ exports! {
         GetUnicastIpAddressTable,
         NotifyUnicastIpAddressChange,
         ResolveIpNetEntry2,
+        WskCaptureProviderNPI,
+        WskDeregister,
+        WskRegister,
+        WskReleaseProviderNPI,
     ],
 }
 

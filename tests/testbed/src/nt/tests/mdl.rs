@@ -33,7 +33,7 @@ fn free(mdl: PMDL) {
 
 #[test]
 fn an_mdl_of_pool_describes_it() {
-    passes(|_| {
+    passes(|host| {
         let memory = pool(10_000);
         let start = memory.wrapping_add(100);
         let mdl = allocate(start, 9_000);
@@ -41,9 +41,9 @@ fn an_mdl_of_pool_describes_it() {
         // SAFETY: the MDL lives.
         let pieces = unsafe { mdl_pieces(mdl, start as usize, 9_000) };
         assert_eq!(pieces, Some(vec![(start, 9_000)]));
-        assert_eq!(mdls_outstanding(), 1);
+        assert_eq!(mdls_outstanding(host), 1);
         free(mdl);
-        assert_eq!(mdls_outstanding(), 0);
+        assert_eq!(mdls_outstanding(host), 0);
     });
 }
 

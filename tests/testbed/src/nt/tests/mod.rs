@@ -6,6 +6,7 @@ mod irql;
 mod locks;
 mod mdl;
 mod pool;
+mod wdm;
 
 use crate::sim::{self, Failure, HostId};
 
