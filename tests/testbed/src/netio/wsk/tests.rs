@@ -23,10 +23,8 @@ fn run(captures: bool, body: fn(*mut Registration, &ProviderNpi)) -> Result<(), 
                 dispatch: Box::leak(Box::new(DISPATCH)),
             };
             // SAFETY: both live to the end of the run.
-            assert_eq!(
-                unsafe { WskRegister(Box::leak(Box::new(npi)), registration) },
-                STATUS_SUCCESS
-            );
+            let status = unsafe { WskRegister(Box::leak(Box::new(npi)), registration) };
+            assert_eq!(status, STATUS_SUCCESS);
             let mut provider = ProviderNpi {
                 client: ptr::null_mut(),
                 dispatch: ptr::null(),

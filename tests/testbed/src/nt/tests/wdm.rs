@@ -71,10 +71,8 @@ fn a_thread_is_waited_for_by_its_object() {
         let object = reference(handle);
         assert_eq!(close(handle), 0);
         // SAFETY: the object is referenced.
-        assert_eq!(
-            unsafe { KeWaitForSingleObject(object, 0, 0, 0, ptr::null_mut()) },
-            0
-        );
+        let status = unsafe { KeWaitForSingleObject(object, 0, 0, 0, ptr::null_mut()) };
+        assert_eq!(status, 0);
         assert!(sim::now() >= sim::SECOND, "it has ended");
         dereference(object);
         assert_eq!(handles_outstanding(host), 0);
