@@ -203,7 +203,7 @@ unsafe extern "win64" fn close_the_queue(context: *mut c_void, status: i32, obje
     inside.close_returned.set(Some(status));
 }
 
-/// Proves LIFE-13, LIFE-17, LIFE-18, CREATE-02.
+/// Proves LIFE-13, LIFE-14, LIFE-15, LIFE-17, LIFE-18, CREATE-02: nothing of the queue is touched afterwards, or the pool says so.
 #[test]
 fn a_queue_may_be_closed_inside_its_create_completion() {
     scenario(3, |world| {

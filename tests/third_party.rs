@@ -143,7 +143,7 @@ fn wrong_settings_are_refused() {
     .unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// The adapter stops under a consumer: NDIS disables NDK, and the consumer's objects must go before the halt.
+/// Proves ADAPTER-29, HALT-04: NDIS disables NDK first, and the consumer's objects go before the halt.
 #[test]
 fn an_adapter_that_stops_waits_for_the_consumer() {
     World::run(&WorldConfig::new(3), |world| {

@@ -184,6 +184,56 @@ fn rule_ids_that_the_source_names_exist() {
     report("unknown rules", &complaints);
 }
 
+/// The ids of one section of rules.txt, or of a whole list.
+fn listed(file: &str, wanted: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join(file)).unwrap();
+    let mut section = String::new();
+    let mut found = BTreeSet::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        if line.starts_with('[') {
+            line.clone_into(&mut section);
+        } else if wanted(&section) {
+            found.extend(line.split_whitespace().map(str::to_owned));
+        }
+    }
+    found
+}
+
+/// Each rule of the NDK and miniport contracts is named by a test, or listed with the reason why not; never both.
+#[test]
+fn every_rule_is_proven_or_known_to_be_not() {
+    let rules = listed("tests/rules.txt", |section| {
+        section == "[ndk]" || section == "[miniport]"
+    });
+    let unproven = listed("tests/unproven.txt", |_| true);
+    let prefixes: BTreeSet<String> = rules
+        .iter()
+        .map(|id| id.rsplit_once('-').unwrap().0.to_owned())
+        .collect();
+    let mut proven = BTreeSet::new();
+    for path in rust_files("tests") {
+        let text = fs::read_to_string(&path).unwrap();
+        proven.extend(named_rules(&text, &prefixes).map(str::to_owned));
+    }
+    assert!(rules.len() > 300, "the rules must be seen");
+    let mut complaints = Vec::new();
+    for id in &rules {
+        match (proven.contains(id), unproven.contains(id)) {
+            (false, false) => complaints.push(format!(
+                "{id}: no test names it, and unproven.txt does not say why"
+            )),
+            (true, true) => complaints.push(format!("{id}: a test names it, so it leaves unproven.txt")),
+            _ => {}
+        }
+    }
+    complaints.extend(
+        unproven
+            .difference(&rules)
+            .map(|id| format!("{id}: no rule of these contracts")),
+    );
+    report("rules", &complaints);
+}
+
 #[test]
 fn nothing_unfinished_is_left() {
     // Spelled in pieces so that this file does not find itself.

@@ -105,7 +105,6 @@ impl Agent {
             agent: core.clone(),
             side: Side::Active,
             local,
-            endpoint: Some(request.endpoint.clone()),
             remote,
             route,
             to,

@@ -3,7 +3,7 @@
 use core::{fmt, net::SocketAddr};
 
 use super::{
-    ConnectionEvents, Endpoint, Illegal,
+    ConnectionEvents, Illegal,
     core::Core,
     error::CmError,
     gsi::GsiAddress,
@@ -44,9 +44,8 @@ pub struct Connection {
     agent: Ref<Core>,
     side: Side,
     id: CommId,
-    /// Held for CONN-41 and CONN-42; the passive side's is in the consumer's hands (CONN-40).
+    /// The consumer holds the endpoint (CONN-40 to CONN-43): its port is free when that lets go, whatever still waits here.
     local: SocketAddr,
-    endpoint: Option<Ref<Endpoint>>,
     remote: SocketAddr,
     route: Route,
     to: GsiAddress,
@@ -67,7 +66,6 @@ pub(super) struct Parts {
     pub(super) agent: Ref<Core>,
     pub(super) side: Side,
     pub(super) local: SocketAddr,
-    pub(super) endpoint: Option<Ref<Endpoint>>,
     pub(super) remote: SocketAddr,
     pub(super) route: Route,
     pub(super) to: GsiAddress,
@@ -84,7 +82,6 @@ impl Connection {
             side: parts.side,
             id: parts.machine.local(),
             local: parts.local,
-            endpoint: parts.endpoint,
             remote: parts.remote,
             route: parts.route,
             to: parts.to,
@@ -106,11 +103,6 @@ impl Connection {
     /// The peer's address and port.
     pub const fn remote(&self) -> SocketAddr {
         self.remote
-    }
-
-    /// The local address and port that an active connection keeps taken.
-    pub const fn endpoint(&self) -> Option<&Ref<Endpoint>> {
-        self.endpoint.as_ref()
     }
 
     /// What goes into the queue pair. Active: after `replied`. Passive: before [`Self::reply`]; `own` are the limits that the reply

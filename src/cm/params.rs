@@ -36,7 +36,7 @@ impl ReadLimits {
 /// What a consumer asks for with [`super::Agent::connect`].
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectRequest<'a> {
-    /// The local address and port; the connection keeps a reference to it (CONN-41, CONN-42).
+    /// The local address and port; the caller keeps it for as long as it has the connection (CONN-41, CONN-42).
     pub endpoint: &'a Ref<Endpoint>,
     /// Where to.
     pub remote: SocketAddr,

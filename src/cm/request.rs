@@ -141,7 +141,6 @@ fn passive_connection(
         agent: core.clone(),
         side: Side::Passive,
         local,
-        endpoint: None,
         remote,
         route,
         to,

@@ -242,6 +242,7 @@ fn a_connection_lives_from_connect_to_disconnect_over_ipv4() {
     assert_eq!(datagrams(&path), LIFE);
 }
 
+/// Proves CREATE-25.
 #[test]
 fn a_connection_lives_from_connect_to_disconnect_over_ipv6() {
     let directory = tempfile::tempdir().expect("a directory");

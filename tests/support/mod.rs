@@ -263,6 +263,33 @@ impl Link {
         on(self.hosts[1], "scenario on B", move || body(&side))
     }
 
+    /// Closes what is B's; A has closed its objects already.
+    pub fn close_what_b_has(self) {
+        let listener = self.listener;
+        self.on_b(Side::close);
+        let closing = move || listener.close_and_wait();
+        on(self.hosts[1], "close the listener", closing).expect("closes");
+        for open in self.opens {
+            open.close();
+        }
+    }
+
+    /// Closes everything but what B has closed already: connector and queue pair.
+    pub fn close_without_queue_pair_of_b(self) {
+        let listener = self.listener;
+        self.on_a(Side::close);
+        self.on_b(|side| {
+            side.mr.close_and_wait().expect("closes");
+            side.pd.close_and_wait().expect("closes");
+            side.cq.close_and_wait().expect("closes");
+        });
+        let closing = move || listener.close_and_wait();
+        on(self.hosts[1], "close the listener", closing).expect("closes");
+        for open in self.opens {
+            open.close();
+        }
+    }
+
     /// Closes everything.
     pub fn close(self) {
         let listener = self.listener;
