@@ -5,7 +5,7 @@ use core::ffi::c_void;
 use wdk_sys::{_DRIVER_OBJECT as DRIVER_OBJECT, NTSTATUS, UNICODE_STRING};
 
 use crate::{
-    adapter::entry,
+    adapter::{condis, entry},
     nt::{Passive, Status, driver_object::DriverExtension},
     sys::ndis::{
         self, NDIS_MINIPORT_DRIVER_CHARACTERISTICS, NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
@@ -66,7 +66,8 @@ unsafe extern "win64" fn unload(driver: *mut DRIVER_OBJECT) {
     }
 }
 
-/// Registers the optional services: the Network Direct provider (rules DRV-07, ADAPTER-01).
+/// Registers the optional services: CoNDIS miniport and call manager, then the Network Direct provider (rules DRV-07, REG-02,
+/// ADAPTER-01).
 unsafe extern "win64" fn set_options(driver: *mut c_void, _: *mut c_void) -> NTSTATUS {
     let mut provider = NDIS_NDK_PROVIDER_CHARACTERISTICS {
         Header: NDIS_OBJECT_HEADER {
@@ -78,6 +79,9 @@ unsafe extern "win64" fn set_options(driver: *mut c_void, _: *mut c_void) -> NTS
         OpenNDKAdapterHandler: Some(entry::open_ndk_adapter),
         CloseNDKAdapterHandler: Some(entry::close_ndk_adapter),
     };
+    if let Err(status) = condis::set_options(driver) {
+        return status.0;
+    }
     // SAFETY: the handle that NDIS passed in, complete characteristics.
     let status = unsafe { ndis::NdisSetOptionalHandlers(driver, (&raw mut provider).cast()) };
     Status(status).0

@@ -49,6 +49,7 @@ const STATISTICS: u32 = ndis::NDIS_STATISTICS_XMIT_OK_SUPPORTED
 
 /// Gives NDIS the adapter's context; before anything is asked of it (rules ATTR-01, ATTR-02).
 ///
+/// The adapter is connection-oriented, too, without being a telephone: `NOT_CO_NDIS` is not set, `DO_NOT_BIND_TO_ALL_CO` is (REG-10).
 /// `NO_HALT_ON_SUSPEND` is not set: NDIS halts the adapter before the device sleeps and initializes it again after.
 pub(super) fn set_registration(adapter: &Ref<Adapter>, _: Passive<'_>) -> Result<(), Status> {
     let mut attributes = NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES {
@@ -60,7 +61,8 @@ pub(super) fn set_registration(adapter: &Ref<Adapter>, _: Passive<'_>) -> Result
         MiniportAdapterContext: Ref::as_ptr(adapter).cast_mut().cast(),
         AttributeFlags: NDIS_MINIPORT_ATTRIBUTES_HARDWARE_DEVICE
             | NDIS_MINIPORT_ATTRIBUTES_SURPRISE_REMOVE_OK
-            | NDIS_MINIPORT_ATTRIBUTES_BUS_MASTER,
+            | NDIS_MINIPORT_ATTRIBUTES_BUS_MASTER
+            | ndis::NDIS_MINIPORT_ATTRIBUTES_DO_NOT_BIND_TO_ALL_CO,
         CheckForHangTimeInSeconds: 0,
         InterfaceType: ndis::NdisInterfacePci,
     };

@@ -84,6 +84,7 @@ impl Adapter {
         Self::start_floors(this, passive)?;
         attributes::set_general(this, passive).map_err(refused(Step::GeneralAttributes))?;
         attributes::set_network_direct(this, passive).map_err(refused(Step::NetworkDirectAttributes))?;
+        this.register_address_family(passive)?;
         Self::complete_bring_up(this);
         Ok(())
     }
@@ -154,7 +155,7 @@ impl Adapter {
         this.provider
             .set(Provider::try_new(parts, config).map_err(|status| Failure::new(Step::Provider, status))?);
         this.switch.start(keywords.network_direct);
-        Ok(())
+        Self::start_call_manager(this, passive)
     }
 
     /// From here on the adapter lives as long as NDIS wants.
@@ -171,6 +172,7 @@ impl Adapter {
     /// Undoes what initialization did, as far as it came, in reverse order (rules INIT-04, HALT-01 to HALT-05).
     pub(super) fn undo(this: &Ref<Self>, passive: Passive<'_>) {
         // Objects of the device end by events, so that interrupts go after them, and before all that a DPC uses.
+        this.stop_call_manager(passive);
         this.stop_network_direct(passive);
         drop(this.provider.take());
         if let Some(agent) = this.agent.take() {

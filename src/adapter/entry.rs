@@ -21,7 +21,7 @@ use crate::{
 ///
 /// # Safety
 /// `context` is what [`initialize`] gave NDIS, and [`halt`] has not returned.
-unsafe fn adapter(context: *mut c_void) -> Ref<Adapter> {
+pub(super) unsafe fn adapter(context: *mut c_void) -> Ref<Adapter> {
     // SAFETY: the caller's promise.
     unsafe { Ref::clone_raw(context.cast::<Adapter>().cast_const()) }
 }
@@ -66,8 +66,10 @@ pub(crate) unsafe extern "win64" fn pause(
     context: *mut c_void,
     _: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
 ) -> i32 {
+    // SAFETY: NDIS calls at PASSIVE_LEVEL.
+    let passive = unsafe { Passive::assume() };
     // SAFETY: the adapter's context.
-    unsafe { adapter(context) }.pause().0
+    unsafe { adapter(context) }.pause(passive).0
 }
 
 /// `MiniportRestart`. `PASSIVE_LEVEL`.
@@ -117,12 +119,21 @@ pub(crate) unsafe extern "win64" fn send_net_buffer_lists(
     unsafe { adapter.send(chain, flags) }
 }
 
-/// `MiniportReturnNetBufferLists`. None was ever indicated, so none comes back.
-pub(crate) unsafe extern "win64" fn return_net_buffer_lists(_: *mut c_void, _: *mut NET_BUFFER_LIST, _: u32) {
+/// `MiniportReturnNetBufferLists`. `<= DISPATCH_LEVEL`.
+pub(crate) unsafe extern "win64" fn return_net_buffer_lists(
+    _: *mut c_void,
+    chain: *mut NET_BUFFER_LIST,
+    _: u32,
+) {
+    // SAFETY: NDIS gives back what was indicated.
+    unsafe { Adapter::give_back(chain) }
 }
 
-/// `MiniportCancelSend`. No send ever waits.
-pub(crate) unsafe extern "win64" fn cancel_send(_: *mut c_void, _: *mut c_void) {}
+/// `MiniportCancelSend`. `<= DISPATCH_LEVEL`.
+pub(crate) unsafe extern "win64" fn cancel_send(context: *mut c_void, id: *mut c_void) {
+    // SAFETY: the adapter's context.
+    unsafe { adapter(context) }.cancel_sends(id);
+}
 
 /// `MiniportOidRequest`. `PASSIVE_LEVEL`.
 pub(crate) unsafe extern "win64" fn oid_request(context: *mut c_void, request: *mut NDIS_OID_REQUEST) -> i32 {

@@ -42,6 +42,10 @@ pub(super) enum Step {
     GeneralAttributes = 12,
     /// Network Direct attributes.
     NetworkDirectAttributes = 13,
+    /// The call manager.
+    CallManager = 15,
+    /// Registration of the address family.
+    AddressFamily = 16,
 }
 
 /// Number of the first step of the device's bring-up in event log entries.

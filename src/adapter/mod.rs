@@ -9,6 +9,7 @@
 //! | `attributes` | what NDIS is told about the adapter |
 //! | `interrupt` | MSI-X messages and their DPCs |
 //! | `link` | link state |
+//! | [`condis`] | the call manager: registration, start, stop |
 //! | `network_direct` | Network Direct on and off, opens and closes |
 //! | `oid` | OID requests |
 //! | `send` | `NET_BUFFER_LIST`s: this driver has no Ethernet data path yet |
@@ -18,6 +19,7 @@
 
 mod attributes;
 mod bring_up;
+pub mod condis;
 pub mod entry;
 mod failure;
 mod interrupt;
@@ -34,6 +36,7 @@ use self::{
 };
 use crate::{
     cm::Agent,
+    co::Manager,
     hw::{Device, DeviceEvents, Fatal, PortState},
     ndk::Provider,
     nt::{
@@ -68,6 +71,7 @@ pub struct Adapter {
     device: Slot<Device>,
     agent: Slot<Agent>,
     provider: Slot<Provider>,
+    calls: Slot<Manager>,
 }
 
 /// What waits its turn at `PASSIVE_LEVEL`.
@@ -100,6 +104,7 @@ impl Adapter {
             device: Slot::new(),
             agent: Slot::new(),
             provider: Slot::new(),
+            calls: Slot::new(),
         })
     }
 
@@ -124,15 +129,22 @@ impl Adapter {
         self.removed.load(Ordering::Acquire)
     }
 
-    /// Sends are answered as the state Paused wants from now on; none is outstanding (rules PAUSE-01 to PAUSE-04).
-    fn pause(&self) -> Status {
+    /// Sends are answered as the state Paused wants from now on; none is outstanding when this returns (rules PAUSE-01 to
+    /// PAUSE-04). Calls stand still, but stand.
+    fn pause(&self, passive: Passive<'_>) -> Status {
         self.running.store(false, Ordering::Release);
+        if let Some(calls) = self.calls.get() {
+            calls.pause(passive);
+        }
         Status::SUCCESS
     }
 
     /// Sends are taken again.
     fn restart(&self) -> Status {
         self.running.store(true, Ordering::Release);
+        if let Some(calls) = self.calls.get() {
+            calls.restart();
+        }
         Status::SUCCESS
     }
 
@@ -169,6 +181,9 @@ impl Adapter {
     fn lost(this: &Ref<Self>) {
         this.removed.store(true, Ordering::Release);
         Self::switch_network_direct(this, false);
+        if let Some(calls) = this.calls.get() {
+            calls.lost();
+        }
     }
 }
 

@@ -55,7 +55,7 @@ pub const FAMILY_MAJOR: u32 = 1;
 /// Minor version of the address family.
 pub const FAMILY_MINOR: u32 = 0;
 /// Bytes of the longest message that a call may have.
-pub const MAX_MESSAGE: u32 = 256 * 1024;
+pub const MAX_MESSAGE: u32 = 64 * 1024;
 /// The most messages on their way, and the most receive buffers, of a call.
 pub const MAX_DEPTH: u16 = 1024;
 /// The fewest receive buffers of a call: one for data and one for the call manager's own messages.

@@ -9,10 +9,11 @@
 //! | [`lock`] | [`SpinLock`] |
 //! | [`once`] | [`Once`]: a value that comes later |
 //! | [`event`] | [`Event`]: signalled from any callback, waited for at `PASSIVE_LEVEL` |
-//! | [`timer`], [`work`] | callbacks later: at `DISPATCH_LEVEL`, at `PASSIVE_LEVEL` |
+//! | [`timer`], [`work`], [`task`] | callbacks later: at `DISPATCH_LEVEL`, at `PASSIVE_LEVEL`; once, from a closure |
 //! | [`mmio`], [`pci`] | device registers; configuration space |
 //! | [`ring`] | rings of shared memory, doorbell records and registers for the data path |
 //! | [`dma`], [`mdl`] | memory shared with the device; mapping of foreign memory for it |
+//! | [`packet`] | `NET_BUFFER_LIST`s: chains and packets of our own |
 //! | [`config`], [`log`] | registry keywords; event log |
 //! | [`lifetime`], [`registry`] | when an object's close ends; lists of live objects |
 //! | [`driver_object`] | what the driver keeps with its driver object |
@@ -30,6 +31,7 @@ pub mod mdl;
 pub mod mmio;
 pub mod net;
 pub mod once;
+pub mod packet;
 pub mod pci;
 pub mod pool;
 pub mod rc;
@@ -39,6 +41,7 @@ pub mod shared;
 pub mod slot;
 pub mod status;
 pub mod sync;
+pub mod task;
 pub mod time;
 pub mod timer;
 pub mod work;

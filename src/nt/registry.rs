@@ -35,6 +35,16 @@ impl<T: Send + Sync + 'static> Registry<T> {
         drop(removed);
     }
 
+    /// The first that `wanted` chooses, at `DISPATCH_LEVEL` under the list's lock.
+    pub fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Option<Ref<T>> {
+        self.members.lock().iter().find(|member| wanted(member)).cloned()
+    }
+
+    /// The one at `index`, in no particular order.
+    pub fn nth(&self, index: usize) -> Option<Ref<T>> {
+        self.members.lock().get(index).cloned()
+    }
+
     /// Looks at all of them, at `DISPATCH_LEVEL` under the list's lock.
     pub fn for_each(&self, mut look: impl FnMut(&T)) {
         for member in self.members.lock().iter() {

@@ -2,6 +2,7 @@
 //!
 //! What needs the device waits for the work item at `PASSIVE_LEVEL`; the rest is answered at once.
 
+mod calls;
 mod lists;
 mod query;
 mod request;
@@ -11,7 +12,7 @@ mod statistics;
 use core::ffi::c_void;
 
 use self::request::{Kind, Request};
-pub(super) use self::set::PACKET_FILTERS;
+pub(super) use self::{calls::manager_request, set::PACKET_FILTERS};
 use super::Adapter;
 use crate::{
     nt::{

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What the adapter calls itself.
-const DESCRIPTION: &[u8] = b"cxndk Network Direct adapter for ConnectX\0";
+pub(super) const DESCRIPTION: &[u8] = b"cxndk Network Direct adapter for ConnectX\0";
 
 impl Adapter {
     /// Answers a query, or says that it needs the device.

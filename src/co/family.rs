@@ -1,0 +1,125 @@
+//! Opens of the address family: one for each client.
+
+use core::{ffi::c_void, ops::Deref};
+
+use super::{
+    format,
+    manager::{Living, Manager},
+    upcall::{self, Handle},
+};
+use crate::{
+    nt::{
+        Ref, SpinLock, Status,
+        lifetime::{Lifetime, Release},
+        sync::{AtomicBool, Ordering},
+    },
+    sys::condis::CO_ADDRESS_FAMILY,
+};
+
+/// A client's open of the address family. SAPs and VCs hold it: its close ends when the last of them has gone (AF-13, AF-14).
+pub struct Family {
+    manager: Ref<Manager>,
+    handle: Handle,
+    lifetime: Lifetime,
+    notified: AtomicBool,
+    /// The reference that NDIS's context stands for.
+    me: SpinLock<Option<Ref<Self>>>,
+    _living: Living,
+}
+
+impl Family {
+    /// `ProtocolCmOpenAf` (AF-06, AF-07, AF-08). `<= DISPATCH_LEVEL`.
+    ///
+    /// # Errors
+    /// `NDIS_STATUS_FAILURE` for another family or version, and while the adapter halts; no memory.
+    pub fn open(
+        manager: &Ref<Manager>,
+        family: &CO_ADDRESS_FAMILY,
+        handle: Handle,
+    ) -> Result<Ref<Self>, Status> {
+        let known = family.AddressFamily == format::ADDRESS_FAMILY
+            && family.MajorVersion == format::FAMILY_MAJOR
+            && family.MinorVersion <= format::FAMILY_MINOR;
+        if !known || manager.is_stopping() {
+            return Err(Status::UNSUCCESSFUL);
+        }
+        let this = Ref::try_new(Self {
+            manager: manager.clone(),
+            handle,
+            lifetime: Lifetime::new(),
+            notified: AtomicBool::new(false),
+            me: SpinLock::new(None),
+            _living: Living::new(manager),
+        })?;
+        manager.families().add(this.clone())?;
+        *this.me.lock() = Some(this.clone());
+        Ok(this)
+    }
+
+    /// What NDIS calls it by, until its close has ended.
+    pub const fn context(this: &Ref<Self>) -> *mut c_void {
+        Ref::as_ptr(this).cast_mut().cast()
+    }
+
+    /// NDIS's handle.
+    pub const fn handle(&self) -> Handle {
+        self.handle
+    }
+
+    /// The call manager.
+    pub const fn manager(&self) -> &Ref<Manager> {
+        &self.manager
+    }
+
+    /// Chooses it for the notification that the adapter halts, once (AF-20).
+    pub(super) fn begin_notify(&self) -> bool {
+        !self.lifetime.is_closing() && !self.notified.swap(true, Ordering::AcqRel)
+    }
+
+    /// `ProtocolCmCloseAf` (AF-13). `<= DISPATCH_LEVEL`.
+    pub fn close(this: &Ref<Self>) -> Status {
+        if this.lifetime.close() == Release::Held {
+            return Status::PENDING;
+        }
+        this.forget();
+        Status::SUCCESS
+    }
+
+    fn forget(&self) {
+        self.manager.families().remove(self);
+        let me = self.me.lock().take();
+        drop(me);
+    }
+
+    /// A hold for something that was asked for on the open family.
+    pub fn hold(this: &Ref<Self>) -> FamilyHold {
+        this.lifetime.hold();
+        FamilyHold(this.clone())
+    }
+}
+
+/// Keeps a family from being gone.
+pub struct FamilyHold(Ref<Family>);
+
+impl Clone for FamilyHold {
+    fn clone(&self) -> Self {
+        Family::hold(&self.0)
+    }
+}
+
+impl Deref for FamilyHold {
+    type Target = Family;
+
+    fn deref(&self) -> &Family {
+        &self.0
+    }
+}
+
+impl Drop for FamilyHold {
+    fn drop(&mut self) {
+        if self.0.lifetime.release() == Release::Last {
+            self.0.forget();
+            upcall::family_closed(self.0.handle);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The hardware of one connection: queue pair, completion queue, receive buffers, and room for the call manager's messages.
+
+use super::{
+    format::{Call, MAX_CLOSE_DATA},
+    manager::Manager,
+    wire::{HEAD, Head},
+};
+use crate::{
+    cm::QpParameters,
+    hw::{
+        Cq, CqParams, HwError, Key, PostFlags, Qp, QpKind, QpParams, Qpn, ReadyToReceive, ReadyToSend, Sge,
+    },
+    nt::{NoMemory, Passive, Ref, SharedMemory, Status, Vec, packet::OwnPacket, pool},
+};
+
+/// Pieces of a message: its head, the pages of the longest one, and room for MDLs that begin in the middle of pages.
+pub const MAX_PIECES: usize = 24;
+/// The call manager's messages that may be on their way beside the client's.
+const CONTROLS: u32 = 3;
+/// Bytes of one of them.
+const CONTROL: u32 = (HEAD + MAX_CLOSE_DATA) as u32;
+/// Buffers shorter than this share a piece of memory.
+const SLAB: u32 = 0x1_0000;
+/// RNR NAK timer code that peers are asked for: 0.64 ms, about the time in which a client returns a buffer.
+const MIN_RNR_NAK: u8 = 12;
+/// Completion contexts from here on are the call manager's.
+pub const CONTROL_CONTEXT: u64 = 1 << 32;
+
+/// Which of its messages the call manager sends: each has a place of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Control {
+    /// A change of the quality of service.
+    Change = 0,
+    /// The answer to one.
+    Answer = 1,
+    /// The client's last words.
+    Close = 2,
+}
+
+/// A place for one received message.
+struct ReceiveBuffer {
+    packet: OwnPacket,
+    memory: Ref<SharedMemory>,
+    offset: u32,
+}
+
+/// The hardware of one connection.
+pub struct Link {
+    manager: Ref<Manager>,
+    cq: Cq,
+    qp: Qp,
+    control: Ref<SharedMemory>,
+    buffers: Vec<ReceiveBuffer>,
+    length: u32,
+    key: Key,
+}
+
+/// An operation on the device failed.
+pub fn device_status(error: HwError) -> Status {
+    if error == HwError::NoMemory {
+        Status::INSUFFICIENT_RESOURCES
+    } else {
+        Status::IO_DEVICE_ERROR
+    }
+}
+
+impl Link {
+    /// Makes everything for `call`; the queue pair takes receives.
+    ///
+    /// # Errors
+    /// No memory, or the device refused; everything was undone.
+    pub fn try_new(manager: &Ref<Manager>, call: &Call, passive: Passive<'_>) -> Result<Self, Status> {
+        let length = (HEAD as u32 + call.message_size).max(CONTROL);
+        let buffers = buffers(manager, call, length, passive)?;
+        let device = manager.device();
+        let control = device
+            .shared_memory(CONTROLS * CONTROL, passive)
+            .map_err(device_status)?;
+        let (sends, receives) = (
+            u32::from(call.send_depth) + CONTROLS,
+            u32::from(call.receive_depth),
+        );
+        let cq_params = CqParams {
+            entries: sends + receives,
+            vector: manager.next_vector(),
+        };
+        let cq = Cq::create(device, cq_params, passive).map_err(device_status)?;
+        let params = QpParams {
+            kind: QpKind::Rc,
+            pd: manager.pd(),
+            send_cq: &cq,
+            receive_cq: &cq,
+            send_depth: sends,
+            send_sges: MAX_PIECES as u32,
+            inline_bytes: 0,
+            fast_register_pages: 0,
+            receive_depth: receives,
+            receive_sges: 1,
+            user_index: 0,
+        };
+        match Qp::create(device, &params, passive) {
+            Ok(qp) => Ok(Self {
+                key: manager.pd().local_key(),
+                manager: manager.clone(),
+                cq,
+                qp,
+                control,
+                buffers,
+                length,
+            }),
+            Err(error) => {
+                cq.destroy(passive);
+                Err(device_status(error))
+            }
+        }
+    }
+
+    /// The completion queue; polling and arming are serialised by the leg.
+    pub const fn cq(&self) -> &Cq {
+        &self.cq
+    }
+
+    /// The queue pair.
+    pub const fn qp(&self) -> &Qp {
+        &self.qp
+    }
+
+    /// Its number.
+    pub const fn number(&self) -> Qpn {
+        self.qp.number()
+    }
+
+    /// The key of all bus addresses.
+    pub const fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Makes the queue pair ready for both directions.
+    ///
+    /// # Errors
+    /// The device refused.
+    pub fn connect(&self, parameters: &QpParameters, passive: Passive<'_>) -> Result<(), Status> {
+        self.qp
+            .to_ready_to_receive(&ready_to_receive(parameters), passive)
+            .map_err(device_status)?;
+        self.qp
+            .to_ready_to_send(&ready_to_send(parameters), passive)
+            .map_err(device_status)
+    }
+
+    /// Gives a receive buffer to the device. The leg serialises.
+    pub fn post_receive(&self, index: u16) {
+        let Some(buffer) = self.buffers.get(usize::from(index)) else {
+            return;
+        };
+        let sge = Sge {
+            address: buffer.memory.bus_address(buffer.offset).0,
+            length: self.length,
+            key: self.key,
+        };
+        // There are as many elements as buffers: the queue is not full.
+        let _ = self.qp.receive().post(u64::from(index), core::iter::once(sge));
+    }
+
+    /// The head of the message in a buffer.
+    pub fn head(&self, index: u16) -> [u8; HEAD] {
+        let mut head = [0; HEAD];
+        self.read(index, 0, &mut head);
+        head
+    }
+
+    /// Copies out of a buffer.
+    pub fn read(&self, index: u16, from: usize, bytes: &mut [u8]) {
+        if let Some(buffer) = self.buffers.get(usize::from(index)) {
+            buffer.memory.read_bytes(buffer.offset as usize + from, bytes);
+        }
+    }
+
+    /// The packet of a buffer.
+    pub fn packet(&self, index: u16) -> Option<&OwnPacket> {
+        self.buffers.get(usize::from(index)).map(|buffer| &buffer.packet)
+    }
+
+    /// Sends one of the call manager's messages; `false` when its last one of that kind is still on its way. The VC's send lock
+    /// serialises it with other posts.
+    pub fn send_control(&self, which: Control, head: &Head, data: &[u8]) -> bool {
+        let offset = which as u32 * CONTROL;
+        self.control.write_bytes(offset as usize, &head.bytes());
+        let data = data.get(..data.len().min(MAX_CLOSE_DATA)).unwrap_or_default();
+        self.control.write_bytes(offset as usize + HEAD, data);
+        let sge = Sge {
+            address: self.control.bus_address(offset).0,
+            length: (HEAD + data.len()) as u32,
+            key: self.key,
+        };
+        let context = CONTROL_CONTEXT | u64::from(which as u32);
+        let queue = self.qp.send();
+        let posted = queue.send(context, PostFlags::empty(), None, core::iter::once(sge));
+        if let Ok(posted) = posted {
+            queue.ring_for(posted);
+        }
+        posted.is_ok()
+    }
+
+    /// Whether the device is done with the queue pair and all memory of its requests, once this returned.
+    pub fn stop(&self, passive: Passive<'_>) -> bool {
+        let done = self.qp.destroy(passive);
+        let device = self.manager.device();
+        device.release(&self.control, done);
+        // Neighbours in a piece of memory are released with it: again is nothing new.
+        for buffer in &self.buffers {
+            device.release(&buffer.memory, done);
+        }
+        done
+    }
+
+    /// No event of the completion queue begins after this.
+    pub fn end(&self, passive: Passive<'_>) {
+        self.cq.destroy(passive);
+    }
+}
+
+/// All receive buffers of a leg, each of `length` bytes.
+fn buffers(
+    manager: &Ref<Manager>,
+    call: &Call,
+    length: u32,
+    passive: Passive<'_>,
+) -> Result<Vec<ReceiveBuffer>, Status> {
+    let count = u32::from(call.receive_depth);
+    let stride = length.next_multiple_of(64);
+    let per_slab = (SLAB / stride).clamp(1, count);
+    let mut buffers = pool::try_with_capacity(count as usize)?;
+    let mut slab: Option<Ref<SharedMemory>> = None;
+    for index in 0..count {
+        let place = index % per_slab;
+        let memory = match slab.take() {
+            Some(memory) if place != 0 => memory,
+            _ => manager
+                .device()
+                .shared_memory(per_slab * stride, passive)
+                .map_err(device_status)?,
+        };
+        slab = Some(memory.clone());
+        let offset = place * stride;
+        let packet = OwnPacket::try_new(manager.pool(), &memory, offset, length)
+            .map_err(|NoMemory| Status::INSUFFICIENT_RESOURCES)?;
+        pool::try_push(
+            &mut buffers,
+            ReceiveBuffer {
+                packet,
+                memory,
+                offset,
+            },
+        )?;
+    }
+    Ok(buffers)
+}
+
+const fn ready_to_receive(parameters: &QpParameters) -> ReadyToReceive {
+    ReadyToReceive {
+        remote_qpn: parameters.remote_qpn,
+        receive_psn: parameters.receive_psn,
+        mtu: parameters.path_mtu,
+        source: parameters.gid_index,
+        destination: parameters.remote_gid,
+        mac: parameters.remote_mac,
+        udp_source_port: parameters.udp_source_port,
+        hop_limit: parameters.hop_limit,
+        traffic_class: parameters.traffic_class,
+        priority: 0,
+        responder_resources: 0,
+        min_rnr_nak: MIN_RNR_NAK,
+        allow_write: false,
+    }
+}
+
+const fn ready_to_send(parameters: &QpParameters) -> ReadyToSend {
+    ReadyToSend {
+        send_psn: parameters.send_psn,
+        ack_timeout: parameters.ack_timeout,
+        retry_count: parameters.retry_count,
+        rnr_retry: parameters.rnr_retry_count,
+        initiator_depth: 0,
+    }
+}
