@@ -95,6 +95,13 @@ pub struct SapRecord {
     pub reserved: u32,
 }
 
+impl SapRecord {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
 /// What `CallMgrSpecific.Parameters` holds.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -136,6 +143,13 @@ const _: () = {
             == core::mem::offset_of!(ManagerBuffer, record)
     );
 };
+
+impl CallRecord {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
 
 /// A `CO_SAP` with its record, as a client hands it over.
 #[repr(C)]

@@ -8,10 +8,7 @@ use crate::{
     nt::{NdisHandle, Status, irql::raise_to_dispatch, packet::Packets},
     sys::{
         condis::{self, CO_ADDRESS_FAMILY, CO_CALL_PARAMETERS},
-        ndis::{
-            NDIS_OID_REQUEST, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL, NDIS_STATUS_INDICATION,
-            NET_BUFFER_LIST,
-        },
+        ndis::{NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL, NET_BUFFER_LIST},
     },
 };
 
@@ -243,19 +240,4 @@ pub fn received(vc: Handle, packets: Packets, back: bool) {
             condis::NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL | resources,
         );
     }
-}
-
-/// `NdisMCoIndicateStatusEx` to all bindings (OID-20).
-pub fn indicate_status(adapter: NdisHandle, indication: &mut NDIS_STATUS_INDICATION) {
-    // SAFETY: a live adapter, a complete indication that stays until this returns.
-    unsafe { condis::NdisMCoIndicateStatusEx(adapter.as_raw(), null_mut(), indication) }
-}
-
-/// `NdisMCoOidRequestComplete` (OID-05).
-///
-/// # Safety
-/// `request` came by `MiniportCoOidRequest`, which returned PENDING.
-pub unsafe fn request_done(adapter: NdisHandle, vc: Handle, request: *mut NDIS_OID_REQUEST, status: Status) {
-    // SAFETY: the caller's promise.
-    unsafe { condis::NdisMCoOidRequestComplete(adapter.as_raw(), vc.0, request, status.0) }
 }

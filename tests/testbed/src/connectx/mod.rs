@@ -55,6 +55,7 @@ pub use event_queue::Eq;
 pub use faults::{CommandFault, FaultPlan, Matching};
 pub use gid::{GidEntry, GidTable};
 pub use ids::{Cqn, Eqn, Key, MkeyIndex, Pdn, Qpn, Uarn};
+pub use init_segment::Health;
 pub use memory::{PagedBuffer, Segment, SegmentList, gather, scatter};
 pub use mkey::{ANY_QP, AccessFault, Mkey, MkeyTable, Right, Rights, Translation};
 pub use qp::{Accessor, Attributes, Path, Qp, QpEvent, Service, State, TERMINATE_LKEY};

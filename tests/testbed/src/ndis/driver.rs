@@ -4,16 +4,19 @@ use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
 
+use cxndk::sys::condis::{NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS, NDIS_MINIPORT_CO_CHARACTERISTICS};
 use cxndk::sys::ndis::{
     NDIS_HANDLE, NDIS_MINIPORT_DRIVER_CHARACTERISTICS, NDIS_MINIPORT_PNP_CHARACTERISTICS,
-    NDIS_NDK_PROVIDER_CHARACTERISTICS, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS,
-    NDIS_OBJECT_TYPE_MINIPORT_PNP_CHARACTERISTICS, NDIS_OBJECT_TYPE_NDK_PROVIDER_CHARACTERISTICS,
-    NDIS_STATUS, NDIS_STATUS_BAD_CHARACTERISTICS, NDIS_STATUS_BAD_VERSION, NDIS_STATUS_NOT_SUPPORTED,
-    NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
+    NDIS_NDK_PROVIDER_CHARACTERISTICS, NDIS_OBJECT_HEADER,
+    NDIS_OBJECT_TYPE_CO_CALL_MANAGER_OPTIONAL_HANDLERS, NDIS_OBJECT_TYPE_CO_MINIPORT_CHARACTERISTICS,
+    NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS, NDIS_OBJECT_TYPE_MINIPORT_PNP_CHARACTERISTICS,
+    NDIS_OBJECT_TYPE_NDK_PROVIDER_CHARACTERISTICS, NDIS_STATUS, NDIS_STATUS_BAD_CHARACTERISTICS,
+    NDIS_STATUS_BAD_VERSION, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
 };
 use wdk_standin::{_DRIVER_OBJECT as DRIVER_OBJECT, UNICODE_STRING};
 
 use super::adapter::AdapterState;
+use super::calls::Handlers;
 use super::kernel::{self, Level};
 use super::table::{self, Object};
 use crate::sim::{self, HostId, faults};
@@ -33,10 +36,50 @@ pub(super) struct DriverState {
     pub(super) characteristics: NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
     pub(super) context: *mut c_void,
     pub(super) ndk: Cell<Option<NDIS_NDK_PROVIDER_CHARACTERISTICS>>,
+    pub(super) calls: Cell<Handlers>,
     pub(super) pnp: Cell<Option<NDIS_MINIPORT_PNP_CHARACTERISTICS>>,
     pub(super) adapters: RefCell<Vec<Rc<AdapterState>>>,
     /// In the `SetOptions` handler, where alone optional handlers may be set.
     pub(super) in_set_options: Cell<bool>,
+}
+
+impl DriverState {
+    /// REG-03: an integrated call manager has no create and delete of its own in the miniport half.
+    fn set_co_miniport(&self, given: NDIS_MINIPORT_CO_CHARACTERISTICS) {
+        let complete = given.CoActivateVcHandler.is_some()
+            && given.CoDeactivateVcHandler.is_some()
+            && given.CoSendNetBufferListsHandler.is_some()
+            && given.CoOidRequestHandler.is_some();
+        if !complete
+            || given.CoCreateVcHandler.is_some()
+            || given.CoDeleteVcHandler.is_some()
+            || given.Flags != 0
+        {
+            sim::fail(
+                "REG-03",
+                "the handlers are not those of an integrated call manager".to_owned(),
+            );
+        }
+        let miniport = Some(given);
+        self.calls.set(Handlers {
+            miniport,
+            ..self.calls.get()
+        });
+    }
+
+    /// REG-04: all handlers are there.
+    fn set_call_manager(&self, given: NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS) {
+        // SAFETY: a structure of a header and pointers, all of them initialised.
+        let words: [usize; 18] = unsafe { std::mem::transmute(given) };
+        if words[1..].contains(&0) || given.Reserved != 0 {
+            sim::fail("REG-04", "a handler of the call manager is missing".to_owned());
+        }
+        let manager = Some(given);
+        self.calls.set(Handlers {
+            manager,
+            ..self.calls.get()
+        });
+    }
 }
 
 /// Drivers by their driver object, to find what a `DriverEntry` registered.
@@ -94,6 +137,7 @@ pub unsafe extern "win64" fn NdisMRegisterMiniportDriver(
         characteristics,
         context,
         ndk: Cell::new(None),
+        calls: Cell::new(Handlers::NONE),
         pnp: Cell::new(None),
         adapters: RefCell::default(),
         in_set_options: Cell::new(false),
@@ -235,6 +279,16 @@ pub unsafe extern "win64" fn NdisSetOptionalHandlers(
                     .cast::<NDIS_MINIPORT_PNP_CHARACTERISTICS>()
                     .read_unaligned()
             }));
+        }
+        NDIS_OBJECT_TYPE_CO_MINIPORT_CHARACTERISTICS => {
+            // SAFETY: the header says so.
+            let given = unsafe { handlers.cast::<NDIS_MINIPORT_CO_CHARACTERISTICS>().read() };
+            driver.set_co_miniport(given);
+        }
+        NDIS_OBJECT_TYPE_CO_CALL_MANAGER_OPTIONAL_HANDLERS => {
+            // SAFETY: the header says so.
+            let given = unsafe { handlers.cast::<NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS>().read() };
+            driver.set_call_manager(given);
         }
         _ => return NDIS_STATUS_NOT_SUPPORTED,
     }

@@ -368,6 +368,7 @@ impl AdapterState {
         self.halting.set(false);
         self.state.set(State::Halted);
         self.expect_nothing_held(false);
+        super::calls::expect_nothing_left(self);
         kernel::expect_pool(self.host, self.pool_before.get(), "VRF-42", "MiniportHaltEx");
         if self.driver.adapters.borrow().len() == 1 {
             kernel::expect_no_dma(self.host, "MiniportHaltEx");

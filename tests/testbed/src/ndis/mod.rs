@@ -29,9 +29,12 @@
 //! | VRF-45 | `dma`: nothing is left at the deregistration of DMA | `tests::leaks` |
 //! | VRF-46 | [`registry::Registry::fuzz`] | tests of the driver |
 //! | VRF-47, VRF-48, VRF-49 | [`ndk`] | `ndk::tests` |
+//!
+//! CoNDIS is there for one client, which is the scenario itself: see [`CallClient`].
 
 mod adapter;
 mod attributes;
+mod calls;
 mod configuration;
 mod dma;
 mod driver;
@@ -58,6 +61,7 @@ pub const CXNDK_INF: &str = include_str!("../../../../inf/cxndk.inx");
 
 pub use adapter::State;
 pub use attributes::General;
+pub use calls::{CallClient, CoHandle, News, OfferAnswer};
 pub use driver::DriverEntry;
 pub use interrupt::{DEVICE_IRQL, interrupts_served};
 pub use ndk::edge::{NdkAdapter, NdkEvent, open_ndk_of_interface};

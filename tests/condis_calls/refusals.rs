@@ -1,0 +1,203 @@
+//! What the call manager refuses, and what it does when memory runs out.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cxndk::sys::condis;
+use cxndk::sys::ndis::{NDIS_OID_REQUEST, NdisRequestQueryInformation, NdisRequestSetInformation};
+use cxndk_testbed::ndis::News;
+use cxndk_testbed::sim::faults::{self, Plan, When};
+
+use super::scene::{Scene, until};
+
+const INVALID_DATA: i32 = 0xc001_0015_u32.cast_signed();
+const FAILURE: i32 = 0xc000_0001_u32.cast_signed();
+const NOT_SUPPORTED: i32 = 0xc000_00bb_u32.cast_signed();
+
+/// Proves AF-07, AF-08: another family or version is not opened.
+#[test]
+fn another_family_or_version_is_refused() {
+    Scene::run(1, 0, |scene| {
+        assert_eq!(
+            scene.a.open_family_of(condis::CO_ADDRESS_FAMILY_Q2931, (1, 0)),
+            Err(FAILURE)
+        );
+        assert_eq!(
+            scene
+                .a
+                .open_family_of(condis::CO_ADDRESS_FAMILY_INFINIBAND, (2, 0)),
+            Err(FAILURE)
+        );
+    });
+}
+
+/// Proves SAP-02, SAP-04, SAP-12: a malformed SAP, a foreign address and a taken port get INVALID_DATA.
+#[test]
+fn a_sap_that_cannot_be_is_refused() {
+    Scene::run(2, 0, |scene| {
+        let malformed = scene.b.register_sap_bytes(scene.family_b, 1, vec![0; 32]);
+        assert_eq!(scene.b.news(malformed), [News::SapRegistered(INVALID_DATA)]);
+        for local in [scene.call().remote, "10.9.9.9:80".parse().expect("an address")] {
+            let sap = scene.b.register_sap(scene.family_b, local);
+            until("an answer", || !scene.b.news(sap).is_empty());
+            assert_eq!(scene.b.news(sap), [News::SapRegistered(INVALID_DATA)]);
+        }
+    });
+}
+
+/// Proves MAKE-03, CLOSE-05: parameters that cannot be kept, a second call on a VC, a close without a call.
+#[test]
+fn calls_that_cannot_be_are_refused() {
+    Scene::run(3, 0, |scene| {
+        let vc = scene.a.create_vc(scene.family_a);
+        let mut call = scene.call();
+        call.receive_depth = 1;
+        assert_eq!(scene.a.make_call(vc, call, None), NOT_SUPPORTED);
+        assert_eq!(scene.a.close_call(vc, None, b""), FAILURE);
+        assert_eq!(scene.a.delete_vc(vc), 0);
+        let (vc, peer) = scene.connect();
+        assert_eq!(scene.a.make_call(vc, scene.call(), None), FAILURE);
+        assert_eq!(scene.a.close_call(vc, None, &[0; 129]), INVALID_DATA);
+        assert_eq!(scene.a.delete_vc(vc), 0x0001_0003, "VC-11: it has a call");
+        let mut other = scene.call();
+        other.message_size = 100;
+        other.flow = cxndk::co::format::Flow {
+            transmit: 100,
+            receive: 100,
+        };
+        assert_eq!(scene.a.modify(vc, other), INVALID_DATA, "QOS-02");
+        scene.end(vc, peer);
+    });
+}
+
+/// Proves MAKE-07, SAP-10: nobody listens there, or not any more.
+#[test]
+fn a_call_that_nobody_takes_fails() {
+    Scene::run(4, 0, |scene| {
+        let vc = scene.a.create_vc(scene.family_a);
+        assert_eq!(scene.a.make_call(vc, scene.call_to(9999), None), 0x103);
+        until("refused", || !scene.a.news(vc).is_empty());
+        assert_eq!(
+            scene.a.news(vc),
+            [News::Made(0xc000_0236_u32.cast_signed(), false)]
+        );
+        assert_eq!(scene.a.delete_vc(vc), 0);
+    });
+}
+
+/// Proves AF-13, AF-14: a family with a VC closes when that is gone.
+#[test]
+fn a_family_closes_after_its_last_vc() {
+    Scene::run(5, 0, |scene| {
+        let family = scene.a.open_family();
+        let vc = scene.a.create_vc(family);
+        scene.a.close_family(family);
+        assert!(scene.a.news(family).is_empty(), "it pends");
+        assert_eq!(scene.a.delete_vc(vc), 0);
+        until("closed", || scene.a.news(family) == [News::FamilyClosed]);
+    });
+}
+
+/// Proves MAKE-07, INC-02, VC-23: whichever allocation or service fails while a call is set up, the call fails or stands, and
+/// nothing is left.
+#[test]
+fn a_call_survives_every_failure_of_its_set_up() {
+    let points = [
+        "ExAllocatePoolWithTag",
+        "NdisMAllocateSharedMemoryAsyncEx",
+        "shared memory completion",
+        "NdisAllocateMdl",
+        "NdisAllocateNetBufferAndNetBufferList",
+        "NdisMCmCreateVc",
+        "NdisMCmActivateVc",
+        "NdisAllocateIoWorkItem",
+    ];
+    for point in points {
+        let fired = AtomicU64::new(0);
+        for nth in 1..=12 {
+            Scene::run(6, 0, |scene| {
+                let vc = scene.a.create_vc(scene.family_a);
+                faults::set(Some(Plan::new().fail(point, When::Nth(nth))));
+                let status = scene.a.make_call(vc, scene.call(), None);
+                if status == 0x103 {
+                    until("made, or not", || {
+                        scene.a.news(vc).iter().any(|news| matches!(news, News::Made(..)))
+                    });
+                }
+                fired.fetch_add(faults::fired(point), Ordering::Relaxed);
+                faults::set(None);
+                if scene.a.news(vc).contains(&News::Made(0, false)) {
+                    scene.close(&scene.a, vc, None, b"");
+                }
+                assert_eq!(scene.a.delete_vc(vc), 0);
+                scene.close_incoming();
+            });
+        }
+        assert_ne!(fired.into_inner(), 0, "{point} is part of a call's set-up");
+    }
+}
+
+fn request(kind: i32, oid: u32, buffer: &mut [u8]) -> Box<NDIS_OID_REQUEST> {
+    // SAFETY: all fields of a request may be zero.
+    let mut request: Box<NDIS_OID_REQUEST> = Box::new(unsafe { std::mem::zeroed() });
+    request.RequestType = kind;
+    request.DATA.INFORMATION.Oid = oid;
+    request.DATA.INFORMATION.InformationBuffer = buffer.as_mut_ptr().cast();
+    request.DATA.INFORMATION.InformationBufferLength = buffer.len() as u32;
+    request
+}
+
+/// Proves OID-01, OID-03, OID-06, OID-12, OID-13 of the CoNDIS contract: the mandatory list, a short buffer, counters, the close of a
+/// family, what is not known.
+#[test]
+fn requests_of_clients_are_answered() {
+    Scene::run(7, 0, |scene| {
+        let (vc, peer) = scene.connect();
+        scene.a.send(vc, &[vec![1; 100]]);
+        until("it came back", || scene.a.sent(vc).len() == 1);
+        let mut list = [0; 256];
+        let mut query = request(
+            NdisRequestQueryInformation,
+            condis::OID_GEN_CO_SUPPORTED_LIST,
+            &mut list,
+        );
+        assert_eq!(scene.a.request(None, None, &mut query), 0);
+        // SAFETY: a query.
+        let used = unsafe { query.DATA.INFORMATION.BytesUsed } as usize;
+        for oid in list[..used].chunks(4) {
+            let oid = u32::from_le_bytes(oid.try_into().expect("four bytes"));
+            let mut buffer = [0; 256];
+            let mut query = request(NdisRequestQueryInformation, oid, &mut buffer);
+            if oid != condis::OID_GEN_CO_PROTOCOL_OPTIONS {
+                assert_eq!(scene.a.request(None, Some(vc), &mut query), 0, "{oid:#x}");
+            }
+        }
+        let mut counter = [0; 8];
+        let mut query = request(
+            NdisRequestQueryInformation,
+            condis::OID_GEN_CO_XMIT_PDUS_OK,
+            &mut counter,
+        );
+        assert_eq!(scene.a.request(None, None, &mut query), 0);
+        assert_eq!(u64::from_le_bytes(counter), 1);
+        let mut short = [0; 2];
+        let mut query = request(
+            NdisRequestQueryInformation,
+            condis::OID_GEN_CO_VENDOR_ID,
+            &mut short,
+        );
+        assert_eq!(
+            scene.a.request(None, None, &mut query),
+            0xc001_0016_u32.cast_signed()
+        );
+        // SAFETY: a query.
+        assert_eq!(unsafe { query.DATA.INFORMATION.BytesNeeded }, 4);
+        let mut set = request(NdisRequestSetInformation, condis::OID_CO_AF_CLOSE, &mut []);
+        assert_eq!(scene.a.request(Some(scene.family_a), None, &mut set), 0);
+        let mut unknown = request(NdisRequestQueryInformation, 0x7777_7777, &mut short);
+        assert_eq!(
+            scene.a.request(Some(scene.family_a), None, &mut unknown),
+            NOT_SUPPORTED
+        );
+        scene.end(vc, peer);
+    });
+}
