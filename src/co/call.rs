@@ -8,7 +8,6 @@ use super::{
     leg::{CloseData, Leg, Stage},
     manager::count,
     params,
-    send::Sends,
     upcall::{self, Handle, Params},
     vc::{Creator, Decision, State, Vc},
     wire::HEAD,
@@ -191,17 +190,13 @@ impl Vc {
     /// Whether NDIS has the VC now.
     fn introduce(&self, passive: Passive<'_>) -> bool {
         let context = core::ptr::from_ref(self).cast_mut().cast();
-        match upcall::create_vc(self.manager().ndis(), self.family_handle(), context) {
-            Ok(handle) => {
-                self.set_handle(handle);
-                true
-            }
-            Err(_) => {
-                self.take_down_all(passive);
-                self.forget();
-                false
-            }
-        }
+        let Ok(handle) = upcall::create_vc(self.manager().ndis(), self.family_handle(), context) else {
+            self.take_down_all(passive);
+            self.forget();
+            return false;
+        };
+        self.set_handle(handle);
+        true
     }
 
     /// A peer's call that the client does not get, or does not want: the peer hears it, the VC goes (INC-09).
@@ -351,7 +346,7 @@ impl Vc {
             return Self::step_adding(this, leg, params, passive);
         }
         if dropping {
-            return this.step_dropping(leg, passive);
+            return Self::step_dropping(leg, passive);
         }
         if let Stage::Lost(status) = leg.stage()
             && leg.is_drained()
@@ -388,7 +383,7 @@ impl Vc {
         (true, true)
     }
 
-    fn step_dropping(&self, leg: &Ref<Leg>, passive: Passive<'_>) -> (bool, bool) {
+    fn step_dropping(leg: &Ref<Leg>, passive: Passive<'_>) -> (bool, bool) {
         let before = leg.stage();
         leg.leave(leg.words(), passive);
         if !leg.is_gone() {
@@ -432,10 +427,12 @@ impl Vc {
     fn step_closing(this: &Ref<Self>, passive: Passive<'_>) -> bool {
         Self::abort_sends(this);
         Self::end_requests(this, passive);
-        let mut words = CloseData::EMPTY;
-        if let Some(close) = &this.inner.lock().close {
-            words = close.words;
-        }
+        let words = this
+            .inner
+            .lock()
+            .close
+            .as_ref()
+            .map_or(CloseData::EMPTY, |close| close.words);
         let (mut moved, mut gone) = (false, true);
         let mut index = 0;
         while let Some(leg) = this.leg(index) {
@@ -511,7 +508,7 @@ impl Vc {
         let (heads, old) = {
             let mut sends = self.sends.lock();
             let heads = sends.reset();
-            (heads, core::mem::replace(&mut *sends, Sends::new()))
+            (heads, core::mem::take(&mut *sends))
         };
         let (legs, offer, change) = {
             let mut inner = self.inner.lock();

@@ -39,7 +39,7 @@ impl Family {
     ) -> Result<Ref<Self>, Status> {
         let known = family.AddressFamily == format::ADDRESS_FAMILY
             && family.MajorVersion == format::FAMILY_MAJOR
-            && family.MinorVersion <= format::FAMILY_MINOR;
+            && family.MinorVersion == format::FAMILY_MINOR;
         if !known || manager.is_stopping() {
             return Err(Status::UNSUCCESSFUL);
         }

@@ -254,9 +254,8 @@ impl Leg {
         let before = this.stage();
         match before {
             Stage::Start => Self::start(this, passive),
-            Stage::Connecting if this.has(news::OVER) => this.fail(passive),
+            Stage::Connecting | Stage::Replying if this.has(news::OVER) => this.fail(passive),
             Stage::Connecting if this.has(news::REPLIED) => this.complete(passive),
-            Stage::Replying if this.has(news::OVER) => this.fail(passive),
             Stage::Replying if this.has(news::ESTABLISHED) => this.set(Stage::Ready),
             Stage::Up if this.has(news::OVER) => this.lose(passive),
             Stage::Leaving if this.has(news::OVER | news::WORDS_SENT) => this.disconnect(passive),

@@ -106,6 +106,10 @@ struct Lent {
     manager: ManagerBuffer,
 }
 
+#[expect(
+    clippy::non_send_fields_in_send_ty,
+    reason = "the pointers go with what they lead to"
+)]
 // SAFETY: the pointers inside lead into the box itself.
 unsafe impl Send for OwnParams {}
 // SAFETY: as above; it changes hands as its call does.

@@ -286,6 +286,12 @@ impl Sends {
     }
 }
 
+impl Default for Sends {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// Changes the count of a packet's parts; the new one.
 fn add(packet: &mut Packet, by: isize) -> usize {
     let [parts, _] = packet.words();

@@ -69,32 +69,32 @@ impl Params {
 }
 
 /// `NdisMCmRegisterAddressFamilyEx` (AF-01). `PASSIVE_LEVEL`.
-pub fn register_family(adapter: NdisHandle, family: &CO_ADDRESS_FAMILY) -> Status {
+pub(super) fn register_family(adapter: NdisHandle, family: &CO_ADDRESS_FAMILY) -> Status {
     let mut family = *family;
     // SAFETY: a live adapter handle, a complete description.
     Status(unsafe { condis::NdisMCmRegisterAddressFamilyEx(adapter.as_raw(), &raw mut family) })
 }
 
 /// `NdisMCmNotifyCloseAddressFamily` (AF-20). `PASSIVE_LEVEL`.
-pub fn notify_close_family(family: Handle) -> Status {
+pub(super) fn notify_close_family(family: Handle) -> Status {
     // SAFETY: the handle of a family that is open.
     Status(unsafe { condis::NdisCmNotifyCloseAddressFamily(family.0) })
 }
 
 /// `NdisMCmCloseAddressFamilyComplete` (AF-14).
-pub fn family_closed(family: Handle) {
+pub(super) fn family_closed(family: Handle) {
     // SAFETY: the handle of a family whose close pends.
     unsafe { condis::NdisCmCloseAddressFamilyComplete(Status::SUCCESS.0, family.0) }
 }
 
 /// `NdisMCmRegisterSapComplete` (SAP-03, SAP-04).
-pub fn sap_registered(status: Status, sap: Handle, context: *mut c_void) {
+pub(super) fn sap_registered(status: Status, sap: Handle, context: *mut c_void) {
     // SAFETY: the handle of a SAP whose registration pends.
     unsafe { condis::NdisCmRegisterSapComplete(status.0, sap.0, context) }
 }
 
 /// `NdisMCmDeregisterSapComplete` (SAP-09).
-pub fn sap_deregistered(sap: Handle) {
+pub(super) fn sap_deregistered(sap: Handle) {
     // SAFETY: the handle of a SAP whose deregistration pends.
     unsafe { condis::NdisCmDeregisterSapComplete(Status::SUCCESS.0, sap.0) }
 }
@@ -103,7 +103,7 @@ pub fn sap_deregistered(sap: Handle) {
 ///
 /// # Errors
 /// What NDIS or the client said.
-pub fn create_vc(adapter: NdisHandle, family: Handle, context: *mut c_void) -> Result<Handle, Status> {
+pub(super) fn create_vc(adapter: NdisHandle, family: Handle, context: *mut c_void) -> Result<Handle, Status> {
     let mut handle = null_mut();
     // SAFETY: live handles; the context stays until the VC is deleted.
     let status = unsafe { condis::NdisMCmCreateVc(adapter.as_raw(), family.0, context, &raw mut handle) };
@@ -115,80 +115,80 @@ pub fn create_vc(adapter: NdisHandle, family: Handle, context: *mut c_void) -> R
 }
 
 /// `NdisMCmDeleteVc` (VC-09).
-pub fn delete_vc(vc: Handle) -> Status {
+pub(super) fn delete_vc(vc: Handle) -> Status {
     // SAFETY: a VC that we made, inactive and without a call.
     Status(unsafe { condis::NdisMCmDeleteVc(vc.0) })
 }
 
 /// `NdisMCmActivateVc` (VC-20, VC-21).
-pub fn activate_vc(vc: Handle, params: Params) -> Status {
+pub(super) fn activate_vc(vc: Handle, params: Params) -> Status {
     // SAFETY: a live VC; parameters that belong to its call.
     Status(unsafe { condis::NdisMCmActivateVc(vc.0, params.0) })
 }
 
 /// `NdisMCmDeactivateVc` (VC-26).
-pub fn deactivate_vc(vc: Handle) -> Status {
+pub(super) fn deactivate_vc(vc: Handle) -> Status {
     // SAFETY: a live VC on which nothing is sent or received any more.
     Status(unsafe { condis::NdisMCmDeactivateVc(vc.0) })
 }
 
 /// `NdisMCmMakeCallComplete` (MAKE-06).
-pub fn call_made(status: Status, vc: Handle, party: Handle, context: *mut c_void, params: Params) {
+pub(super) fn call_made(status: Status, vc: Handle, party: Handle, context: *mut c_void, params: Params) {
     // SAFETY: the handles and parameters of the call that pends.
     unsafe { condis::NdisCmMakeCallComplete(status.0, vc.0, party.0, context, params.0) }
 }
 
 /// `NdisMCmCloseCallComplete` (CLOSE-09).
-pub fn call_closed(status: Status, vc: Handle, party: Handle) {
+pub(super) fn call_closed(status: Status, vc: Handle, party: Handle) {
     // SAFETY: the handles of the call whose close pends.
     unsafe { condis::NdisCmCloseCallComplete(status.0, vc.0, party.0) }
 }
 
 /// `NdisMCmAddPartyComplete` (PARTY-03).
-pub fn party_added(status: Status, party: Handle, context: *mut c_void, params: Params) {
+pub(super) fn party_added(status: Status, party: Handle, context: *mut c_void, params: Params) {
     // SAFETY: the handle and parameters of the party that is being added.
     unsafe { condis::NdisCmAddPartyComplete(status.0, party.0, context, params.0) }
 }
 
 /// `NdisMCmDropPartyComplete` (PARTY-09).
-pub fn party_dropped(party: Handle) {
+pub(super) fn party_dropped(party: Handle) {
     // SAFETY: the handle of a party whose drop pends.
     unsafe { condis::NdisCmDropPartyComplete(Status::SUCCESS.0, party.0) }
 }
 
 /// `NdisMCmDispatchIncomingCall` (INC-01, INC-06).
-pub fn incoming_call(sap: Handle, vc: Handle, params: Params) -> Status {
+pub(super) fn incoming_call(sap: Handle, vc: Handle, params: Params) -> Status {
     // SAFETY: a SAP that is held, a VC that is active, parameters that stay until the answer.
     Status(unsafe { condis::NdisCmDispatchIncomingCall(sap.0, vc.0, params.0) })
 }
 
 /// `NdisMCmDispatchCallConnected` (INC-07).
-pub fn call_connected(vc: Handle) {
+pub(super) fn call_connected(vc: Handle) {
     // SAFETY: the VC of a call that was accepted.
     unsafe { condis::NdisCmDispatchCallConnected(vc.0) }
 }
 
 /// `NdisMCmModifyCallQoSComplete` (QOS-05).
-pub fn qos_modified(status: Status, vc: Handle, params: Params) {
+pub(super) fn qos_modified(status: Status, vc: Handle, params: Params) {
     // SAFETY: the VC and parameters of the change that pends.
     unsafe { condis::NdisCmModifyCallQoSComplete(status.0, vc.0, params.0) }
 }
 
 /// `NdisMCmDispatchIncomingCallQoSChange` (QOS-07).
-pub fn incoming_qos(vc: Handle, params: Params) {
+pub(super) fn incoming_qos(vc: Handle, params: Params) {
     // SAFETY: a VC with a call; parameters that stay until this returns.
     unsafe { condis::NdisCmDispatchIncomingCallQoSChange(vc.0, params.0) }
 }
 
 /// `NdisMCmDispatchIncomingCloseCall` (CLOSE-30).
-pub fn incoming_close(status: Status, vc: Handle, data: &mut [u8]) {
+pub(super) fn incoming_close(status: Status, vc: Handle, data: &mut [u8]) {
     let (bytes, length) = parts(data);
     // SAFETY: a VC with a call that is not closing; data that stays until this returns.
     unsafe { condis::NdisCmDispatchIncomingCloseCall(status.0, vc.0, bytes, length) }
 }
 
 /// `NdisMCmDispatchIncomingDropParty` (PARTY-10).
-pub fn incoming_drop(status: Status, party: Handle, data: &mut [u8]) {
+pub(super) fn incoming_drop(status: Status, party: Handle, data: &mut [u8]) {
     let (bytes, length) = parts(data);
     // SAFETY: a party of a call that is not closing; data that stays until this returns.
     unsafe { condis::NdisCmDispatchIncomingDropParty(status.0, party.0, bytes, length) }
@@ -203,7 +203,7 @@ const fn parts(data: &mut [u8]) -> (*mut c_void, u32) {
 }
 
 /// `NdisMCoSendNetBufferListsComplete` (DATA-04, DATA-08). `<= DISPATCH_LEVEL`.
-pub fn sent(vc: Handle, packets: Packets) {
+pub(super) fn sent(vc: Handle, packets: Packets) {
     if packets.is_empty() {
         return;
     }
@@ -219,7 +219,7 @@ pub fn sent(vc: Handle, packets: Packets) {
 }
 
 /// `NdisMCoIndicateReceiveNetBufferLists` (DATA-09, DATA-10). With `back` the packets are ours again on return. `<= DISPATCH_LEVEL`.
-pub fn received(vc: Handle, packets: Packets, back: bool) {
+pub(super) fn received(vc: Handle, packets: Packets, back: bool) {
     let count = packets.len();
     if count == 0 {
         return;

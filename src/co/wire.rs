@@ -60,15 +60,17 @@ impl Hello {
     }
 
     /// The private data of a reply.
-    pub const fn reply(&self) -> [u8; HELLO] {
+    pub fn reply(&self) -> [u8; HELLO] {
         self.bytes(0)
     }
 
-    const fn bytes(&self, data: u8) -> [u8; HELLO] {
-        let [a, b, c, d] = self.message_size.to_be_bytes();
-        let [e, f, g, h] = self.takes.to_be_bytes();
-        let [m0, m1, m2, m3] = MAGIC;
-        [m0, m1, m2, m3, VERSION, data, 0, 0, a, b, c, d, e, f, g, h]
+    fn bytes(&self, data: u8) -> [u8; HELLO] {
+        joined([
+            MAGIC,
+            [VERSION, data, 0, 0],
+            self.message_size.to_be_bytes(),
+            self.takes.to_be_bytes(),
+        ])
     }
 
     /// Reads private data, which is padded with zeros.
@@ -77,13 +79,13 @@ impl Hello {
     /// [`Malformed`].
     pub fn parse(bytes: &[u8]) -> Result<(Self, PrivateData), Malformed> {
         let (head, rest) = bytes.split_first_chunk::<HELLO>().ok_or(Malformed)?;
-        let [m0, m1, m2, m3, version, length, r0, r1, a, b, c, d, e, f, g, h] = *head;
-        if [m0, m1, m2, m3] != MAGIC || version != VERSION || [r0, r1] != [0; 2] {
+        let [magic, [version, length, reserved @ ..], message_size, takes] = parts(head);
+        if magic != MAGIC || version != VERSION || reserved != [0; 2] {
             return Err(Malformed);
         }
         let this = Self {
-            message_size: u32::from_be_bytes([a, b, c, d]),
-            takes: u32::from_be_bytes([e, f, g, h]),
+            message_size: u32::from_be_bytes(message_size),
+            takes: u32::from_be_bytes(takes),
         };
         if this.message_size == 0 || this.message_size > MAX_MESSAGE {
             return Err(Malformed);
@@ -123,7 +125,7 @@ pub struct Head {
 
 impl Head {
     /// The bytes.
-    pub const fn bytes(&self) -> [u8; HEAD] {
+    pub fn bytes(&self) -> [u8; HEAD] {
         let none = Flow {
             transmit: 0,
             receive: 0,
@@ -134,25 +136,27 @@ impl Head {
             Kind::Answer { accepted } => (3, accepted as u8, none),
             Kind::Close => (4, 0, none),
         };
-        let [a, b, c, d] = self.length.to_be_bytes();
-        let [e, f, g, h] = flow.transmit.to_be_bytes();
-        let [i, j, k, l] = flow.receive.to_be_bytes();
-        [kind, result, 0, 0, a, b, c, d, e, f, g, h, i, j, k, l]
+        joined([
+            [kind, result, 0, 0],
+            self.length.to_be_bytes(),
+            flow.transmit.to_be_bytes(),
+            flow.receive.to_be_bytes(),
+        ])
     }
 
     /// Reads the beginning of a message of `received` bytes in all.
     ///
     /// # Errors
     /// [`Malformed`].
-    pub const fn parse(bytes: [u8; HEAD], received: u32) -> Result<Self, Malformed> {
-        let [kind, result, r0, r1, a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
-        let length = u32::from_be_bytes([a, b, c, d]);
+    pub fn parse(bytes: [u8; HEAD], received: u32) -> Result<Self, Malformed> {
+        let [[kind, result, reserved @ ..], length, transmit, receive] = parts(&bytes);
+        let length = u32::from_be_bytes(length);
         let flow = Flow {
-            transmit: u32::from_be_bytes([e, f, g, h]),
-            receive: u32::from_be_bytes([i, j, k, l]),
+            transmit: u32::from_be_bytes(transmit),
+            receive: u32::from_be_bytes(receive),
         };
         let whole = matches!(received.checked_sub(HEAD as u32), Some(rest) if rest == length);
-        if !whole || r0 != 0 || r1 != 0 {
+        if !whole || reserved != [0; 2] {
             return Err(Malformed);
         }
         let kind = match (kind, result) {
@@ -166,4 +170,22 @@ impl Head {
         };
         Ok(Self { kind, length })
     }
+}
+
+/// Four words as sixteen bytes.
+fn joined(words: [[u8; 4]; 4]) -> [u8; 16] {
+    let mut out = [0; 16];
+    for (to, from) in out.iter_mut().zip(words.as_flattened()) {
+        *to = *from;
+    }
+    out
+}
+
+/// Sixteen bytes as four words.
+fn parts(bytes: &[u8; 16]) -> [[u8; 4]; 4] {
+    let mut out = [[0; 4]; 4];
+    for (to, from) in out.iter_mut().zip(bytes.as_chunks().0) {
+        *to = *from;
+    }
+    out
 }

@@ -19,14 +19,14 @@ const PENDING: i32 = 0x103;
 fn a_call_is_made_and_closed_by_either_side() {
     Scene::run(1, 0, |scene| {
         let (vc, peer) = scene.connect();
-        scene.close(&scene.a, vc, None, b"bye");
+        Scene::close(&scene.a, vc, None, b"bye");
         until("the peer hears", || {
             scene
                 .b
                 .news(peer)
                 .contains(&News::PeerClosed(SUCCESS, b"bye".to_vec()))
         });
-        scene.close(&scene.b, peer, None, b"");
+        Scene::close(&scene.b, peer, None, b"");
         assert_eq!(
             scene.a.news(vc),
             [
@@ -81,7 +81,7 @@ fn a_clients_vc_is_used_again() {
             assert_eq!(scene.a.make_call(vc, scene.call(), None), PENDING);
             until("made", || scene.count(vc, &News::Made(SUCCESS, false)) == round);
             until("the peer is there", || scene.incoming().len() == round);
-            scene.close(&scene.a, vc, None, b"");
+            Scene::close(&scene.a, vc, None, b"");
             scene.close_incoming();
         }
         assert_eq!(scene.a.delete_vc(vc), SUCCESS);
@@ -171,8 +171,8 @@ fn a_lost_link_closes_the_call() {
         });
         until("all came back", || scene.a.sent(vc).len() == 30);
         assert!(scene.a.sent(vc).iter().all(|status| *status != SUCCESS));
-        scene.close(&scene.a, vc, None, b"");
-        scene.close(&scene.b, peer, None, b"");
+        Scene::close(&scene.a, vc, None, b"");
+        Scene::close(&scene.b, peer, None, b"");
         scene.link(true);
         assert_eq!(scene.a.delete_vc(vc), SUCCESS);
     });
@@ -193,9 +193,9 @@ fn a_dead_device_closes_the_call() {
                 .any(|news| matches!(news, News::PeerClosed(status, _) if *status != SUCCESS))
         });
         until("it came back", || scene.a.sent(vc).len() == 1);
-        scene.close(&scene.a, vc, None, b"");
+        Scene::close(&scene.a, vc, None, b"");
         assert_eq!(scene.a.delete_vc(vc), SUCCESS);
-        scene.close(&scene.b, peer, None, b"");
+        Scene::close(&scene.b, peer, None, b"");
     });
 }
 

@@ -57,8 +57,7 @@ fn parties_come_and_go_while_traffic_flows() {
             let left = *parties.iter().find(gone).expect("one has left");
             assert_eq!(scene.a.drop_party(left), PENDING);
             until("dropped", || told(scene, left, &News::PartyDropped(0)));
-            let mut live: Vec<_> = [first]
-                .into_iter()
+            let mut live: Vec<_> = std::iter::once(first)
                 .chain(rest)
                 .filter(|party| **party != left)
                 .collect();
@@ -67,7 +66,7 @@ fn parties_come_and_go_while_traffic_flows() {
                 assert_eq!(scene.a.drop_party(*party), PENDING);
                 until("dropped", || told(scene, *party, &News::PartyDropped(0)));
             }
-            scene.close(&scene.a, vc, Some(last), b"end");
+            Scene::close(&scene.a, vc, Some(last), b"end");
             assert!(scene.a.news(vc).contains(&News::Closed(0, last)));
             scene.close_incoming();
             assert_eq!(scene.a.delete_vc(vc), 0);
@@ -88,7 +87,7 @@ fn leave(scene: &Scene<'_>) {
         scene.incoming().iter().filter(|vc| !stays(vc)).count() == 1
     });
     let leaf = scene.incoming().into_iter().find(stays).expect("a leaf is left");
-    scene.close(&scene.b, leaf, None, b"gone");
+    Scene::close(&scene.b, leaf, None, b"gone");
 }
 
 /// Proves PARTY-02, PARTY-04: a party of a point-to-point call, or with other messages, is refused.
@@ -104,7 +103,7 @@ fn a_party_that_does_not_fit_is_refused() {
         let mut other = scene.call();
         other.message_size = 8192;
         assert_eq!(scene.a.add_party(vc, other, party), 0xc000_00bb_u32.cast_signed());
-        scene.close(&scene.a, vc, Some(parties[0]), b"");
+        Scene::close(&scene.a, vc, Some(parties[0]), b"");
         scene.close_incoming();
         assert_eq!(scene.a.delete_vc(vc), 0);
     });

@@ -126,7 +126,7 @@ fn a_call_survives_every_failure_of_its_set_up() {
                 fired.fetch_add(faults::fired(point), Ordering::Relaxed);
                 faults::set(None);
                 if scene.a.news(vc).contains(&News::Made(0, false)) {
-                    scene.close(&scene.a, vc, None, b"");
+                    Scene::close(&scene.a, vc, None, b"");
                 }
                 assert_eq!(scene.a.delete_vc(vc), 0);
                 scene.close_incoming();

@@ -121,7 +121,7 @@ impl Scene<'_> {
     }
 
     /// Closes a call and waits for its one completion.
-    pub fn close(&self, client: &CallClient, vc: CoHandle, party: Option<CoHandle>, words: &[u8]) {
+    pub fn close(client: &CallClient, vc: CoHandle, party: Option<CoHandle>, words: &[u8]) {
         let closes = || {
             client
                 .news(vc)
@@ -144,7 +144,7 @@ impl Scene<'_> {
                 let news = self.b.news(vc);
                 let told = news.iter().any(|news| matches!(news, News::PeerClosed(..)));
                 if told && !news.contains(&News::Deleted) {
-                    self.close(&self.b, vc, None, b"");
+                    Self::close(&self.b, vc, None, b"");
                 }
             }
             self.incoming()
@@ -155,7 +155,7 @@ impl Scene<'_> {
 
     /// Closes a call from A's side, then B's, and deletes A's VC.
     pub fn end(&self, vc: CoHandle, _peer: CoHandle) {
-        self.close(&self.a, vc, None, b"");
+        Self::close(&self.a, vc, None, b"");
         self.close_incoming();
         assert_eq!(self.a.delete_vc(vc), 0);
     }

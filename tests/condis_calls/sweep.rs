@@ -39,7 +39,7 @@ fn close_after(seed: u64, after: u64) {
             .iter()
             .any(|news| matches!(news, News::Made(status, _) if *status != 0));
         if !failed {
-            scene.close(&scene.a, vc, None, b"bye");
+            Scene::close(&scene.a, vc, None, b"bye");
         }
         until("made, or not", || scene.a.news(vc).iter().any(is_made));
         assert_eq!(scene.a.news(vc).iter().filter(|news| is_made(news)).count(), 1);

@@ -91,6 +91,7 @@ pub(super) struct VcState {
     pub(super) active: bool,
     pub(super) connected: bool,
     pub(super) closing: bool,
+    #[expect(clippy::vec_box, reason = "they stay where they are")]
     pub(super) parameters: Vec<Box<Lent>>,
     pub(super) offered: usize,
     /// Packets that the client has, and whether it keeps those that come.

@@ -24,7 +24,7 @@ pub(in crate::ndis) struct Pools {
 /// A packet that a client sent, with all that belongs to it.
 pub(in crate::ndis) struct Sent {
     list: Box<NET_BUFFER_LIST>,
-    buffers: Vec<Box<NET_BUFFER>>,
+    buffers: Vec<NET_BUFFER>,
     // Described by the MDLs.
     _data: Vec<Vec<u8>>,
 }
@@ -42,7 +42,7 @@ impl Sent {
             first.extend(&message[..cut]);
             let mut second = message[cut..].to_vec();
             // SAFETY: all fields of a NET_BUFFER may be zero.
-            let mut buffer: Box<NET_BUFFER> = Box::new(unsafe { std::mem::zeroed() });
+            let mut buffer: NET_BUFFER = unsafe { std::mem::zeroed() };
             let mdl = kernel::mdl_for(&mut first);
             if !second.is_empty() {
                 // SAFETY: just made.
@@ -59,7 +59,7 @@ impl Sent {
         let mut next = null_mut();
         for buffer in buffers.iter_mut().rev() {
             buffer.Next = next;
-            next = &raw mut **buffer;
+            next = &raw mut *buffer;
         }
         list.FirstNetBuffer = next;
         list.SourceHandle = vc.raw();
