@@ -4,17 +4,18 @@
 //! it does.
 
 use super::{
+    close::forget_party,
     format::Flow,
     leg::{CloseData, Leg, Stage},
     manager::count,
     params,
-    upcall::{self, Handle, Params},
-    vc::{Creator, Decision, State, Vc},
+    upcall::{self, Params},
+    vc::{Decision, State, Vc},
     wire::HEAD,
 };
 use crate::{
     cm::mad::RejectReason,
-    nt::{NonPaged, Passive, Ref, Status, Vec},
+    nt::{Passive, Ref, Status},
 };
 
 impl Vc {
@@ -413,116 +414,7 @@ impl Vc {
         }
     }
 
-    /// Begins the close that the client asked for, if it did.
-    fn start_closing(&self) -> bool {
-        let mut inner = self.inner.lock();
-        if inner.close.is_none() {
-            return false;
-        }
-        inner.state = State::Closing;
-        true
-    }
-
-    /// The client closes: everything ends, then it gets to know (CLOSE-08).
-    fn step_closing(this: &Ref<Self>, passive: Passive<'_>) -> bool {
-        Self::abort_sends(this);
-        Self::end_requests(this, passive);
-        let words = this
-            .inner
-            .lock()
-            .close
-            .as_ref()
-            .map_or(CloseData::EMPTY, |close| close.words);
-        let (mut moved, mut gone) = (false, true);
-        let mut index = 0;
-        while let Some(leg) = this.leg(index) {
-            let before = leg.stage();
-            leg.leave(words, passive);
-            moved |= leg.stage() != before;
-            gone &= leg.is_gone();
-            index += 1;
-        }
-        if !gone || !this.sends.lock().is_idle() {
-            return moved;
-        }
-        this.finish_closing();
-        // Whatever the client asked for from inside its handler is looked at again.
-        this.creator() == Creator::Client
-    }
-
-    /// Requests that pend when the client closes end before the close does.
-    fn end_requests(this: &Ref<Self>, passive: Passive<'_>) {
-        let modify = this.inner.lock().modify.take();
-        if let Some(modify) = modify {
-            upcall::qos_modified(Status::UNSUCCESSFUL, this.handle(), modify.params);
-        }
-        let mut index = 0;
-        while let Some(leg) = this.leg(index) {
-            let adding = leg.progress.lock().adding.take();
-            if let Some(params) = adding {
-                leg.leave(CloseData::EMPTY, passive);
-                forget_party(&leg);
-                let null = core::ptr::null_mut();
-                upcall::party_added(Status::NDIS_REQUEST_ABORTED, leg.party(), null, params);
-                this.remove_leg(&leg);
-                continue;
-            }
-            index += 1;
-        }
-    }
-
-    fn finish_closing(&self) {
-        let (close, legs, active) = {
-            let mut inner = self.inner.lock();
-            let legs = core::mem::replace(&mut inner.legs, Vec::new_in(NonPaged));
-            let active = core::mem::take(&mut inner.active);
-            (inner.close.take(), legs, active)
-        };
-        self.forget_call();
-        if active {
-            upcall::deactivate_vc(self.handle());
-        }
-        let closing = close.as_ref().map_or(Handle::NULL, |close| close.party);
-        for leg in &legs {
-            if leg.progress.lock().dropping {
-                upcall::party_dropped(leg.party());
-            }
-            forget_party(leg);
-        }
-        drop(legs);
-        {
-            let mut inner = self.inner.lock();
-            inner.told = false;
-            // From here on the client may use or delete its VC.
-            inner.state = State::Idle;
-        }
-        upcall::call_closed(Status::SUCCESS, self.handle(), closing);
-        if self.creator() == Creator::Manager {
-            upcall::delete_vc(self.handle());
-            self.forget();
-        }
-    }
-
-    /// What the call kept.
-    fn forget_call(&self) {
-        let (heads, old) = {
-            let mut sends = self.sends.lock();
-            let heads = sends.reset();
-            (heads, core::mem::take(&mut *sends))
-        };
-        let (legs, offer, change) = {
-            let mut inner = self.inner.lock();
-            inner.call = None;
-            inner.decision = None;
-            inner.activating = false;
-            inner.activation = None;
-            let legs = core::mem::replace(&mut inner.legs, Vec::new_in(NonPaged));
-            (legs, inner.offer.take(), inner.change.take())
-        };
-        drop((heads, old, legs, offer, change));
-    }
-
-    fn remove_leg(&self, leg: &Ref<Leg>) {
+    pub(super) fn remove_leg(&self, leg: &Ref<Leg>) {
         let removed = {
             let mut inner = self.inner.lock();
             let place = inner.legs.iter().position(|other| Ref::ptr_eq(other, leg));
@@ -571,21 +463,12 @@ impl Vc {
 }
 
 /// The context of a leg's party; NULL in a point-to-point call.
-fn party_context(leg: &Ref<Leg>) -> *mut core::ffi::c_void {
+pub(super) fn party_context(leg: &Ref<Leg>) -> *mut core::ffi::c_void {
     if leg.party().is_null() {
         core::ptr::null_mut()
     } else {
         Ref::as_ptr(leg).cast_mut().cast()
     }
-}
-
-/// Frees the context of a leg's party, once (CLOSE-07).
-fn forget_party(leg: &Ref<Leg>) {
-    if leg.party().is_null() || core::mem::replace(&mut leg.progress.lock().forgotten, true) {
-        return;
-    }
-    // SAFETY: given away when the party was made; forgotten once.
-    unsafe { Leg::forget_context(party_context(leg)) };
 }
 
 /// What the client changed in parameters that were offered to it.

@@ -5,7 +5,7 @@
 //! | [`manager`] | what the adapter starts, asks and stops |
 //! | [`format`], [`params`] | what clients write into SAPs and call parameters; reading and lending them |
 //! | [`family`], [`sap`], [`vc`] | the objects that NDIS knows: opens of the address family, SAPs, VCs |
-//! | [`call`], [`quality`] | what a VC's worker does with its call |
+//! | [`call`], [`close`], [`quality`] | what a VC's worker does with its call |
 //! | [`leg`], [`link`] | one connection of a VC; its hardware |
 //! | [`send`], [`receive`] | the data path |
 //! | [`wire`] | what two call managers tell each other |
@@ -14,6 +14,7 @@
 //! Rules named like CLOSE-08 are those of the project's CoNDIS reference.
 
 pub mod call;
+pub mod close;
 pub mod edge;
 pub mod family;
 pub mod format;

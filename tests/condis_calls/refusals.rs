@@ -102,7 +102,7 @@ fn a_family_closes_after_its_last_vc() {
 #[test]
 fn a_call_survives_every_failure_of_its_set_up() {
     let points = [
-        "ExAllocatePoolWithTag",
+        "pool",
         "NdisMAllocateSharedMemoryAsyncEx",
         "shared memory completion",
         "NdisAllocateMdl",
@@ -113,7 +113,7 @@ fn a_call_survives_every_failure_of_its_set_up() {
     ];
     for point in points {
         let fired = AtomicU64::new(0);
-        for nth in 1..=12 {
+        for nth in 1..=40 {
             Scene::run(6, 0, |scene| {
                 let vc = scene.a.create_vc(scene.family_a);
                 faults::set(Some(Plan::new().fail(point, When::Nth(nth))));

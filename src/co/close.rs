@@ -1,0 +1,129 @@
+//! How a call ends: the client's close, and what has to end before it.
+
+use super::{
+    call::party_context,
+    leg::{CloseData, Leg},
+    upcall::{self, Handle},
+    vc::{Creator, State, Vc},
+};
+use crate::nt::{NonPaged, Passive, Ref, Status, Vec};
+
+impl Vc {
+    /// Begins the close that the client asked for, if it did.
+    pub(super) fn start_closing(&self) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.close.is_none() {
+            return false;
+        }
+        inner.state = State::Closing;
+        true
+    }
+
+    /// The client closes: everything ends, then it gets to know (CLOSE-08).
+    pub(super) fn step_closing(this: &Ref<Self>, passive: Passive<'_>) -> bool {
+        Self::abort_sends(this);
+        Self::end_requests(this, passive);
+        let words = this
+            .inner
+            .lock()
+            .close
+            .as_ref()
+            .map_or(CloseData::EMPTY, |close| close.words);
+        let (mut moved, mut gone) = (false, true);
+        let mut index = 0;
+        while let Some(leg) = this.leg(index) {
+            let before = leg.stage();
+            leg.leave(words, passive);
+            moved |= leg.stage() != before;
+            gone &= leg.is_gone();
+            index += 1;
+        }
+        if !gone || !this.sends.lock().is_idle() {
+            return moved;
+        }
+        this.finish_closing();
+        // Whatever the client asked for from inside its handler is looked at again.
+        this.creator() == Creator::Client
+    }
+
+    /// Requests that pend when the client closes end before the close does.
+    fn end_requests(this: &Ref<Self>, passive: Passive<'_>) {
+        let modify = this.inner.lock().modify.take();
+        if let Some(modify) = modify {
+            upcall::qos_modified(Status::UNSUCCESSFUL, this.handle(), modify.params);
+        }
+        let mut index = 0;
+        while let Some(leg) = this.leg(index) {
+            let adding = leg.progress.lock().adding.take();
+            if let Some(params) = adding {
+                leg.leave(CloseData::EMPTY, passive);
+                forget_party(&leg);
+                let null = core::ptr::null_mut();
+                upcall::party_added(Status::NDIS_REQUEST_ABORTED, leg.party(), null, params);
+                this.remove_leg(&leg);
+                continue;
+            }
+            index += 1;
+        }
+    }
+
+    fn finish_closing(&self) {
+        let (close, legs, active) = {
+            let mut inner = self.inner.lock();
+            let legs = core::mem::replace(&mut inner.legs, Vec::new_in(NonPaged));
+            let active = core::mem::take(&mut inner.active);
+            (inner.close.take(), legs, active)
+        };
+        self.forget_call();
+        if active {
+            upcall::deactivate_vc(self.handle());
+        }
+        let closing = close.as_ref().map_or(Handle::NULL, |close| close.party);
+        for leg in &legs {
+            if leg.progress.lock().dropping {
+                upcall::party_dropped(leg.party());
+            }
+            forget_party(leg);
+        }
+        drop(legs);
+        {
+            let mut inner = self.inner.lock();
+            inner.told = false;
+            // From here on the client may use or delete its VC.
+            inner.state = State::Idle;
+        }
+        upcall::call_closed(Status::SUCCESS, self.handle(), closing);
+        if self.creator() == Creator::Manager {
+            upcall::delete_vc(self.handle());
+            self.forget();
+        }
+    }
+
+    /// What the call kept.
+    pub(super) fn forget_call(&self) {
+        let (heads, old) = {
+            let mut sends = self.sends.lock();
+            let heads = sends.reset();
+            (heads, core::mem::take(&mut *sends))
+        };
+        let (legs, offer, change) = {
+            let mut inner = self.inner.lock();
+            inner.call = None;
+            inner.decision = None;
+            inner.activating = false;
+            inner.activation = None;
+            let legs = core::mem::replace(&mut inner.legs, Vec::new_in(NonPaged));
+            (legs, inner.offer.take(), inner.change.take())
+        };
+        drop((heads, old, legs, offer, change));
+    }
+}
+
+/// Frees the context of a leg's party, once (CLOSE-07).
+pub(super) fn forget_party(leg: &Ref<Leg>) {
+    if leg.party().is_null() || core::mem::replace(&mut leg.progress.lock().forgotten, true) {
+        return;
+    }
+    // SAFETY: given away when the party was made; forgotten once.
+    unsafe { Leg::forget_context(party_context(leg)) };
+}
