@@ -153,7 +153,7 @@ fn a_rejected_call_fails_and_its_vc_is_good_for_another() {
     });
 }
 
-/// Proves HALT-06, CLOSE-34, CLOSE-25: when the link is gone both clients are told of a failure and all packets come back.
+/// Proves CLOSE-30, CLOSE-34: when the link is gone both clients are told of a failure and all packets come back.
 #[test]
 fn a_lost_link_closes_the_call() {
     Scene::run(5, 0, |scene| {
