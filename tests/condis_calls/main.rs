@@ -4,6 +4,7 @@ mod parties;
 mod refusals;
 mod scene;
 mod sweep;
+mod together;
 
 use cxndk_testbed::ndis::{News, OfferAnswer};
 use cxndk_testbed::sim;

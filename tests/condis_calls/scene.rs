@@ -18,7 +18,7 @@ pub const NO_PARTY: CoHandle = CoHandle::NULL;
 
 /// See the module's page.
 pub struct Scene<'a> {
-    world: &'a World,
+    pub world: &'a World,
     pub a: CallClient,
     pub b: CallClient,
     pub family_a: CoHandle,
@@ -69,7 +69,9 @@ impl Scene<'_> {
         until("the SAP is gone", || {
             self.b.news(self.sap).contains(&News::SapDeregistered)
         });
-        self.a.close_family(self.family_a);
+        if !self.a.news(self.family_a).contains(&News::FamilyClosed) {
+            self.a.close_family(self.family_a);
+        }
         self.b.close_family(self.family_b);
         let closed = |client: &CallClient, family| client.news(family).contains(&News::FamilyClosed);
         until("the families are closed", || {
@@ -168,6 +170,17 @@ impl Scene<'_> {
     /// The firmware of A's device dies.
     pub fn kill_a(&self) {
         self.world.hosts[0].device.die(Health::Internal);
+    }
+
+    /// NDIS stops A's adapter, in a thread of its own.
+    pub fn stop_a(&self) -> sim::TaskId {
+        let adapter = self.world.hosts[0].adapter.clone();
+        self.world.hosts[0].thread("stop", move || adapter.stop())
+    }
+
+    /// NDIS starts A's adapter again.
+    pub fn start_a(&self) {
+        self.world.hosts[0].adapter.start().expect("it starts");
     }
 
     /// NDIS pauses B's adapter and starts it again.
