@@ -449,7 +449,7 @@ impl Vc {
     /// Makes room for messages of the call and takes them for `leg`.
     fn open_sends(&self, leg: &Ref<Leg>, passive: Passive<'_>) -> Result<(), Status> {
         let call = self.inner.lock().call.ok_or(Status::CONNECTION_ABORTED)?;
-        let bytes = u32::from(call.send_depth) * HEAD as u32;
+        let bytes = u32::from(call.send_depth) * HEAD as u32 + call.message_size;
         let heads = self
             .manager()
             .device()

@@ -48,6 +48,11 @@ pub struct Sends {
     free: Vec<u16>,
     heads: Option<(Ref<SharedMemory>, Key)>,
     legs: Vec<Ref<Leg>>,
+    /// Where the one message lies that has more pieces than the device takes, and the slot that has the place now.
+    bounce: u32,
+    bouncing: Option<u16>,
+    /// The next such message.
+    stalled: Option<Mapped>,
     /// The slot whose buffer is being mapped.
     mapping: Option<u16>,
     pumping: bool,
@@ -59,6 +64,14 @@ pub struct Sends {
     longest: u32,
 }
 
+/// A message that the device can see.
+struct Mapped {
+    slot: u16,
+    buffer: Buffer,
+    /// Its mapping, and how many bytes of it come before the message; none of an empty message.
+    map: Option<(ScatterGather, u32)>,
+}
+
 /// What the pump does next.
 enum Next {
     Nothing,
@@ -66,6 +79,8 @@ enum Next {
     Back(Packet),
     /// Maps a buffer for a slot.
     Map(u16, Buffer),
+    /// Posts a message that had to wait for the place to copy it to.
+    Post(Mapped),
 }
 
 impl Sends {
@@ -77,6 +92,9 @@ impl Sends {
             slots: Vec::new_in(NonPaged),
             free: Vec::new_in(NonPaged),
             heads: None,
+            bounce: 0,
+            bouncing: None,
+            stalled: None,
             legs: Vec::new_in(NonPaged),
             mapping: None,
             pumping: false,
@@ -87,7 +105,7 @@ impl Sends {
         }
     }
 
-    /// Room for `depth` messages on their way; their heads lie in `heads`.
+    /// Room for `depth` messages on their way; their heads lie in `heads`, and after them there is room for the longest message.
     ///
     /// # Errors
     /// [`NoMemory`].
@@ -103,6 +121,7 @@ impl Sends {
         self.slots = slots;
         self.free = free;
         self.heads = Some((heads, key));
+        self.bounce = u32::from(depth) * HEAD as u32;
         self.longest = longest;
         Ok(())
     }
@@ -144,6 +163,11 @@ impl Sends {
     }
 
     fn next(&mut self) -> Next {
+        if self.bouncing.is_none()
+            && let Some(stalled) = self.stalled.take()
+        {
+            return Next::Post(stalled);
+        }
         if self.mapping.is_some() {
             return Next::Nothing;
         }
@@ -239,10 +263,31 @@ impl Sends {
             packet.set_status(failure);
         }
         self.free.push(slot);
+        self.bouncing.take_if(|user| *user == slot);
         if let Some(packet) = self.part_done(packet) {
             back.push(packet);
         }
         done.map
+    }
+
+    /// Copies a message of too many pieces to the place for such; the pieces that it has there. `None` when its memory cannot be
+    /// read from here.
+    fn copied(&mut self, slot: u16, buffer: Buffer, out: &mut [Sge; MAX_PIECES]) -> Option<usize> {
+        let (memory, key) = self.heads.as_ref()?;
+        let (mdl, skip) = buffer.data()?;
+        let mut at = self.bounce as usize;
+        let whole = mdl.read(skip as usize, buffer.len(), |bytes| {
+            memory.write_bytes(at, bytes);
+            at += bytes.len();
+        });
+        let [_, second, ..] = out;
+        *second = Sge {
+            address: memory.bus_address(self.bounce).0,
+            length: buffer.len() as u32,
+            key: *key,
+        };
+        self.bouncing = whole.then_some(slot);
+        whole.then_some(2)
     }
 
     /// Writes a message's head and lists its pieces; `None` when there are too many.
@@ -356,6 +401,7 @@ impl Vc {
                 Next::Nothing => {}
                 Next::Back(packet) => this.give_one_back(packet),
                 Next::Map(slot, buffer) => Self::map(this, slot, buffer),
+                Next::Post(mapped) => Self::mapped(this, mapped),
             }
         }
         Self::wake_if_closing(this);
@@ -384,13 +430,16 @@ impl Vc {
     }
 
     fn map(this: &Ref<Self>, slot: u16, buffer: Buffer) {
-        let length = buffer.len() as u32;
         let Some((mdl, skip)) = buffer.data().filter(|_| !buffer.is_empty()) else {
-            return Self::mapped(this, slot, None, length);
+            let map = None;
+            return Self::mapped(this, Mapped { slot, buffer, map });
         };
         let vc = this.clone();
-        let done = move |map: ScatterGather| Self::mapped(&vc, slot, Some((map, skip)), length);
-        let bytes = u64::from(skip) + u64::from(length);
+        let done = move |map: ScatterGather| {
+            let map = Some((map, skip));
+            Self::mapped(&vc, Mapped { slot, buffer, map });
+        };
+        let bytes = u64::from(skip) + buffer.len() as u64;
         let mapping = Dma::map(this.manager().dma(), mdl, bytes, Direction::ToDevice, done);
         if let Err(status) = mapping {
             this.unmapped(slot, status);
@@ -398,7 +447,8 @@ impl Vc {
     }
 
     /// The device can see the message: posts it. `DISPATCH_LEVEL`, sooner or later.
-    fn mapped(this: &Ref<Self>, slot: u16, map: Option<(ScatterGather, u32)>, length: u32) {
+    fn mapped(this: &Ref<Self>, mapped: Mapped) {
+        let Mapped { slot, buffer, .. } = mapped;
         let mut back = Packets::new();
         let nothing = Sge {
             address: 0,
@@ -408,9 +458,18 @@ impl Vc {
         let mut list = [nothing; MAX_PIECES];
         let freed = {
             let mut sends = this.sends.lock();
+            let view = mapped.map.as_ref().map(|(map, skip)| (map, *skip));
+            let mut used = sends.pieces(slot, view, buffer.len() as u32, &mut list);
+            if used.is_none() {
+                if sends.bouncing.is_some() {
+                    // The place is taken: its return makes the pump look here again.
+                    sends.stalled = Some(mapped);
+                    return;
+                }
+                used = sends.copied(slot, buffer, &mut list);
+            }
             sends.mapping = None;
-            let view = map.as_ref().map(|(map, skip)| (map, *skip));
-            let used = sends.pieces(slot, view, length, &mut list);
+            let map = mapped.map;
             if let Some(place) = sends.slots.get_mut(usize::from(slot)) {
                 place.map = map.map(|(map, _)| map);
             }

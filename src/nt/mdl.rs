@@ -4,6 +4,9 @@ use core::{marker::PhantomData, ptr::NonNull};
 
 use wdk_sys::_MDL as MDL;
 
+/// `MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL`.
+const HAS_SYSTEM_ADDRESS: i16 = 0x5;
+
 /// A chain of MDLs whose pages stay locked during `'a`.
 #[derive(Clone, Copy, Debug)]
 pub struct Mdl<'a> {
@@ -43,6 +46,29 @@ impl Mdl<'_> {
         // SAFETY: lives during `'a`.
         let mdl = unsafe { self.first.as_ref() };
         mdl.StartVa as usize + mdl.ByteOffset as usize
+    }
+
+    /// Gives `act` the `length` bytes after the first `skip`, piece by piece. Whether all of them could be reached: only MDLs
+    /// that have a system address are followed (nonpaged pool, or mapped by their owner).
+    pub fn read(self, skip: usize, length: usize, mut act: impl FnMut(&[u8])) -> bool {
+        let (mut skip, mut left) = (skip, length);
+        for mdl in self.iter() {
+            let bytes = mdl.ByteCount as usize;
+            let before = skip.min(bytes);
+            skip -= before;
+            let count = (bytes - before).min(left);
+            if count == 0 {
+                continue;
+            }
+            if mdl.MdlFlags & HAS_SYSTEM_ADDRESS == 0 {
+                return false;
+            }
+            let start = mdl.MappedSystemVa.cast::<u8>().wrapping_add(before);
+            // SAFETY: the MDL describes them at its system address; they are lent to us, to be read.
+            act(unsafe { core::slice::from_raw_parts(start, count) });
+            left -= count;
+        }
+        left == 0
     }
 
     /// The MDLs of the chain.

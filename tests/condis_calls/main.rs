@@ -73,6 +73,26 @@ fn messages_arrive_in_order_and_packets_come_back() {
     }
 }
 
+/// Proves DATA-02, DATA-03: messages of more pieces than the device takes at once go like all others, in their turn.
+#[test]
+fn messages_of_many_pieces_keep_their_turn() {
+    Scene::run(8, 10_000, |scene| {
+        let (vc, peer) = scene.connect();
+        // The first byte says how many pieces.
+        let messages: Vec<_> = (0..60)
+            .map(|n| numbered(if n % 3 == 0 { n } else { 47 - n % 5 }, 4000))
+            .collect();
+        for message in &messages {
+            scene.a.send(vc, std::slice::from_ref(message));
+        }
+        until("all came back", || scene.a.sent(vc).len() == messages.len());
+        assert!(scene.a.sent(vc).iter().all(|status| *status == SUCCESS));
+        until("all arrived", || scene.b.received(peer).len() == messages.len());
+        assert_eq!(scene.b.received(peer), messages);
+        scene.end(vc, peer);
+    });
+}
+
 /// Proves VC-28, CLOSE-18: a client's VC is good for another call after its close.
 #[test]
 fn a_clients_vc_is_used_again() {

@@ -479,7 +479,8 @@ impl CallClient {
     /// `NdisReturnNetBufferLists` with everything that was kept.
     pub fn return_packets(&self, vc: CoHandle) {
         self.run("NdisReturnNetBufferLists", move |adapter, calls| {
-            give_back(adapter, calls, vc)
+            give_back(adapter, calls, vc);
+            kernel::expect_clean("MiniportReturnNetBufferLists");
         });
     }
 
@@ -578,6 +579,5 @@ fn give_back(adapter: &AdapterState, calls: &Calls, vc: CoHandle) {
     for list in held {
         // SAFETY: the driver registered it; the packet is one that it lent.
         unsafe { handler(adapter.context(), list as *mut NET_BUFFER_LIST, 0) };
-        kernel::expect_clean("MiniportReturnNetBufferLists");
     }
 }

@@ -30,30 +30,29 @@ pub(in crate::ndis) struct Sent {
 }
 
 impl Sent {
-    /// A packet with a buffer a message, each in two MDLs if it is long enough, the first of which begins with bytes that are
-    /// not part of it.
+    /// A packet with a buffer a message, each in one MDL and a few more, as its first byte says; the first MDL begins with bytes that
+    /// are not part of the message.
     pub(super) fn new(messages: &[Vec<u8>], vc: CoHandle) -> Self {
         // SAFETY: all fields of a NET_BUFFER_LIST may be zero.
         let mut list: Box<NET_BUFFER_LIST> = Box::new(unsafe { std::mem::zeroed() });
         let (mut buffers, mut data) = (Vec::new(), Vec::new());
         for message in messages {
-            let cut = message.len() / 2;
-            let mut first = vec![0xee; 5];
-            first.extend(&message[..cut]);
-            let mut second = message[cut..].to_vec();
+            let mut pieces = cut(message);
             // SAFETY: all fields of a NET_BUFFER may be zero.
             let mut buffer: NET_BUFFER = unsafe { std::mem::zeroed() };
-            let mdl = kernel::mdl_for(&mut first);
-            if !second.is_empty() {
+            let mut mdl = null_mut();
+            for piece in pieces.iter_mut().rev() {
+                let first = kernel::mdl_for(piece);
                 // SAFETY: just made.
-                unsafe { (*mdl).Next = kernel::mdl_for(&mut second) };
+                unsafe { (*first).Next = mdl };
+                mdl = first;
             }
             buffer.MdlChain = mdl;
             buffer.CurrentMdl = mdl;
             buffer.CurrentMdlOffset = 5;
             buffer.DataOffset = 5;
             buffer.stDataLength = message.len();
-            data.extend([first, second]);
+            data.extend(pieces);
             buffers.push(buffer);
         }
         let mut next = null_mut();
@@ -73,6 +72,20 @@ impl Sent {
     pub(super) fn list(&self) -> *mut NET_BUFFER_LIST {
         (&raw const *self.list).cast_mut()
     }
+}
+
+/// The memory of a message: 5 bytes before it, and as many pieces as its first byte says (modulo 48) and its length allows.
+fn cut(message: &[u8]) -> Vec<Vec<u8>> {
+    let pieces = usize::from(message.first().copied().unwrap_or(0)) % 48 + 1;
+    let mut cut: Vec<Vec<u8>> = message
+        .chunks(message.len().div_ceil(pieces).max(1))
+        .map(<[u8]>::to_vec)
+        .collect();
+    if cut.is_empty() {
+        cut.push(Vec::new());
+    }
+    cut[0].splice(0..0, [0xee; 5]);
+    cut
 }
 
 impl Drop for Sent {
