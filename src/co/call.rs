@@ -156,7 +156,7 @@ impl Vc {
 
     /// NDIS and the client get to know a peer's call (INC-01, INC-02).
     fn step_arriving(this: &Ref<Self>, passive: Passive<'_>) -> bool {
-        if this.handle().is_null() && !this.introduce(passive) {
+        if this.handle().is_null() && !Self::introduce(this, passive) {
             return false;
         }
         let offer = {
@@ -189,14 +189,14 @@ impl Vc {
     }
 
     /// Whether NDIS has the VC now.
-    fn introduce(&self, passive: Passive<'_>) -> bool {
-        let context = core::ptr::from_ref(self).cast_mut().cast();
-        let Ok(handle) = upcall::create_vc(self.manager().ndis(), self.family_handle(), context) else {
-            self.take_down_all(passive);
-            self.forget();
+    fn introduce(this: &Ref<Self>, passive: Passive<'_>) -> bool {
+        let context = Self::context(this);
+        let Ok(handle) = upcall::create_vc(this.manager().ndis(), this.family_handle(), context) else {
+            this.take_down_all(passive);
+            this.forget();
             return false;
         };
-        self.set_handle(handle);
+        this.set_handle(handle);
         true
     }
 

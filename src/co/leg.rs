@@ -35,7 +35,7 @@ use crate::{
     hw::{CompletionTarget, QpEvent, QpTarget, cq::CqFault},
     nt::{
         Once, Passive, Ref, SpinLock, Status,
-        sync::{AtomicU32, Ordering},
+        sync::{AtomicPtr, AtomicU32, Ordering},
     },
 };
 
@@ -132,6 +132,8 @@ pub struct Leg {
     pub(super) progress: SpinLock<Progress>,
     news: AtomicU32,
     link: Once<Link>,
+    /// What packets that are out name it by: the reference's own address.
+    pub(super) me: AtomicPtr<Self>,
     pub(super) receives: SpinLock<Receives>,
 }
 
@@ -171,7 +173,7 @@ impl Leg {
         (connection, endpoint): (Option<Ref<Connection>>, Option<Ref<Endpoint>>),
         adding: Option<Params>,
     ) -> Result<Ref<Self>, Status> {
-        Ok(Ref::try_new(Self {
+        let this = Ref::try_new(Self {
             vc: vc.clone(),
             party,
             call,
@@ -189,8 +191,11 @@ impl Leg {
             }),
             news: AtomicU32::new(0),
             link: Once::new(),
+            me: AtomicPtr::new(core::ptr::null_mut()),
             receives: SpinLock::new(Receives::try_new(call.receive_depth)?),
-        })?)
+        })?;
+        this.me.store(Ref::as_ptr(&this).cast_mut(), Ordering::Release);
+        Ok(this)
     }
 
     /// The VC.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     hw::{ArmKind, Cqe, CqeOpcode, CqeSyndrome},
-    nt::{NoMemory, Ref, Vec, packet::Packets, pool},
+    nt::{NoMemory, Ref, Vec, packet::Packets, pool, sync::Ordering},
 };
 
 /// Messages delivered, and sends completed, at a time.
@@ -341,7 +341,7 @@ impl Leg {
     fn lend(&self, receives: &mut Receives, indices: &mut [u16; BATCH]) -> (Packets, bool) {
         let back = receives.is_low();
         let source = self.vc().handle().as_raw();
-        let owner: *const Self = self;
+        let owner = self.me.load(Ordering::Acquire);
         let mut packets = Packets::new();
         for place in indices {
             let Some(ready) = receives.pop() else { break };
@@ -350,7 +350,7 @@ impl Leg {
             };
             *place = ready.index;
             let index = core::ptr::without_provenance_mut::<c_void>(usize::from(ready.index));
-            let words = [owner.cast_mut().cast(), index];
+            let words = [owner.cast(), index];
             packets.push(own.lend(source, words, HEAD as u32, ready.length));
             self.vc().manager().counters().add_received(ready.length);
         }

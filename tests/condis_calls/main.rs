@@ -3,6 +3,7 @@
 mod parties;
 mod refusals;
 mod scene;
+mod storms;
 mod sweep;
 mod together;
 

@@ -178,6 +178,16 @@ impl Scene<'_> {
         self.world.hosts[0].thread("stop", move || adapter.stop())
     }
 
+    /// A's adapter is pulled out; its clients do `meanwhile` before it has gone.
+    pub fn pull_a(&self, meanwhile: impl FnOnce()) {
+        let adapter = self.world.hosts[0].adapter.clone();
+        let pulled = self.world.hosts[0].thread("pull", move || adapter.surprise_remove());
+        meanwhile();
+        sim::join(pulled);
+        // The world wants one that runs to stop at its end.
+        self.start_a();
+    }
+
     /// NDIS starts A's adapter again.
     pub fn start_a(&self) {
         self.world.hosts[0].adapter.start().expect("it starts");
