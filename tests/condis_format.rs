@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use cxndk::co::format::{
     CALL_TYPE, Call, Flow, FormatError, MAX_MESSAGE, MAX_PRIVATE_DATA, PrivateData, SAP_TYPE, Sap, flow_spec,
 };
+use cxndk::co::wire::{HEAD, Head, Hello, Kind, REQUEST_DATA};
 use cxndk::nt::Status;
 use cxndk::sys::condis::{FLOWSPEC, QOS_NOT_SPECIFIED};
 use proptest::prelude::*;
@@ -143,7 +144,53 @@ fn private_data_has_its_bound() {
     );
 }
 
+#[test]
+fn what_call_managers_tell_each_other_is_read_back() {
+    let hello = Hello {
+        message_size: 4096,
+        takes: 1000,
+    };
+    let data = PrivateData::new(b"hello").expect("it is short");
+    assert_eq!(Hello::parse(&hello.request(&data)), Ok((hello, data)));
+    assert_eq!(Hello::parse(&hello.reply()), Ok((hello, PrivateData::EMPTY)));
+    let flow = Flow {
+        transmit: 1,
+        receive: 2,
+    };
+    for kind in [
+        Kind::Data,
+        Kind::Change(flow),
+        Kind::Answer { accepted: true },
+        Kind::Close,
+    ] {
+        let head = Head { kind, length: 9 };
+        assert_eq!(Head::parse(head.bytes(), HEAD as u32 + 9), Ok(head));
+        assert!(
+            Head::parse(head.bytes(), HEAD as u32 + 8).is_err(),
+            "a length that lies"
+        );
+    }
+}
+
 proptest! {
+    /// A peer may say anything: what is understood has legal sizes.
+    #[test]
+    fn a_peer_may_say_anything(mut bytes in proptest::array::uniform32(any::<u8>()), honest in any::<bool>(), received in 0_u32..64) {
+        if honest {
+            bytes[..8].copy_from_slice(b"CxVc\x01\x05\0\0");
+        }
+        if let Ok((hello, data)) = Hello::parse(&bytes) {
+            prop_assert!(hello.takes >= 1 && hello.takes <= hello.message_size && hello.message_size <= MAX_MESSAGE);
+            let again = hello.request(&data);
+            prop_assert_eq!(again.len(), REQUEST_DATA);
+            prop_assert_eq!(&again[..21], &bytes[..21]);
+        }
+        let head: [u8; HEAD] = bytes[16..].try_into().expect("sixteen bytes");
+        if let Ok(head) = Head::parse(head, received) {
+            prop_assert_eq!(head.length + HEAD as u32, received);
+        }
+    }
+
     /// Whatever bytes come, reading them ends with a value that encodes to the same bytes, or with an error.
     #[test]
     fn any_bytes_are_understood_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {

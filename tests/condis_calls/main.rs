@@ -156,7 +156,7 @@ fn a_rejected_call_fails_and_its_vc_is_good_for_another() {
         until("offered", || {
             scene.b.news(peer).contains(&News::Offered(b"hi".to_vec()))
         });
-        scene.b.answer(peer, 0xc000_0001_u32.cast_signed());
+        scene.b.answer(peer, 0xc000_0001_u32.cast_signed(), None);
         until("refused", || !scene.a.news(vc).is_empty());
         assert_eq!(
             scene.a.news(vc),
@@ -172,6 +172,62 @@ fn a_rejected_call_fails_and_its_vc_is_good_for_another() {
         until("made", || scene.a.news(vc).contains(&News::Made(SUCCESS, false)));
         until("there", || scene.incoming().len() == 2);
         scene.end(vc, scene.incoming()[1]);
+    });
+}
+
+/// Proves INC-05, INC-07, INC-08, MAKE-09: a client accepts with other depths and smaller messages, which the caller is told; what it
+/// cannot have ends the call.
+#[test]
+fn an_offer_is_accepted_with_changes() {
+    Scene::run(10, 0, |scene| {
+        scene.b.answer_offers(scene.family_b, OfferAnswer::Later);
+        for fits in [true, false] {
+            let before = scene.incoming().len();
+            let vc = scene.a.create_vc(scene.family_a);
+            assert_eq!(scene.a.make_call(vc, scene.call(), None), PENDING);
+            until("offered", || scene.incoming().len() > before);
+            let peer = scene.incoming()[before];
+            until("offered", || {
+                scene.b.news(peer).contains(&News::Offered(b"hi".to_vec()))
+            });
+            let mut call = scene.call_of(peer);
+            (call.send_depth, call.receive_depth) = (2, 4);
+            call.flow.receive = 500;
+            if !fits {
+                call.message_size = 8192;
+            }
+            scene.b.answer(peer, SUCCESS, Some(call));
+            if fits {
+                until("made with a change", || {
+                    scene.a.news(vc).contains(&News::Made(SUCCESS, true))
+                });
+                until("connected", || scene.b.news(peer).contains(&News::Connected));
+                (0..20).for_each(|n| scene.a.send(vc, &[numbered(n, 500)]));
+                (0..20).for_each(|n| scene.b.send(peer, &[numbered(n, 4096)]));
+                until("all arrived", || {
+                    scene.b.received(peer).len() == 20 && scene.a.received(vc).len() == 20
+                });
+                scene.a.send(vc, &[numbered(1, 501)]);
+                until("too long", || {
+                    scene.a.sent(vc).iter().any(|status| *status != SUCCESS)
+                });
+                scene.end(vc, peer);
+            } else {
+                until("it ends", || {
+                    scene
+                        .b
+                        .news(peer)
+                        .iter()
+                        .any(|news| matches!(news, News::PeerClosed(..)))
+                });
+                until("refused", || {
+                    scene.a.news(vc).iter().any(|news| matches!(news, News::Made(..)))
+                });
+                assert!(!scene.a.news(vc).contains(&News::Made(SUCCESS, false)));
+                scene.close_incoming();
+                assert_eq!(scene.a.delete_vc(vc), SUCCESS);
+            }
+        }
     });
 }
 

@@ -14,6 +14,7 @@ use std::ptr::null_mut;
 use std::rc::Rc;
 
 use cxndk::co::format::{ADDRESS_FAMILY, Call, FAMILY_MAJOR, FAMILY_MINOR, ManagerBuffer, Sap};
+use cxndk::co::{params, upcall::Params};
 use cxndk::sys::condis::{
     CO_ADDRESS_FAMILY, CO_CALL_PARAMETERS, MULTIPOINT_VC, NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS,
     NDIS_MINIPORT_CO_CHARACTERISTICS,
@@ -434,19 +435,19 @@ impl CallClient {
         });
     }
 
-    /// `NdisClIncomingCallComplete`.
-    pub fn answer(&self, vc: CoHandle, status: NDIS_STATUS) {
+    /// `NdisClIncomingCallComplete`, with other parameters if the client wants some.
+    pub fn answer(&self, vc: CoHandle, status: NDIS_STATUS, changed: Option<Call>) {
         self.run("NdisClIncomingCallComplete", move |adapter, calls| {
             let (context, params) = calls.with(vc, "NdisClIncomingCallComplete", |object| {
-                (object.context, object.state.offered)
+                (object.context, object.state.offered as *mut CO_CALL_PARAMETERS)
             });
+            if let Some(call) = changed {
+                // SAFETY: what was offered is the client's until its answer.
+                unsafe { params::write_back(Params::new(params), &call) };
+            }
             ask!(
                 adapter,
-                CmIncomingCallCompleteHandler(
-                    status,
-                    context as *mut c_void,
-                    params as *mut CO_CALL_PARAMETERS
-                )
+                CmIncomingCallCompleteHandler(status, context as *mut c_void, params)
             );
         });
     }
