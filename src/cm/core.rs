@@ -70,6 +70,10 @@ impl CompletionTarget for Bell {
     fn failed(&self, _: CqFault) {
         // Nothing arrives any more: connections under way end by their timers.
     }
+
+    fn device_lost(&self) {
+        // As above.
+    }
 }
 
 impl Core {

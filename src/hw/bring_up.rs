@@ -409,5 +409,7 @@ pub(super) fn tear_down(device: &Device, passive: Passive<'_>) {
         reached: Step::PortState,
     };
     let mut kept = device.take_quarantine();
+    let mapped = device.take_mappings();
     made.undo(&mut kept, passive);
+    drop(mapped);
 }

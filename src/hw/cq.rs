@@ -46,6 +46,9 @@ pub trait CompletionTarget: Send + Sync {
 
     /// The queue is broken: nothing more will be written to it.
     fn failed(&self, fault: CqFault);
+
+    /// The device is dead: what is outstanding completes in software or not at all. Once; `<= DISPATCH_LEVEL`.
+    fn device_lost(&self);
 }
 
 /// Why a completion queue broke.

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     dyn_ref,
     nt::{
-        Passive, Ref, SharedMemory, SpinLock, Vec, WorkItem,
+        Passive, Ref, ScatterGather, SharedMemory, SpinLock, Vec, WorkItem,
         irql::raise_to_dispatch,
         pool,
         sync::{AtomicU8, Ordering::Relaxed},
@@ -40,6 +40,8 @@ pub struct Device {
     variant: AtomicU8,
     /// Memory that the device did not say it is done with; goes when the device cannot reach memory any more.
     quarantine: SpinLock<Vec<Ref<SharedMemory>>>,
+    /// The same of mapped memory.
+    mappings: SpinLock<Vec<ScatterGather>>,
 }
 
 /// Looks at the port of a device in its work item.
@@ -69,6 +71,7 @@ impl Device {
             port_work,
             variant: AtomicU8::new(0),
             quarantine: SpinLock::new(Vec::new_in(crate::nt::NonPaged)),
+            mappings: SpinLock::new(Vec::new_in(crate::nt::NonPaged)),
         })
     }
 
@@ -243,6 +246,22 @@ impl Device {
             // Nowhere to note it: it is lost rather than freed under the device's hands.
             core::mem::forget(memory.clone());
         }
+    }
+
+    /// As [`Self::release`], for memory that was mapped: it stays mapped until the device cannot reach it any more.
+    pub fn keep_mapped(&self, memory: ScatterGather) {
+        let mut mappings = self.mappings.lock();
+        if mappings.try_reserve(1).is_ok() {
+            mappings.push(memory);
+        } else {
+            // Nowhere to note it: it is lost rather than unmapped under the device's hands.
+            core::mem::forget(memory);
+        }
+    }
+
+    /// Mapped memory that was kept.
+    pub(super) fn take_mappings(&self) -> Vec<ScatterGather> {
+        core::mem::replace(&mut *self.mappings.lock(), Vec::new_in(crate::nt::NonPaged))
     }
 
     /// What the quarantine holds.

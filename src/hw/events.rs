@@ -160,6 +160,12 @@ impl<T> Table<T> {
         self.0.get_mut(at).map(|(_, object)| object)
     }
 
+    /// The first object whose number is `number` or more.
+    fn from(&self, number: u32) -> Option<(u32, &T)> {
+        let at = self.find(number).unwrap_or_else(|at| at);
+        self.0.get(at).map(|(number, object)| (*number, object))
+    }
+
     /// Fails when memory cannot be had, or the number is taken already.
     fn insert(&mut self, number: u32, object: T) -> Result<(), HwError> {
         let Err(at) = self.find(number) else {
@@ -236,8 +242,26 @@ impl Events {
             return;
         }
         self.commander.kill();
+        self.tell_queues();
         if let Some(news) = self.news() {
             news.failed(fatal);
+        }
+    }
+
+    /// Tells every completion queue that the device is dead. Queues that come meanwhile find out when they are used.
+    fn tell_queues(&self) {
+        let mut next = 0;
+        loop {
+            let found = self
+                .cqs
+                .lock()
+                .from(next)
+                .map(|(number, route)| (number, route.clone()));
+            let Some((number, route)) = found else { break };
+            if let Some(target) = route.target() {
+                target.device_lost();
+            }
+            next = number.saturating_add(1);
         }
     }
 

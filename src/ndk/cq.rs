@@ -21,7 +21,7 @@ use crate::{
     },
     nt::{
         NoMemory, Once, Passive, Ref, SpinLock, Status,
-        sync::{AtomicBool, AtomicU32, Ordering},
+        sync::{AtomicU32, Ordering},
     },
     sys::ndkpi::{
         NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_CQ, NDK_OBJECT_TYPE, NDK_OPERATION_TYPE,
@@ -31,6 +31,12 @@ use crate::{
     },
 };
 
+/// The device writes the queue.
+const WORKS: u32 = 0;
+/// It broke: nothing is read from it any more (CQ-32).
+const BROKEN: u32 = 1;
+/// The device is dead: what it wrote is read, and then what was outstanding is cancelled in software.
+const LOST: u32 = 2;
 /// The job that gives a new moderation to the device.
 const MODERATE: u32 = 1;
 /// No limit, in `NdkControlCqInterruptModeration`.
@@ -74,7 +80,8 @@ pub struct Cq {
     depth: u32,
     notification: CqNotification,
     notify: Notify,
-    broken: AtomicBool,
+    /// [`WORKS`], [`BROKEN`] or [`LOST`].
+    state: AtomicU32,
     // Microseconds in the high half, completions in the low.
     moderation: AtomicU32,
     users: SpinLock<Users>,
@@ -134,7 +141,7 @@ impl Cq {
             depth,
             notification,
             notify: Notify::new(),
-            broken: AtomicBool::new(false),
+            state: AtomicU32::new(WORKS),
             moderation: AtomicU32::new(0),
             users: SpinLock::new(Users::new()),
         };
@@ -166,7 +173,8 @@ impl Cq {
         let Some(hw) = self.hw.get() else { return 0 };
         // Excludes the teardown of queue pairs, whose completions nobody may read any more (QP-69).
         let mut users = self.users.lock();
-        if self.broken.load(Ordering::Relaxed) {
+        let state = self.state.load(Ordering::Relaxed);
+        if state == BROKEN {
             return 0;
         }
         let mut taken = 0;
@@ -184,7 +192,32 @@ impl Cq {
         if seen {
             hw.commit();
         }
+        if state == LOST {
+            while taken < limit
+                && let Some(entry) = self.cancel_one(&users)
+            {
+                sink(taken, &entry);
+                taken += 1;
+            }
+        }
         taken
+    }
+
+    /// Takes a request that the dead device will not complete off its queue.
+    #[cold]
+    #[inline(never)]
+    fn cancel_one(&self, users: &Users) -> Option<Entry> {
+        users.find_map(|qp| qp.cancel_one(self))
+    }
+
+    /// Whether the device is dead and left requests that complete here.
+    fn has_cancellations(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == LOST
+            && self
+                .users
+                .lock()
+                .find_map(|qp| qp.is_outstanding(self).then_some(()))
+                .is_some()
     }
 
     /// Completions of `qp` are read from now on.
@@ -246,6 +279,9 @@ impl Object<Cq> {
                 if let Some(hw) = cq.hw.get() {
                     hw.arm(kind);
                 }
+                if cq.state.load(Ordering::Relaxed) == LOST {
+                    self.tell_cancellations();
+                }
             }
             Armed::Call(status) => self.notify(Some(status)),
         }
@@ -260,6 +296,16 @@ impl Object<Cq> {
                 Status::SUCCESS
             }
             Err(status) => status,
+        }
+    }
+
+    /// The device is dead: who waits is called if there is something to read.
+    #[cold]
+    #[inline(never)]
+    fn tell_cancellations(&self) {
+        let cq = self.kind();
+        if cq.has_cancellations() {
+            self.notify(cq.notify.completed());
         }
     }
 
@@ -294,12 +340,24 @@ impl CompletionTarget for Object<Cq> {
         };
         let (first, call) = cq.notify.failed(status);
         if first {
-            cq.broken.store(true, Ordering::Relaxed);
+            cq.state.store(BROKEN, Ordering::Relaxed);
             count(&cq.provider.counters().cq_error);
             // Every queue pair on it is unusable (CQ-32).
             cq.users.lock().for_each(Qp::broke);
         }
         self.notify(call);
+    }
+
+    fn device_lost(&self) {
+        let cq = self.kind();
+        let works = cq
+            .state
+            .compare_exchange(WORKS, LOST, Ordering::Relaxed, Ordering::Relaxed);
+        if works.is_ok() {
+            // No post is accepted afterwards, but for receives.
+            cq.users.lock().for_each(Qp::broke);
+            self.tell_cancellations();
+        }
     }
 }
 
@@ -382,6 +440,17 @@ fn failure(qp: &Qp, syndrome: CqeSyndrome, receive: bool) -> Status {
     status
 }
 
+/// The entry of a request that a dead device left.
+pub(super) const fn cancelled(qp: &Qp, request_context: u64, kind: NDK_OPERATION_TYPE) -> Entry {
+    Entry {
+        status: Status::CANCELLED,
+        qp_context: qp.context(),
+        request_context,
+        kind,
+        ..Entry::NONE
+    }
+}
+
 /// What requests are to the consumer, by their kinds; as long as a power of 2, so that no index is out of bounds.
 const OPERATIONS: [NDK_OPERATION_TYPE; 8] = {
     let mut table = [NdkOperationTypeInvalidate; 8];
@@ -393,6 +462,6 @@ const OPERATIONS: [NDK_OPERATION_TYPE; 8] = {
 };
 
 #[inline(always)]
-const fn operation(kind: WqeKind) -> NDK_OPERATION_TYPE {
+pub(super) const fn operation(kind: WqeKind) -> NDK_OPERATION_TYPE {
     OPERATIONS[kind as usize % OPERATIONS.len()]
 }

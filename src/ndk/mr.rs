@@ -18,7 +18,7 @@ use super::{
     status, task,
 };
 use crate::{
-    hw::{self, Access, FastRegister, Key, Mkey, Pdn},
+    hw::{self, Access, Device, FastRegister, Key, Mkey, Pdn},
     nt::{
         Dma, Mdl, Passive, Ref, ScatterGather, SpinLock, Status, WorkItem,
         dma::Direction,
@@ -140,7 +140,7 @@ impl Kind for Mr {
     fn teardown(&self, passive: Passive<'_>) {
         let state = core::mem::replace(&mut *self.state.lock(), State::Empty);
         match state {
-            State::Registered(registration) => registration.end(passive),
+            State::Registered(registration) => registration.end(self.provider.device(), passive),
             State::Fast(mkey) => {
                 mkey.destroy(passive);
             }
@@ -151,12 +151,12 @@ impl Kind for Mr {
 
 impl Registration {
     /// The device forgets the region, then its memory is put back (MR-13).
-    fn end(self, passive: Passive<'_>) {
+    fn end(self, device: &Device, passive: Passive<'_>) {
         if self.mkey.destroy(passive) {
             drop(self.memory);
         } else {
-            // A device that does not answer may still write there: the mapping stays until the adapter is gone.
-            core::mem::forget(self.memory);
+            // A device that does not answer may still write there.
+            device.keep_mapped(self.memory);
         }
     }
 }
@@ -289,7 +289,7 @@ impl Object<Mr> {
             let state = core::mem::replace(&mut *mr.state.lock(), State::Busy);
             mr.key.store(NO_KEY, Ordering::Release);
             if let State::Registered(registration) = state {
-                registration.end(passive);
+                registration.end(mr.provider.device(), passive);
             }
             *mr.state.lock() = State::Empty;
             pending.complete(Status::SUCCESS);

@@ -7,14 +7,15 @@
 //! | connected | the device is ready to send | accepted | dead |
 //! | dead | Flush, disconnect, an error, connector close | `CONNECTION_INVALID` | - (QP-66) |
 //!
-//! Receives are accepted in every state (QP-12); a dead queue pair's device flushes them.
+//! Receives are accepted in every state (QP-12); a dead queue pair's device flushes them. A device that is dead itself leaves
+//! requests outstanding: the completion queue cancels them in software.
 
-use core::ffi::c_void;
+use core::{ffi::c_void, ptr};
 
 use super::{
     callback::Context,
     connector::Connector,
-    cq::Cq,
+    cq::{self, Cq, Entry},
     edge,
     object::{Hold, Kind, Object},
     pd::Pd,
@@ -31,7 +32,7 @@ use crate::{
     },
     sys::{
         ndis::NDK_ADAPTER_INFO,
-        ndkpi::{NDK_OBJECT_TYPE, NDK_QP, NdkObjectTypeQp},
+        ndkpi::{NDK_OBJECT_TYPE, NDK_QP, NdkObjectTypeQp, NdkOperationTypeReceive},
     },
 };
 
@@ -218,6 +219,29 @@ impl Qp {
     #[inline]
     pub(super) fn request_done(&self, counter: u16) -> Option<Completed> {
         self.hw.get()?.send().complete(counter).ok()
+    }
+
+    /// Takes the oldest request that completes on `cq` off its queue, for a device that is dead.
+    pub(super) fn cancel_one(&self, cq: &Cq) -> Option<Entry> {
+        let hw = self.hw.get()?;
+        if ptr::eq(self.receive_cq.kind(), cq)
+            && let Some(context) = hw.receive().pop()
+        {
+            return Some(cq::cancelled(self, context, NdkOperationTypeReceive));
+        }
+        if !ptr::eq(self.initiator_cq.kind(), cq) {
+            return None;
+        }
+        let done = hw.send().pop()?;
+        Some(cq::cancelled(self, done.context, cq::operation(done.kind)))
+    }
+
+    /// Whether requests that complete on `cq` are outstanding.
+    pub(super) fn is_outstanding(&self, cq: &Cq) -> bool {
+        self.hw.get().is_some_and(|hw| {
+            ptr::eq(self.receive_cq.kind(), cq) && !hw.receive().is_empty()
+                || ptr::eq(self.initiator_cq.kind(), cq) && !hw.send().is_empty()
+        })
     }
 
     /// Takes the queue pair for a connection.

@@ -66,6 +66,11 @@ impl Users {
         take_at(&mut self.list, place).map(|(_, qp)| qp)
     }
 
+    /// The first thing that `find` has to say of a queue pair.
+    pub fn find_map<R>(&self, find: impl FnMut(&Qp) -> Option<R>) -> Option<R> {
+        self.list.iter().map(|(_, qp)| qp.kind()).find_map(find)
+    }
+
     /// Does `act` with each.
     pub fn for_each(&self, act: impl Fn(&Qp)) {
         for (_, qp) in &self.list {

@@ -255,7 +255,10 @@ impl World {
     /// Stops the adapters and unloads the driver; what the driver leaves behind is a violation.
     fn stop(self) {
         for host in self.hosts {
-            host.adapter.stop();
+            // A device that was pulled out is halted already.
+            if host.adapter.state() != ndis::State::Halted {
+                host.adapter.stop();
+            }
             host.adapter.remove();
             host.driver.unload();
         }

@@ -14,7 +14,7 @@ use super::super::adapter::AdapterState;
 use super::super::pnp::Adapter;
 use super::super::{driver, kernel};
 use super::track::{self, Kind, Object, Open, breach};
-use crate::sim::{self, HostId, MICROSECOND};
+use crate::sim::{self, HostId, MICROSECOND, MILLISECOND};
 
 /// What a consumer learns of the NDK state of an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +57,10 @@ impl Edge {
     pub(in crate::ndis) fn disable(&self) {
         self.enabled.set(false);
         self.tell(NdkEvent::Disabled);
+        let mut pause = MICROSECOND;
         while self.opens.get() > 0 || self.opening.get() > 0 {
-            sim::sleep(MICROSECOND);
+            sim::sleep(pause);
+            pause = (pause * 2).min(MILLISECOND);
         }
     }
 
