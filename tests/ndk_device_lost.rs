@@ -58,7 +58,9 @@ fn lose(seed: u64, go: fn(&World) -> Option<TaskId>) {
             assert_eq!(side.result().status, Status::CANCELLED);
         });
         link.close();
-        going.map(sim::join);
+        if let Some(going) = going {
+            sim::join(going);
+        }
     });
 }
 

@@ -580,4 +580,8 @@ impl CompletionTarget for Leg {
     fn failed(&self, _: CqFault) {
         self.tell(news::BROKE);
     }
+
+    fn device_lost(&self) {
+        self.tell(news::BROKE);
+    }
 }
