@@ -15,9 +15,10 @@ use cxndk::sys::ndis::{
 };
 use wdk_standin::{_DRIVER_OBJECT as DRIVER_OBJECT, UNICODE_STRING};
 
-use super::adapter::AdapterState;
+use super::adapter::{AdapterState, State};
 use super::calls::Handlers;
 use super::kernel::{self, Level};
+use super::protocol;
 use super::table::{self, Object};
 use crate::sim::{self, HostId, faults};
 
@@ -106,6 +107,17 @@ pub(super) fn adapters_of(host: HostId) -> Vec<Rc<AdapterState>> {
     let registered = drivers.registered.borrow();
     let here = registered.iter().filter(|(_, driver)| driver.host == host);
     here.flat_map(|(_, driver)| driver.adapters.borrow().clone())
+        .collect()
+}
+
+/// The adapters of a host that run.
+pub(super) fn running_adapters(host: HostId) -> Vec<Rc<AdapterState>> {
+    let drivers = sim::local::<Drivers>();
+    let registered = drivers.registered.borrow();
+    let of_host = registered.iter().filter(|(_, driver)| driver.host == host);
+    of_host
+        .flat_map(|(_, driver)| driver.adapters.borrow().clone())
+        .filter(|adapter| adapter.state.get() == State::Running)
         .collect()
 }
 
@@ -251,7 +263,17 @@ pub unsafe extern "win64" fn NdisSetOptionalHandlers(
 ) -> NDIS_STATUS {
     let ddi = "NdisSetOptionalHandlers";
     kernel::enter(ddi, Level::Passive);
-    let driver = table::driver(handle, ddi);
+    let driver = match table::find(handle) {
+        // SAFETY: the caller's promise is the same.
+        Some(Object::Protocol(protocol)) => {
+            return unsafe { protocol::set_optional_handlers(&protocol, handlers) };
+        }
+        // SAFETY: as above.
+        Some(Object::Binding(binding)) => {
+            return unsafe { protocol::set_optional_handlers(&binding.protocol, handlers) };
+        }
+        _ => table::driver(handle, ddi),
+    };
     if !driver.in_set_options.get() {
         sim::fail("DRV-07", format!("{ddi} outside MiniportSetOptions"));
     }
@@ -307,6 +329,7 @@ pub unsafe extern "win64" fn NdisMDeregisterMiniportDriver(handle: NDIS_HANDLE) 
     if !driver.adapters.borrow().is_empty() {
         sim::fail("STATE-01", format!("{ddi} while the driver has adapters"));
     }
+    super::packet::expect_no_pool_of(handle, ddi);
     forget(&driver);
 }
 

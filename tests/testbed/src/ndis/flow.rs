@@ -179,9 +179,11 @@ impl AdapterState {
             );
         }
         self.expect_nothing_held(true);
+        super::packet::expect_no_pool_of(self.handle, "a failed MiniportInitializeEx");
         kernel::expect_pool(self.host, pool, "VRF-42", "a failed MiniportInitializeEx");
         self.attributes.clear();
         self.edge.set_enabled(false);
+        super::condis::forget_registrations(self);
         self.state.set(State::Halted);
         status
     }
@@ -317,6 +319,7 @@ impl AdapterState {
             );
         }
         self.finish("MiniportPause", status);
+        super::condis::expect_no_data(self);
         if self.sends.outstanding() > 0 {
             sim::fail(
                 "VRF-37",
@@ -365,10 +368,13 @@ impl AdapterState {
             unsafe { handler(self.context(), action) };
         }
         kernel::expect_clean("MiniportHaltEx");
+        super::condis::expect_closed(self);
         self.halting.set(false);
         self.state.set(State::Halted);
         self.expect_nothing_held(false);
         super::calls::expect_nothing_left(self);
+        super::condis::expect_none(self, "MiniportHaltEx");
+        super::packet::expect_no_pool_of(self.handle, "MiniportHaltEx");
         kernel::expect_pool(self.host, self.pool_before.get(), "VRF-42", "MiniportHaltEx");
         if self.driver.adapters.borrow().len() == 1 {
             kernel::expect_no_dma(self.host, "MiniportHaltEx");

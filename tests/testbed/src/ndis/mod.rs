@@ -30,11 +30,13 @@
 //! | VRF-46 | [`registry::Registry::fuzz`] | tests of the driver |
 //! | VRF-47, VRF-48, VRF-49 | [`ndk`] | `ndk::tests` |
 //!
-//! CoNDIS is there for one client, which is the scenario itself: see [`CallClient`].
+//! CoNDIS is in [`condis`], protocol drivers above adapters are in `protocol`. A scenario can also ask a call manager without a client
+//! in between, and without the rules for clients: see [`CallClient`].
 
 mod adapter;
 mod attributes;
 mod calls;
+pub mod condis;
 mod configuration;
 mod dma;
 mod driver;
@@ -45,7 +47,9 @@ mod interrupt;
 mod kernel;
 pub mod ndk;
 mod oid;
+mod packet;
 mod pnp;
+mod protocol;
 pub mod registry;
 mod resource;
 mod send;

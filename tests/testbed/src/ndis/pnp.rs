@@ -13,6 +13,7 @@ use super::inf::{Inf, InfError, Install};
 use super::kernel;
 use super::ndk::edge::Edge;
 use super::oid::{OidError, OidQueue};
+use super::protocol;
 use super::registry::Registry;
 use super::send::Sends;
 use super::status::{Indication, LogEntry};
@@ -268,7 +269,14 @@ impl Adapter {
     /// # Errors
     /// What the driver returned if it is not success.
     pub fn restart(&self) -> Result<(), StartError> {
-        let status = self.operation("Restart", |state| state.restart());
+        let status = self.operation("Restart", |state| {
+            let status = state.restart();
+            if status == NDIS_STATUS_SUCCESS {
+                protocol::restart_all(state);
+                protocol::bind_all(state);
+            }
+            status
+        });
         if status == NDIS_STATUS_SUCCESS {
             Ok(())
         } else {
@@ -290,12 +298,26 @@ impl Adapter {
 
     /// `MiniportPause`: Running to Paused.
     pub fn pause(&self) {
-        self.operation("Pause", |state| state.pause());
+        self.operation("Pause", |state| {
+            protocol::pause_all(state);
+            state.pause();
+        });
     }
 
     /// `MiniportHaltEx` with this `NDIS_HALT_ACTION`: Paused to Halted. Everything must be given back.
     pub fn halt(&self, action: i32) {
-        self.operation("Halt", move |state| state.halt(action));
+        self.operation("Halt", move |state| {
+            protocol::unbind_all(state);
+            state.halt(action);
+        });
+    }
+
+    /// `MiniportHaltEx` with the bindings still there: the call manager has to ask its clients to close (AF-20, AF-24).
+    pub fn halt_bound(&self, action: i32) {
+        self.operation("Halt", move |state| {
+            state.halt(action);
+            protocol::unbind_all(state);
+        });
     }
 
     /// Pause, if it runs, and halt.

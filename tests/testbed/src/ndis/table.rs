@@ -7,10 +7,13 @@ use std::rc::Rc;
 use cxndk::sys::ndis::NDIS_HANDLE;
 
 use super::adapter::AdapterState;
+use super::condis;
 use super::configuration::Configuration;
 use super::dma::Dma;
 use super::driver::DriverState;
 use super::interrupt::Interrupt;
+use super::packet::Pool;
+use super::protocol::{Binding, Protocol};
 use super::timer::Timer;
 use super::work::WorkItem;
 use crate::sim;
@@ -31,6 +34,13 @@ pub(super) enum Object {
     Interrupt(Rc<Interrupt>),
     WorkItem(Rc<WorkItem>),
     Timer(Rc<Timer>),
+    Protocol(Rc<Protocol>),
+    Binding(Rc<Binding>),
+    Pool(Rc<Pool>),
+    Family(Rc<condis::Family>),
+    Sap(Rc<condis::Sap>),
+    Vc(Rc<condis::Vc>),
+    Party(Rc<condis::Party>),
 }
 
 /// All handles of a run.
@@ -97,4 +107,7 @@ lookup! {
     interrupt: Interrupt -> Interrupt;
     work_item: WorkItem -> WorkItem;
     timer: Timer -> Timer;
+    protocol: Protocol -> Protocol;
+    binding: Binding -> Binding;
+    pool: Pool -> Pool;
 }

@@ -1,13 +1,15 @@
 //! What the call manager says to NDIS.
 
+#![expect(non_snake_case, reason = "the names are those of what NDIS exports")]
+
 use std::ffi::c_void;
 use std::rc::Rc;
 
 use cxndk::co::{format::Call, params};
-use cxndk::sys::condis::{CO_ADDRESS_FAMILY, CO_CALL_PARAMETERS, NDIS_RECEIVE_FLAGS_RESOURCES};
+use cxndk::sys::condis::{CO_CALL_PARAMETERS, NDIS_RECEIVE_FLAGS_RESOURCES};
 use cxndk::sys::ndis::{
-    NDIS_HANDLE, NDIS_STATUS, NDIS_STATUS_FAILURE, NDIS_STATUS_NOT_ACCEPTED, NDIS_STATUS_PENDING,
-    NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS, NET_BUFFER_LIST,
+    NDIS_HANDLE, NDIS_STATUS, NDIS_STATUS_NOT_ACCEPTED, NDIS_STATUS_PENDING, NDIS_STATUS_RESOURCES,
+    NDIS_STATUS_SUCCESS, NET_BUFFER_LIST,
 };
 
 use super::{Calls, CoHandle, News, Object, OfferAnswer, give_back, object};
@@ -60,34 +62,16 @@ unsafe fn call(raw: Params, ddi: &str) -> Call {
     }
 }
 
-/// `NdisMCmRegisterAddressFamilyEx`. Fault point under its name.
-///
-/// # Safety
-/// The family is complete.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisMCmRegisterAddressFamilyEx(
-    adapter: NDIS_HANDLE,
-    _: *mut CO_ADDRESS_FAMILY,
-) -> NDIS_STATUS {
-    let ddi = "NdisMCmRegisterAddressFamilyEx";
-    let calls = enter(ddi, Level::Passive);
-    let state = table::adapter(adapter, ddi);
-    if state.driver.calls.get().manager.is_none() || calls.families.borrow().contains(&(adapter as usize)) {
-        return NDIS_STATUS_FAILURE;
-    }
-    if faults::fire("NdisMCmRegisterAddressFamilyEx") {
-        return NDIS_STATUS_RESOURCES;
-    }
-    calls.families.borrow_mut().push(adapter as usize);
-    NDIS_STATUS_SUCCESS
+/// Notes that the adapter has a family.
+pub(in crate::ndis) fn register_family(adapter: NDIS_HANDLE) {
+    sim::local::<Calls>().families.borrow_mut().push(adapter as usize);
 }
 
 /// `NdisMCmCreateVc`. Fault point under its name.
 ///
 /// # Safety
 /// `place` is valid for writing.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisMCmCreateVc(
+pub(in crate::ndis) unsafe fn NdisMCmCreateVc(
     adapter: NDIS_HANDLE,
     family: NDIS_HANDLE,
     context: NDIS_HANDLE,
@@ -112,8 +96,7 @@ pub unsafe extern "win64" fn NdisMCmCreateVc(
 ///
 /// # Safety
 /// None beyond a live simulation; the handle is checked.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisMCmDeleteVc(vc: NDIS_HANDLE) -> NDIS_STATUS {
+pub(in crate::ndis) unsafe fn NdisMCmDeleteVc(vc: NDIS_HANDLE) -> NDIS_STATUS {
     let ddi = "NdisMCmDeleteVc";
     let calls = enter(ddi, Level::Dispatch);
     let bad = calls.with(handle(vc), ddi, |o| {
@@ -133,8 +116,7 @@ pub unsafe extern "win64" fn NdisMCmDeleteVc(vc: NDIS_HANDLE) -> NDIS_STATUS {
 ///
 /// # Safety
 /// The parameters are complete.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisMCmActivateVc(vc: NDIS_HANDLE, raw: Params) -> NDIS_STATUS {
+pub(in crate::ndis) unsafe fn NdisMCmActivateVc(vc: NDIS_HANDLE, raw: Params) -> NDIS_STATUS {
     let ddi = "NdisMCmActivateVc";
     let calls = enter(ddi, Level::Dispatch);
     if faults::fire("NdisMCmActivateVc") {
@@ -151,8 +133,7 @@ pub unsafe extern "win64" fn NdisMCmActivateVc(vc: NDIS_HANDLE, raw: Params) -> 
 ///
 /// # Safety
 /// None beyond a live simulation; the handle is checked.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisMCmDeactivateVc(vc: NDIS_HANDLE) -> NDIS_STATUS {
+pub(in crate::ndis) unsafe fn NdisMCmDeactivateVc(vc: NDIS_HANDLE) -> NDIS_STATUS {
     let ddi = "NdisMCmDeactivateVc";
     let calls = enter(ddi, Level::Dispatch);
     let (active, held, sending) = calls.with(handle(vc), ddi, |object| {
@@ -178,8 +159,7 @@ pub unsafe extern "win64" fn NdisMCmDeactivateVc(vc: NDIS_HANDLE) -> NDIS_STATUS
 ///
 /// # Safety
 /// None beyond a live simulation; the handle is checked.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisCmNotifyCloseAddressFamily(family: NDIS_HANDLE) -> NDIS_STATUS {
+pub(in crate::ndis) unsafe fn NdisCmNotifyCloseAddressFamily(family: NDIS_HANDLE) -> NDIS_STATUS {
     let ddi = "NdisCmNotifyCloseAddressFamily";
     enter(ddi, Level::Passive).tell(handle(family), ddi, News::CloseAsked);
     NDIS_STATUS_SUCCESS
@@ -189,8 +169,7 @@ pub unsafe extern "win64" fn NdisCmNotifyCloseAddressFamily(family: NDIS_HANDLE)
 ///
 /// # Safety
 /// None beyond a live simulation; the handle is checked.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisCmCloseAddressFamilyComplete(_: NDIS_STATUS, family: NDIS_HANDLE) {
+pub(in crate::ndis) unsafe fn NdisCmCloseAddressFamilyComplete(_: NDIS_STATUS, family: NDIS_HANDLE) {
     let ddi = "NdisCmCloseAddressFamilyComplete";
     enter(ddi, Level::Dispatch).tell(handle(family), ddi, News::FamilyClosed);
 }
@@ -199,8 +178,7 @@ pub unsafe extern "win64" fn NdisCmCloseAddressFamilyComplete(_: NDIS_STATUS, fa
 ///
 /// # Safety
 /// None beyond a live simulation; the handle is checked.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisCmRegisterSapComplete(
+pub(in crate::ndis) unsafe fn NdisCmRegisterSapComplete(
     status: NDIS_STATUS,
     sap: NDIS_HANDLE,
     context: NDIS_HANDLE,
@@ -215,8 +193,7 @@ pub unsafe extern "win64" fn NdisCmRegisterSapComplete(
 ///
 /// # Safety
 /// None beyond a live simulation; the handle is checked.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisCmDeregisterSapComplete(_: NDIS_STATUS, sap: NDIS_HANDLE) {
+pub(in crate::ndis) unsafe fn NdisCmDeregisterSapComplete(_: NDIS_STATUS, sap: NDIS_HANDLE) {
     let ddi = "NdisCmDeregisterSapComplete";
     enter(ddi, Level::Dispatch).tell(handle(sap), ddi, News::SapDeregistered);
 }
@@ -225,8 +202,7 @@ pub unsafe extern "win64" fn NdisCmDeregisterSapComplete(_: NDIS_STATUS, sap: ND
 ///
 /// # Safety
 /// The parameters are those of the call.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisCmMakeCallComplete(
+pub(in crate::ndis) unsafe fn NdisCmMakeCallComplete(
     status: NDIS_STATUS,
     vc: NDIS_HANDLE,
     _: NDIS_HANDLE,
@@ -254,8 +230,7 @@ pub unsafe extern "win64" fn NdisCmMakeCallComplete(
 ///
 /// # Safety
 /// None beyond a live simulation; the handles are checked.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisCmCloseCallComplete(
+pub(in crate::ndis) unsafe fn NdisCmCloseCallComplete(
     status: NDIS_STATUS,
     vc: NDIS_HANDLE,
     party: NDIS_HANDLE,
@@ -277,8 +252,7 @@ pub unsafe extern "win64" fn NdisCmCloseCallComplete(
 ///
 /// # Safety
 /// The parameters are those of the request.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisCmAddPartyComplete(
+pub(in crate::ndis) unsafe fn NdisCmAddPartyComplete(
     status: NDIS_STATUS,
     party: NDIS_HANDLE,
     _: NDIS_HANDLE,
@@ -292,8 +266,7 @@ pub unsafe extern "win64" fn NdisCmAddPartyComplete(
 ///
 /// # Safety
 /// None beyond a live simulation; the handle is checked.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisCmDropPartyComplete(status: NDIS_STATUS, party: NDIS_HANDLE) {
+pub(in crate::ndis) unsafe fn NdisCmDropPartyComplete(status: NDIS_STATUS, party: NDIS_HANDLE) {
     let ddi = "NdisCmDropPartyComplete";
     enter(ddi, Level::Dispatch).tell(handle(party), ddi, News::PartyDropped(status));
 }
@@ -302,8 +275,7 @@ pub unsafe extern "win64" fn NdisCmDropPartyComplete(status: NDIS_STATUS, party:
 ///
 /// # Safety
 /// The parameters stay until the answer.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisCmDispatchIncomingCall(
+pub(in crate::ndis) unsafe fn NdisCmDispatchIncomingCall(
     sap: NDIS_HANDLE,
     vc: NDIS_HANDLE,
     raw: Params,
@@ -336,8 +308,7 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingCall(
 ///
 /// # Safety
 /// None beyond a live simulation; the handle is checked.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisCmDispatchCallConnected(vc: NDIS_HANDLE) {
+pub(in crate::ndis) unsafe fn NdisCmDispatchCallConnected(vc: NDIS_HANDLE) {
     let ddi = "NdisCmDispatchCallConnected";
     let calls = enter(ddi, Level::Dispatch);
     calls.with(handle(vc), ddi, |object| object.state.connected = true);
@@ -348,8 +319,7 @@ pub unsafe extern "win64" fn NdisCmDispatchCallConnected(vc: NDIS_HANDLE) {
 ///
 /// # Safety
 /// The parameters are those of the request.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisCmModifyCallQoSComplete(status: NDIS_STATUS, vc: NDIS_HANDLE, _: Params) {
+pub(in crate::ndis) unsafe fn NdisCmModifyCallQoSComplete(status: NDIS_STATUS, vc: NDIS_HANDLE, _: Params) {
     let ddi = "NdisCmModifyCallQoSComplete";
     enter(ddi, Level::Dispatch).tell(handle(vc), ddi, News::QosModified(status));
 }
@@ -358,8 +328,7 @@ pub unsafe extern "win64" fn NdisCmModifyCallQoSComplete(status: NDIS_STATUS, vc
 ///
 /// # Safety
 /// The parameters stay until this returns.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisCmDispatchIncomingCallQoSChange(vc: NDIS_HANDLE, raw: Params) {
+pub(in crate::ndis) unsafe fn NdisCmDispatchIncomingCallQoSChange(vc: NDIS_HANDLE, raw: Params) {
     let ddi = "NdisCmDispatchIncomingCallQoSChange";
     let calls = enter(ddi, Level::Dispatch);
     // SAFETY: the caller's promise.
@@ -371,8 +340,7 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingCallQoSChange(vc: NDIS_HANDLE
 ///
 /// # Safety
 /// `data` is NULL or leads to `size` bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisCmDispatchIncomingCloseCall(
+pub(in crate::ndis) unsafe fn NdisCmDispatchIncomingCloseCall(
     status: NDIS_STATUS,
     vc: NDIS_HANDLE,
     data: *mut c_void,
@@ -389,8 +357,7 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingCloseCall(
 ///
 /// # Safety
 /// `data` is NULL or leads to `size` bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisCmDispatchIncomingDropParty(
+pub(in crate::ndis) unsafe fn NdisCmDispatchIncomingDropParty(
     status: NDIS_STATUS,
     party: NDIS_HANDLE,
     data: *mut c_void,
@@ -407,8 +374,7 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingDropParty(
 ///
 /// # Safety
 /// The chain is one of packets that were sent.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisMCoSendNetBufferListsComplete(
+pub(in crate::ndis) unsafe fn NdisMCoSendNetBufferListsComplete(
     vc: NDIS_HANDLE,
     chain: *mut NET_BUFFER_LIST,
     _: u32,
@@ -435,8 +401,7 @@ pub unsafe extern "win64" fn NdisMCoSendNetBufferListsComplete(
 ///
 /// # Safety
 /// The chain is one of `count` packets of the miniport.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisMCoIndicateReceiveNetBufferLists(
+pub(in crate::ndis) unsafe fn NdisMCoIndicateReceiveNetBufferLists(
     vc: NDIS_HANDLE,
     chain: *mut NET_BUFFER_LIST,
     count: u32,

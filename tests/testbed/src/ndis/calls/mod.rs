@@ -4,7 +4,7 @@
 //! deactivated and deleted in order (VC-09, VC-20, VC-25), nothing is indicated before the call is connected or after its close
 //! (INC-11, CLOSE-33), packets come back once (DATA-04, DATA-10), and nothing is left at the end of Halt (HALT-07).
 
-mod exports;
+pub(super) mod exports;
 mod packets;
 
 use std::cell::{Cell, RefCell};
@@ -118,7 +118,6 @@ pub(super) struct Calls {
     families: RefCell<Vec<usize>>,
     /// How offers are answered, by family.
     answers: RefCell<BTreeMap<CoHandle, OfferAnswer>>,
-    pub(super) pools: packets::Pools,
 }
 
 /// The handlers that a driver registered.
@@ -140,7 +139,7 @@ impl Calls {
     fn add(&self, object: Object) -> CoHandle {
         let n = self.given.get() + 1;
         self.given.set(n);
-        let handle = CoHandle(0x434f_4e44_0000_0000 + n * 16);
+        let handle = CoHandle(FIRST + n * 16);
         self.objects.borrow_mut().insert(handle, object);
         handle
     }
@@ -178,6 +177,23 @@ pub(super) fn expect_nothing_left(adapter: &AdapterState) {
             );
         }
     }
+}
+
+/// Where the handles of scenarios begin, apart from all that NDIS gives to clients.
+const FIRST: usize = 0x434f_4e44_0000_0000;
+
+/// Whether a handle is one that a scenario gave to the call manager.
+pub(super) fn owns(handle: *mut c_void) -> bool {
+    (handle as usize) >> 32 == FIRST >> 32
+}
+
+/// Whether a scenario has a packet of the miniport, or the miniport has one of the scenario's.
+pub(super) fn has_list(list: usize) -> bool {
+    let calls = sim::local::<Calls>();
+    let objects = calls.objects.borrow();
+    objects
+        .values()
+        .any(|object| object.state.held.contains(&list) || object.state.sending.contains_key(&list))
 }
 
 /// A client of the call manager of one adapter.

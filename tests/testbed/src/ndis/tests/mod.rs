@@ -156,6 +156,12 @@ fn halted() -> (pci::Function, Driver, Adapter) {
     (function, driver, adapter)
 }
 
+/// A host with the tiny driver, which is a call manager too if the run says so.
+pub(in crate::ndis) fn halted_with() -> (Driver, Adapter) {
+    let (_, driver, adapter) = halted();
+    (driver, adapter)
+}
+
 /// The rule that ends the run in which the driver is wrong, or "none".
 fn caught(what: Wrong, scenario: fn(&pci::Function, &Adapter)) -> &'static str {
     let result = sim::run(7, move || {

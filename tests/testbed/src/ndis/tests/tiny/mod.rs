@@ -10,6 +10,7 @@ use wdk_standin::{_DRIVER_OBJECT as DRIVER_OBJECT, LARGE_INTEGER, PHYSICAL_ADDRE
 
 use self::requests::{complete_send, direct_oid, oid, send};
 use super::{Wrong, handle, tiny, wrong};
+use crate::ndis::condis::tests as connections;
 use crate::{nt, sim};
 
 const TAG: u32 = 0x796e_6954;
@@ -29,6 +30,7 @@ pub(super) unsafe extern "win64" fn entry(object: *mut DRIVER_OBJECT, path: *mut
     let mut c: NDIS_MINIPORT_DRIVER_CHARACTERISTICS = unsafe { std::mem::zeroed() };
     c.Header = header(NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS, 2, 0x98);
     (c.MajorNdisVersion, c.MinorNdisVersion) = (6, 50);
+    c.SetOptionsHandler = Some(set_options);
     c.InitializeHandlerEx = Some(initialize);
     c.HaltHandlerEx = Some(halt);
     c.UnloadHandler = Some(unload);
@@ -62,7 +64,13 @@ unsafe extern "win64" fn unload(_object: *mut DRIVER_OBJECT) {
     }
 }
 
-unsafe extern "win64" fn returned(_context: *mut c_void, _lists: *mut NET_BUFFER_LIST, _flags: u32) {}
+unsafe extern "win64" fn returned(_context: *mut c_void, _lists: *mut NET_BUFFER_LIST, _flags: u32) {
+    connections::returned();
+}
+
+unsafe extern "win64" fn set_options(driver: *mut c_void, _context: *mut c_void) -> i32 {
+    connections::set_options(driver)
+}
 unsafe extern "win64" fn cancel(_context: *mut c_void, _id: *mut c_void) {}
 unsafe extern "win64" fn pnp_event(_context: *mut c_void, _event: *mut NET_DEVICE_PNP_EVENT) {}
 
@@ -148,7 +156,11 @@ unsafe fn bring_up(parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS) -> i32 {
             return status;
         }
     }
-    register_interrupt(adapter)
+    let status = register_interrupt(adapter);
+    if status != 0 {
+        return status;
+    }
+    connections::register_family(adapter)
 }
 
 fn read_configuration() {

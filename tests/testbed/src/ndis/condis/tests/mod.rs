@@ -1,0 +1,187 @@
+//! A tiny call manager and a tiny client that keep every rule, and all the ways in which they can be told to break one.
+
+mod client;
+mod flows;
+mod manager;
+mod wrong;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use cxndk::sys::ndis::NDIS_STATUS;
+
+use crate::ndis::kernel;
+use crate::ndis::tests::halted_with;
+use crate::sim::{self, HostId};
+
+pub(in crate::ndis) use self::manager::{register_family, returned, set_options};
+
+/// One way to be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    // The call manager.
+    NoHandler,
+    OneEntry,
+    CompletesTwice,
+    CompletesPending,
+    CompletesAndReturns,
+    CompletesUnasked,
+    CreatePends,
+    MakesInactive,
+    FailsActive,
+    PartyContextOfNobody,
+    ClosesActive,
+    ClosesTwoParties,
+    DeletesActive,
+    DeletesClients,
+    DeletesInHandler,
+    DispatchesInHandler,
+    OffersInactive,
+    ConnectsUnasked,
+    ReportsCloseInClose,
+    ReportsCloseTwice,
+    DropsLastParty,
+    ActivatesIdle,
+    DeactivatesWithSends,
+    DeactivatesWithReceives,
+    SendTwice,
+    SendPending,
+    IndicatesEarly,
+    IndicatesInactive,
+    IndicatesMiscounted,
+    IndicatesForeign,
+    ClosesFamilyInUse,
+    RegistersAtDispatch,
+    RegistersLate,
+    ForeignStatus,
+    // The client.
+    NoClientHandler,
+    SendsEarly,
+    SendsAfterClose,
+    SendsOtherSource,
+    ClosesWithSends,
+    ClosesTwice,
+    ClosesIdle,
+    ClosesWithoutParty,
+    DeletesConnected,
+    DeletesManagers,
+    UsesDeleted,
+    UsesClosedManagers,
+    UsesDroppedParty,
+    UsesClosedFamily,
+    UsesDeregisteredSap,
+    MakesTwice,
+    AnswersTwice,
+    AnswersPending,
+    ReturnsTwice,
+    ClosesFamilyWithVc,
+    AdapterClosedWithFamily,
+    AddsToPointToPoint,
+    ModifiesIdle,
+    AtDirql,
+    OpensAtDispatch,
+    LiesAboutLevel,
+    NotNull,
+    NotClosedAtNotice,
+}
+
+/// What the two keep, one of everything.
+#[derive(Default)]
+struct Pair {
+    wrong: Cell<Option<Wrong>>,
+    /// There is a call manager.
+    on: Cell<bool>,
+    /// The call manager completes later.
+    pends: Cell<bool>,
+    /// What it says to calls and closes.
+    answer: Cell<NDIS_STATUS>,
+    /// What the client says to offers; PENDING for later.
+    decision: Cell<NDIS_STATUS>,
+    adapter: Cell<usize>,
+    protocol: Cell<usize>,
+    binding: Cell<usize>,
+    /// The call manager's handles of the family and the SAP, of its own VC and the client's.
+    managers: [Cell<usize>; 4],
+    /// The client's handles of the same.
+    clients: [Cell<usize>; 4],
+    /// The parties' handles, as the client and as the call manager know them.
+    parties: RefCell<Vec<usize>>,
+    manager_parties: RefCell<Vec<usize>>,
+    /// Packets that the call manager does not complete, that the client keeps.
+    queued: RefCell<Vec<usize>>,
+    kept: RefCell<Vec<usize>>,
+    keeps: Cell<bool>,
+    queues: Cell<bool>,
+    parameters: Cell<usize>,
+    closed: Cell<bool>,
+    log: RefCell<Vec<String>>,
+}
+
+const FAMILY: usize = 0;
+const SAP: usize = 1;
+const INCOMING: usize = 2;
+const OUTGOING: usize = 3;
+
+fn pair() -> Rc<Pair> {
+    sim::local::<Pair>()
+}
+
+fn wrong(what: Wrong) -> bool {
+    pair().wrong.get() == Some(what)
+}
+
+fn note(what: impl Into<String>) {
+    pair().log.borrow_mut().push(what.into());
+}
+
+/// What happened since the last look.
+fn log() -> Vec<String> {
+    pair().log.take()
+}
+
+/// Runs `f` in a context of the host.
+fn act<R: 'static>(f: impl FnOnce() -> R + 'static) -> R {
+    kernel::on_host(host(), "action", f)
+}
+
+fn host() -> HostId {
+    HostId(0)
+}
+
+/// Waits for something to be logged.
+fn until(what: &str) {
+    for _ in 0..10_000 {
+        if pair().log.borrow().iter().any(|line| line == what) {
+            return;
+        }
+        sim::sleep(sim::MICROSECOND);
+    }
+    panic!("waited in vain for {what}: {:?}", log());
+}
+
+/// Starts the adapter with the tiny call manager, and the tiny client on it; afterwards closes and stops everything.
+fn run(seed: u64, what: Option<Wrong>, pends: bool, scenario: fn()) -> Result<(), sim::Failure> {
+    sim::run(seed, move || {
+        pair().wrong.set(what);
+        pair().pends.set(pends);
+        pair().on.set(true);
+        let (driver, adapter) = halted_with();
+        adapter.start().expect("the adapter starts");
+        act(client::register);
+        until("open");
+        scenario();
+        act(client::close_family);
+        until("family closed");
+        act(client::deregister);
+        adapter.stop();
+        adapter.remove();
+        driver.unload();
+    })
+}
+
+/// The rule that ends the run, or "none".
+fn caught(what: Wrong, scenario: fn()) -> &'static str {
+    run(7, Some(what), true, scenario)
+        .err()
+        .map_or("none", |failure| failure.rule)
+}
