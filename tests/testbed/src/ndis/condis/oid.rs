@@ -124,7 +124,7 @@ pub unsafe extern "win64" fn NdisCoOidRequest(
     status
 }
 
-/// `NdisMCmOidRequest`: from the call manager to the client (OID-08).
+/// `NdisMCmOidRequest`: from the call manager to the client.
 ///
 /// # Safety
 /// The request is complete and stays until it is completed.
