@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use cxndk_testbed::cli::{self, CopyArguments};
+use cxndk_testbed::cli::{self, CallArguments, CopyArguments};
 
 /// Runs the cxndk driver in simulated Windows hosts with simulated ConnectX adapters.
 #[derive(Debug, Parser)]
@@ -17,6 +17,8 @@ struct Arguments {
 enum Command {
     /// Copies a file from host A to host B by RDMA read and back by RDMA write.
     Copy(CopyArguments),
+    /// Calls from host A to host B over the CoNDIS call manager; messages flow both ways.
+    Call(CallArguments),
 }
 
 fn main() -> ExitCode {
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         .unwrap_or_else(|| Command::Copy(CopyArguments::default()));
     let result = match command {
         Command::Copy(arguments) => cli::copy(&arguments),
+        Command::Call(arguments) => cli::call(&arguments),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -180,3 +180,67 @@ fn a_driver_that_is_none_is_refused_by_name() {
         assert!(!said.contains("panicked"), "{said}");
     }
 }
+
+fn call(arguments: &[&str]) -> (bool, Value) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cxndk-testbed"));
+    let output = command
+        .arg("call")
+        .args(arguments)
+        .arg("--json")
+        .output()
+        .expect("the testbed runs");
+    let report = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    (output.status.success(), report)
+}
+
+#[test]
+fn calls_carry_messages_both_ways_and_are_closed_by_either_side() {
+    for (seed, loss, messages) in [("0", "0", 2000), ("1", "2", 500), ("2", "0", 1), ("3", "0", 0)] {
+        let (good, report) = call(&[
+            "--seed",
+            seed,
+            "--loss",
+            loss,
+            "--messages",
+            &messages.to_string(),
+        ]);
+        assert!(good, "{report}");
+        assert_eq!(report["messages"], 2 * messages, "each side sends as many");
+        assert_eq!((&report["calls"], &report["damaged"]), (&2.into(), &0.into()));
+        assert_eq!(report["closes"]["pended"], report["closes"]["completed"]);
+        assert_eq!((&report["violations"], &report["leaks"]), (&0.into(), &0.into()));
+    }
+}
+
+#[test]
+fn a_call_to_many_parties_reaches_each() {
+    for (seed, parties) in [("0", 2), ("1", 8)] {
+        let parties_text = parties.to_string();
+        let (good, report) = call(&[
+            "--seed",
+            seed,
+            "--parties",
+            &parties_text,
+            "--messages",
+            "300",
+            "--loss",
+            "1",
+        ]);
+        assert!(good, "{report}");
+        assert_eq!(report["messages"], 300 * parties);
+        assert_eq!(report["parties"], parties);
+    }
+}
+
+#[test]
+fn a_call_to_nobody_or_to_too_many_is_a_usage_error() {
+    for wrong in ["0", "65", "some"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cxndk-testbed"));
+        let output = command
+            .args(["call", "--parties", wrong])
+            .output()
+            .expect("the testbed runs");
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("--parties"));
+    }
+}

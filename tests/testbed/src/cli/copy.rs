@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::describe::{Traffic, describe_device, describe_driver, describe_link, loss};
 use super::report::{Closes, CopyReport, Details};
 use super::source::{Source, SourceError};
 use crate::consumers::copy::{Client, ClientReport, CopyError, Desk, Server, ServerReport};
@@ -19,7 +20,7 @@ use crate::consumers::ndk::Adapter;
 use crate::driver_source::DriverSource;
 use crate::ndis;
 use crate::sim;
-use crate::world::{Host, World, WorldConfig, WorldError};
+use crate::world::{World, WorldConfig, WorldError};
 
 /// What the progress bar shows.
 #[allow(
@@ -27,8 +28,6 @@ use crate::world::{Host, World, WorldConfig, WorldError};
     reason = "the bar's own placeholders"
 )]
 const BAR: &str = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-/// The most loss that still is a link.
-const MAX_LOSS_PERCENT: f64 = 50.0;
 
 /// Arguments of `copy`.
 #[derive(Clone, Debug, Default, Args)]
@@ -50,15 +49,6 @@ pub struct CopyArguments {
     /// Prints one JSON object instead of a report.
     #[arg(long)]
     json: bool,
-}
-
-fn loss(text: &str) -> Result<f64, String> {
-    let percent: f64 = text.parse().map_err(|_| format!("'{text}' is not a number"))?;
-    if (0.0..=MAX_LOSS_PERCENT).contains(&percent) {
-        Ok(percent)
-    } else {
-        Err(format!("{percent} is not between 0 and {MAX_LOSS_PERCENT}"))
-    }
 }
 
 /// Why there is no report.
@@ -248,58 +238,16 @@ fn gather(world: &World, client: &ClientReport, server: &ServerReport) -> CopyRe
         },
         ..CopyReport::default()
     };
-    for (index, host) in world.hosts.iter().enumerate() {
-        let transport = host.device.engine.borrow().counters();
-        report.wqes += transport.send_wqes + transport.receive_wqes;
-        report.doorbells += transport.doorbells;
-        report.packets += transport.packets_sent;
-        report.retransmitted += transport.retransmitted;
-        report.interrupts += host.device.statistics().interrupts;
-        let link = world.link.port(index).counters();
-        report.details.faults += link.lost + link.duplicated + link.reordered + link.corrupted;
-    }
-    let host = &world.hosts[0];
-    report.details.device = describe_device(host);
+    let traffic = Traffic::of(world);
+    report.wqes = traffic.wqes;
+    report.doorbells = traffic.doorbells;
+    report.packets = traffic.packets;
+    report.retransmitted = traffic.retransmitted;
+    report.interrupts = traffic.interrupts;
+    report.details.faults = traffic.faults;
+    report.details.device = describe_device(&world.hosts[0]);
     report.details.driver = describe_driver(&world.hosts);
     report
-}
-
-/// The linked driver, or the image with where it lies on each host.
-fn describe_driver(hosts: &[Host]) -> String {
-    let images: Vec<_> = hosts.iter().filter_map(|host| host.driver.image()).collect();
-    let Some(image) = images.first() else {
-        return format!("cxndk {} (linked), NDK 2.0", env!("CARGO_PKG_VERSION"));
-    };
-    let file = image.path().display();
-    let version = image
-        .version()
-        .map_or_else(String::new, |version| format!(" {version}"));
-    let bases: Vec<_> = images
-        .iter()
-        .map(|image| format!("{:#x}", image.base()))
-        .collect();
-    format!("{file}{version} at {}, NDK 2.0", bases.join(" and "))
-}
-
-/// What the driver too reads first: the firmware's version is in the initialization segment.
-fn describe_device(host: &Host) -> String {
-    let registers = host.device.function().bar(0);
-    let (first, second) = (registers.load_be32(0), registers.load_be32(4));
-    let firmware = format!("{}.{}.{}", first & 0xffff, first >> 16, second & 0xffff);
-    format!("ConnectX-5, {}, firmware {firmware}", crate::world::HARDWARE_ID)
-}
-
-fn describe_link(config: &WorldConfig) -> String {
-    let link = &config.link;
-    let mut text = format!("{} Gbit/s, {} ns", link.gigabits, link.latency);
-    if link.faults.loss > 0 {
-        let _ = write!(
-            text,
-            ", {} % of the packets lost",
-            f64::from(link.faults.loss) / 10_000.0
-        );
-    }
-    text
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,9 +1,15 @@
 //! The commands of the testbed's command line.
 
+mod call;
+mod call_report;
+mod conversation;
 mod copy;
+mod describe;
 mod report;
 mod source;
 
-pub use copy::{CopyArguments, copy};
+pub use call::{CallArguments, call};
+pub use call_report::CallReport;
+pub use copy::{CommandError, CopyArguments, copy};
 pub use report::CopyReport;
 pub use source::SourceError;

@@ -545,6 +545,18 @@ impl CallClient {
         sim::local::<Calls>().with(vc, "sent", |object| object.state.sent.clone())
     }
 
+    /// Messages that arrived on a VC since the last time, taken out.
+    pub fn take_received(&self, vc: CoHandle) -> Vec<Vec<u8>> {
+        sim::local::<Calls>().with(vc, "received", |object| {
+            std::mem::take(&mut object.state.received)
+        })
+    }
+
+    /// Statuses of packets that came back on a VC since the last time, taken out.
+    pub fn take_sent(&self, vc: CoHandle) -> Vec<NDIS_STATUS> {
+        sim::local::<Calls>().with(vc, "sent", |object| std::mem::take(&mut object.state.sent))
+    }
+
     /// VCs that the call manager made on a family, oldest first.
     pub fn incoming(&self, family: CoHandle) -> Vec<CoHandle> {
         let calls = sim::local::<Calls>();

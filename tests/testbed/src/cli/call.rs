@@ -1,0 +1,111 @@
+//! `call`: host A calls host B over the CoNDIS call manager, messages flow both ways, either side closes.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+
+use super::call_report::CallReport;
+use super::conversation::Conversation;
+use super::copy::CommandError;
+use super::describe::{Traffic, describe_device, describe_driver, describe_link, loss};
+use crate::driver_source::DriverSource;
+use crate::world::{World, WorldConfig, WorldError};
+
+/// The most leaves of one call.
+const MOST_PARTIES: u64 = 64;
+
+/// Arguments of `call`.
+#[derive(Clone, Debug, Args)]
+pub struct CallArguments {
+    /// Messages that each side sends; on a call with several parties, that the root sends to all of them.
+    #[arg(long, default_value_t = 1000)]
+    messages: u64,
+    /// Leaves of the call; more than one make it multipoint.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=MOST_PARTIES))]
+    parties: u64,
+    /// The seed of every choice: the same seed gives the same run.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Percent of the packets that the link loses.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = loss)]
+    loss: f64,
+    /// Records every frame of the link to this file, for Wireshark.
+    #[arg(long, value_name = "FILE.pcap")]
+    capture: Option<PathBuf>,
+    /// Runs this driver image (or the one that CXNDK_DRIVER names) instead of the driver that is linked in.
+    #[arg(long, value_name = "FILE.sys")]
+    driver: Option<PathBuf>,
+    /// Prints one JSON object instead of a report.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command; true if every message arrived as it was sent, every call closed once, and no rule was broken.
+///
+/// # Errors
+///
+/// Why there is nothing to report.
+pub fn call(arguments: &CallArguments) -> Result<bool, CommandError> {
+    let report = run(arguments)?;
+    if arguments.json {
+        serde_json::to_writer(io::stdout(), &report)?;
+        println!();
+    } else {
+        print!("{report}");
+    }
+    Ok(report.is_good())
+}
+
+fn run(arguments: &CallArguments) -> Result<CallReport, CommandError> {
+    let mut config = WorldConfig::new(arguments.seed);
+    config.link.faults.loss = (arguments.loss * 10_000.0).round() as u32;
+    config.capture.clone_from(&arguments.capture);
+    config.driver = arguments
+        .driver
+        .clone()
+        .map_or_else(DriverSource::from_environment, DriverSource::Image);
+
+    let started = Instant::now();
+    let result = World::run(&config, |world| in_world(world, arguments));
+    let mut report = match result {
+        Ok(report) => report,
+        Err(WorldError::Failure(failure)) => {
+            eprintln!("{failure}");
+            CallReport {
+                violations: 1,
+                violation: Some(format!("{}: {}", failure.rule, failure.message)),
+                ..CallReport::default()
+            }
+        }
+        Err(error) => return Err(error.into()),
+    };
+    report.seed = arguments.seed;
+    report.parties = arguments.parties;
+    report.wall_ns = started.elapsed().as_nanos() as u64;
+    report.link = describe_link(&config);
+    Ok(report)
+}
+
+fn in_world(world: &World, arguments: &CallArguments) -> CallReport {
+    let mut conversation = Conversation::open(world);
+    if arguments.parties == 1 {
+        // Twice on one VC: once A closes, once B.
+        let first = arguments.messages / 2;
+        conversation.converse(first, false);
+        conversation.converse(arguments.messages - first, true);
+    } else {
+        conversation.broadcast(arguments.messages, arguments.parties as usize);
+    }
+    let mut report = conversation.close();
+    let traffic = Traffic::of(world);
+    report.wqes = traffic.wqes;
+    report.doorbells = traffic.doorbells;
+    report.interrupts = traffic.interrupts;
+    report.packets = traffic.packets;
+    report.retransmitted = traffic.retransmitted;
+    report.device = describe_device(&world.hosts[0]);
+    report.driver = describe_driver(&world.hosts);
+    report
+}

@@ -1,0 +1,91 @@
+//! What every command tells of its run: device, driver, link, traffic.
+
+use std::fmt::Write as _;
+
+use crate::world::{Host, World, WorldConfig};
+
+/// The most loss that still is a link.
+const MAX_LOSS_PERCENT: f64 = 50.0;
+
+/// Percent of lost packets, from the command line.
+pub(super) fn loss(text: &str) -> Result<f64, String> {
+    let percent: f64 = text.parse().map_err(|_| format!("'{text}' is not a number"))?;
+    if (0.0..=MAX_LOSS_PERCENT).contains(&percent) {
+        Ok(percent)
+    } else {
+        Err(format!("{percent} is not between 0 and {MAX_LOSS_PERCENT}"))
+    }
+}
+
+/// What both devices and the link did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Traffic {
+    /// Work queue elements executed.
+    pub(super) wqes: u64,
+    /// Doorbells of queue pairs rung.
+    pub(super) doorbells: u64,
+    /// MSI-X messages.
+    pub(super) interrupts: u64,
+    /// RoCE packets sent, first time and again.
+    pub(super) packets: u64,
+    /// Of them sent again.
+    pub(super) retransmitted: u64,
+    /// Frames that the link lost, duplicated, reordered, corrupted.
+    pub(super) faults: u64,
+}
+
+impl Traffic {
+    /// Counted so far.
+    pub(super) fn of(world: &World) -> Self {
+        let mut all = Self::default();
+        for (index, host) in world.hosts.iter().enumerate() {
+            let transport = host.device.engine.borrow().counters();
+            all.wqes += transport.send_wqes + transport.receive_wqes;
+            all.doorbells += transport.doorbells;
+            all.packets += transport.packets_sent;
+            all.retransmitted += transport.retransmitted;
+            all.interrupts += host.device.statistics().interrupts;
+            let link = world.link.port(index).counters();
+            all.faults += link.lost + link.duplicated + link.reordered + link.corrupted;
+        }
+        all
+    }
+}
+
+/// The linked driver, or the image with where it lies on each host.
+pub(super) fn describe_driver(hosts: &[Host]) -> String {
+    let images: Vec<_> = hosts.iter().filter_map(|host| host.driver.image()).collect();
+    let Some(image) = images.first() else {
+        return format!("cxndk {} (linked), NDK 2.0", env!("CARGO_PKG_VERSION"));
+    };
+    let file = image.path().display();
+    let version = image
+        .version()
+        .map_or_else(String::new, |version| format!(" {version}"));
+    let bases: Vec<_> = images
+        .iter()
+        .map(|image| format!("{:#x}", image.base()))
+        .collect();
+    format!("{file}{version} at {}, NDK 2.0", bases.join(" and "))
+}
+
+/// What the driver too reads first: the firmware's version is in the initialization segment.
+pub(super) fn describe_device(host: &Host) -> String {
+    let registers = host.device.function().bar(0);
+    let (first, second) = (registers.load_be32(0), registers.load_be32(4));
+    let firmware = format!("{}.{}.{}", first & 0xffff, first >> 16, second & 0xffff);
+    format!("ConnectX-5, {}, firmware {firmware}", crate::world::HARDWARE_ID)
+}
+
+pub(super) fn describe_link(config: &WorldConfig) -> String {
+    let link = &config.link;
+    let mut text = format!("{} Gbit/s, {} ns", link.gigabits, link.latency);
+    if link.faults.loss > 0 {
+        let _ = write!(
+            text,
+            ", {} % of the packets lost",
+            f64::from(link.faults.loss) / 10_000.0
+        );
+    }
+    text
+}
