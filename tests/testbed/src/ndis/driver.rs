@@ -263,17 +263,16 @@ pub unsafe extern "win64" fn NdisSetOptionalHandlers(
 ) -> NDIS_STATUS {
     let ddi = "NdisSetOptionalHandlers";
     kernel::enter(ddi, Level::Passive);
-    let driver = match table::find(handle) {
-        // SAFETY: the caller's promise is the same.
-        Some(Object::Protocol(protocol)) => {
-            return unsafe { protocol::set_optional_handlers(&protocol, handlers) };
-        }
-        // SAFETY: as above.
-        Some(Object::Binding(binding)) => {
-            return unsafe { protocol::set_optional_handlers(&binding.protocol, handlers) };
-        }
-        _ => table::driver(handle, ddi),
+    let protocol = match table::find(handle) {
+        Some(Object::Protocol(protocol)) => Some(protocol),
+        Some(Object::Binding(binding)) => Some(Rc::clone(&binding.protocol)),
+        _ => None,
     };
+    if let Some(protocol) = protocol {
+        // SAFETY: the caller's promise is the same.
+        return unsafe { protocol::set_optional_handlers(&protocol, handlers) };
+    }
+    let driver = table::driver(handle, ddi);
     if !driver.in_set_options.get() {
         sim::fail("DRV-07", format!("{ddi} outside MiniportSetOptions"));
     }

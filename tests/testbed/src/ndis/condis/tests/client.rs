@@ -265,10 +265,8 @@ pub(super) fn create() {
     };
     let (binding, context) = (pair().binding.get() as Handle, CONTEXTS[OUTGOING] as Handle);
     // SAFETY: the handles are good.
-    assert_eq!(
-        unsafe { NdisCoCreateVc(binding, clients(FAMILY), context, &raw mut handle) },
-        0
-    );
+    let status = unsafe { NdisCoCreateVc(binding, clients(FAMILY), context, &raw mut handle) };
+    assert_eq!(status, 0);
     pair().clients[OUTGOING].set(handle as usize);
 }
 

@@ -222,3 +222,11 @@ fn requests_reach_whom_they_are_for() {
         assert_eq!(status, NDIS_STATUS_NOT_SUPPORTED);
     });
 }
+
+/// Proves AF-20, AF-21, AF-23, AF-24: the call manager asks its client to close, which does and says so.
+#[test]
+fn a_client_closes_at_the_call_managers_notice() {
+    for seed in 0..20 {
+        super::run_to_notice(seed).unwrap_or_else(|failure| panic!("{failure}"));
+    }
+}

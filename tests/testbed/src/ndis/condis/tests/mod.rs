@@ -185,3 +185,22 @@ fn caught(what: Wrong, scenario: fn()) -> &'static str {
         .err()
         .map_or("none", |failure| failure.rule)
 }
+
+/// Starts as [`run`] does; the family is closed at the call manager's notice.
+fn run_to_notice(seed: u64) -> Result<(), sim::Failure> {
+    sim::run(seed, move || {
+        pair().pends.set(true);
+        pair().on.set(true);
+        let (driver, adapter) = halted_with();
+        adapter.start().expect("the adapter starts");
+        act(client::register);
+        until("open");
+        assert_eq!(act(manager::notify_close), 0x103);
+        until("notified 0x0");
+        adapter.pause();
+        adapter.halt_bound(0);
+        act(client::deregister);
+        adapter.remove();
+        driver.unload();
+    })
+}
