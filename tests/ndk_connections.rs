@@ -283,7 +283,24 @@ fn a_shared_endpoint_takes_its_address() {
     });
 }
 
-/// Proves CONN-02, CONN-45: many connections go out from one endpoint.
+/// Listens, accepts one connection from port 7001, takes one message, and ends.
+fn serve(adapter: Adapter, at: SocketAddr) {
+    let desk = std::rc::Rc::new(cxndk_testbed::consumers::copy::Desk::default());
+    let listener = desk.listen(adapter, at).expect("listens");
+    let side = Side::new(adapter, QUEUES);
+    let connector = desk.next().expect("a connect event");
+    side.connector.set(Some(connector));
+    let accept = connector.accept(side.qp, READS, &[], None, ptr::null_mut());
+    accept.wait().expect("accepts");
+    assert_eq!(connector.peer_address().expect("connected").port(), 7001);
+    side.qp.receive(1, &[side.piece(0..8)]).expect("posts");
+    assert_eq!(side.result().bytes, 8);
+    connector.disconnect().wait().expect("disconnects");
+    side.close();
+    listener.close_and_wait().expect("closes");
+}
+
+/// Proves CONN-02, CONN-05, CONN-45: many connections go out from one endpoint, to different peers.
 #[test]
 fn connections_share_an_endpoint() {
     scenario(8, |world| {
@@ -293,29 +310,7 @@ fn connections_share_an_endpoint() {
         let opens = [a.open_ndk(), b.open_ndk()];
         let (near, far) = (opens[0].adapter(), opens[1].adapter());
         let (own, ports) = (local(a, 7001), [local(b, 8001), local(b, 8002)]);
-        let desks: Vec<_> = ports.iter().map(|_| std::rc::Rc::default()).collect();
-        let servers: Vec<_> = ports
-            .into_iter()
-            .zip(desks)
-            .map(
-                |(port, desk): (_, std::rc::Rc<cxndk_testbed::consumers::copy::Desk>)| {
-                    b.thread("server", move || {
-                        let listener = desk.listen(far, port).expect("listens");
-                        let side = Side::new(far, QUEUES);
-                        let connector = desk.next().expect("a connect event");
-                        side.connector.set(Some(connector));
-                        let accept = connector.accept(side.qp, READS, &[], None, ptr::null_mut());
-                        accept.wait().expect("accepts");
-                        assert_eq!(connector.peer_address().expect("connected").port(), 7001);
-                        side.qp.receive(1, &[side.piece(0..8)]).expect("posts");
-                        assert_eq!(side.result().bytes, 8);
-                        connector.disconnect().wait().expect("disconnects");
-                        side.close();
-                        listener.close_and_wait().expect("closes");
-                    })
-                },
-            )
-            .collect();
+        let servers = ports.map(|port| b.thread("server", move || serve(far, port)));
         on(a.id, "clients", move || {
             sim::sleep(sim::MILLISECOND);
             let shared = endpoint(near, own).expect("an endpoint");
@@ -331,6 +326,16 @@ fn connections_share_an_endpoint() {
                     .expect("completes");
                 side
             });
+            // The same way a second time is refused.
+            let again = Side::new(near, QUEUES);
+            again
+                .connector
+                .set(Some(near.create_connector().expect("a connector")));
+            assert_eq!(
+                connect_shared(&again, shared, ports[0]),
+                Err(Status::ADDRESS_ALREADY_EXISTS)
+            );
+            again.close();
             for side in &sides {
                 sim::sleep(sim::MILLISECOND);
                 side.qp.send(1, &[side.piece(0..8)], 0).expect("posts");

@@ -8,4 +8,5 @@ mod imports;
 mod instructions;
 mod panic_free;
 mod sections;
+mod symbols;
 mod version;
