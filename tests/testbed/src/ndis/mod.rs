@@ -8,8 +8,8 @@
 //! Every DDI that allocates or registers is a fault point of [`crate::sim::faults`] under its own name, and
 //! `"shared memory completion"` is one for the result of `NdisMAllocateSharedMemoryAsyncEx`.
 //!
-//! What is enforced here. What is not listed is enforced by [`crate::nt`] or concerns imports and handlers that the driver lacks
-//! (VRF-11, VRF-21, VRF-25, VRF-29, VRF-36, VRF-43, VRF-50, VRF-51):
+//! What is enforced here. What is not listed is enforced by [`crate::nt`] or in [`condis`], or concerns imports and handlers that
+//! the driver lacks (VRF-11, VRF-21, VRF-25):
 //!
 //! | rule | where | caught in test |
 //! |---|---|---|

@@ -50,6 +50,7 @@ enum Wrong {
     SendNever,
     SendStalls,
     SendTwice,
+    SendTouchedAfterwards,
     SendUnderLock,
     SendAcceptedInPaused,
     PauseFails,

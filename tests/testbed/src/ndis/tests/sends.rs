@@ -34,13 +34,14 @@ fn keep_sending(_: &pci::Function, adapter: &Adapter) {
     adapter.sent();
 }
 
-/// Proves VRF-08, VRF-09, VRF-37 and VRF-38.
+/// Proves VRF-08, VRF-09, VRF-37, VRF-38 and VRF-39: what a list held leads nowhere once it is completed.
 #[test]
 fn sends_are_completed_once_in_time_and_without_locks() {
     assert_caught(
         &[
             (Wrong::SendStalls, "VRF-09"),
             (Wrong::SendTwice, "VRF-37"),
+            (Wrong::SendTouchedAfterwards, "FAULT"),
             (Wrong::SendUnderLock, "VRF-38"),
         ],
         send,

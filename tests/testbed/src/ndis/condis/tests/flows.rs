@@ -52,7 +52,7 @@ fn a_client_opens_and_closes_the_family() {
     passes(|| {});
 }
 
-/// Proves MAKE-01, VC-02, CLOSE-02, CLOSE-12, CLOSE-13, CLOSE-15, CLOSE-17, CLOSE-18: made, closed, made again on the same VC.
+/// Proves MAKE-01, VC-02, CLOSE-02, CLOSE-12, CLOSE-13, CLOSE-17, CLOSE-18: made, closed, made again on the same VC.
 #[test]
 fn a_call_is_made_and_its_vc_used_again() {
     passes(|| {
@@ -94,7 +94,7 @@ fn a_close_that_fails_leaves_the_call() {
     });
 }
 
-/// Proves VC-05, INC-03, INC-06, CLOSE-19, CLOSE-21: a call comes in, is taken at once, and ends by the client; its VC is deleted
+/// Proves VC-05, INC-03, INC-06, CLOSE-21: a call comes in, is taken at once, and ends by the client; its VC is deleted
 /// by the call manager.
 #[test]
 fn an_incoming_call_is_taken_and_closed() {
@@ -169,7 +169,7 @@ fn parameters_are_changed_from_both_sides() {
     });
 }
 
-/// Proves PARTY-08, PARTY-10, PARTY-13, CLOSE-16: parties come and go, the last cannot be dropped, and the call closes with it.
+/// Proves PARTY-08, PARTY-10, PARTY-13: parties come and go, the last cannot be dropped, and the call closes with it.
 #[test]
 fn a_multipoint_call_is_closed_with_its_last_party() {
     passes(|| {
@@ -189,7 +189,7 @@ fn a_multipoint_call_is_closed_with_its_last_party() {
     });
 }
 
-/// Proves DATA-04, DATA-10, OID-20: packets go both ways and come back; a status goes to the client.
+/// Proves DATA-04, OID-20: packets go both ways and come back; a status goes to the client.
 #[test]
 fn packets_come_back_and_statuses_arrive() {
     passes(|| {

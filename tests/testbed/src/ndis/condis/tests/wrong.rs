@@ -39,7 +39,7 @@ fn incomplete_registrations_are_caught() {
     assert_caught(Wrong::NoClientHandler, "REG-08", || {});
 }
 
-/// Proves VRF-36, VRF-38, DATA-08: the wrong IRQL, a lock, a lie about the level.
+/// Proves VRF-36, DATA-08: the wrong IRQL, a lie about the level.
 #[test]
 fn calls_at_a_wrong_level_are_caught() {
     assert_caught(Wrong::RegistersAtDispatch, "VRF-36", || {});

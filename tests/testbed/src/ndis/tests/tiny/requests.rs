@@ -20,6 +20,12 @@ pub(super) fn complete_send(list: *mut NET_BUFFER_LIST, status: i32) {
         // SAFETY: none; the list is gone on purpose.
         unsafe { NdisMSendNetBufferListsComplete(adapter, list, 0) };
     }
+    if wrong(Wrong::SendTouchedAfterwards) {
+        // SAFETY: none; the list is gone on purpose, and what it holds leads nowhere.
+        let buffer = unsafe { (&raw const (*list).FirstNetBuffer).read_volatile() };
+        // SAFETY: as above.
+        unsafe { (&raw const (*buffer).MdlChain).read_volatile() };
+    }
 }
 
 pub(super) unsafe extern "win64" fn send(
