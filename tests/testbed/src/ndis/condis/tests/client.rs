@@ -375,15 +375,17 @@ pub(super) fn close(which: usize, party: Handle) {
 }
 
 unsafe extern "win64" fn closed(status: i32, vc: Handle, party: Handle) {
-    let of = if vc as usize == CONTEXTS[INCOMING] {
-        "incoming "
-    } else {
-        ""
+    // Contexts that are nobody's show as their numbers.
+    let of = match vc as usize {
+        known if known == CONTEXTS[INCOMING] => "incoming".to_owned(),
+        known if known == CONTEXTS[OUTGOING] => "outgoing".to_owned(),
+        other => format!("{other:#x}"),
     };
-    let party = (party as usize).checked_sub(PARTY);
-    if let Some(party) = party {
-        note(format!("closed {of}with {party}"));
-    }
+    let party = match (party as usize).checked_sub(PARTY) {
+        Some(party) => format!("party {party}"),
+        None => format!("{party:?}"),
+    };
+    note(format!("close of {of} with {party}"));
     if wrong(Wrong::DeletesInHandler) {
         super::manager::delete_incoming();
     }

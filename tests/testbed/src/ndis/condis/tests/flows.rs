@@ -46,19 +46,33 @@ pub(super) fn leave() {
     until("sap gone");
 }
 
+/// Waits for a close; what its completion handler was given, if it was called and the close was not done at once.
+fn closed_as(what: &str) {
+    until("closed 0x0");
+    let pair = pair();
+    let log = pair.log.borrow();
+    match log.iter().find(|line| line.starts_with("close of")) {
+        Some(line) => assert_eq!(line, what),
+        None => assert!(
+            !pair.pends.get(),
+            "a close that pends is completed by the handler"
+        ),
+    }
+}
+
 /// Proves AF-03, AF-06, AF-10, GEN-01: the client hears of the family, opens it, and closes it.
 #[test]
 fn a_client_opens_and_closes_the_family() {
     passes(|| {});
 }
 
-/// Proves MAKE-01, VC-02, CLOSE-02, CLOSE-12, CLOSE-13, CLOSE-17, CLOSE-18: made, closed, made again on the same VC.
+/// Proves MAKE-01, VC-02, CLOSE-02, CLOSE-12, CLOSE-13, CLOSE-15, CLOSE-16, CLOSE-17, CLOSE-18: made, closed, made again on the same VC.
 #[test]
 fn a_call_is_made_and_its_vc_used_again() {
     passes(|| {
         make(0);
         act(|| client::close(OUTGOING, ptr::null_mut()));
-        until("closed 0x0");
+        closed_as("close of outgoing with 0x0");
         log();
         act(|| client::make(0));
         until("made 0x0");
@@ -94,14 +108,14 @@ fn a_close_that_fails_leaves_the_call() {
     });
 }
 
-/// Proves VC-05, INC-03, INC-06, CLOSE-21: a call comes in, is taken at once, and ends by the client; its VC is deleted
+/// Proves VC-05, INC-03, INC-06, CLOSE-15, CLOSE-16, CLOSE-21: a call comes in, is taken at once, and ends by the client; its VC is deleted
 /// by the call manager.
 #[test]
 fn an_incoming_call_is_taken_and_closed() {
     passes(|| {
         take();
         act(|| client::close(INCOMING, ptr::null_mut()));
-        until("closed 0x0");
+        closed_as("close of incoming with 0x0");
         if !pair().pends.get() {
             act(manager::delete_incoming);
         }
@@ -169,7 +183,7 @@ fn parameters_are_changed_from_both_sides() {
     });
 }
 
-/// Proves PARTY-08, PARTY-10, PARTY-13: parties come and go, the last cannot be dropped, and the call closes with it.
+/// Proves PARTY-08, PARTY-10, PARTY-13, CLOSE-16: parties come and go, the last cannot be dropped, and the call closes with it.
 #[test]
 fn a_multipoint_call_is_closed_with_its_last_party() {
     passes(|| {
@@ -184,7 +198,7 @@ fn a_multipoint_call_is_closed_with_its_last_party() {
         until("dropped 1 0xc0000001");
         log();
         act(|| client::close(OUTGOING, client::party(1)));
-        until("closed 0x0");
+        closed_as("close of outgoing with party 1");
         assert_eq!(act(|| client::delete(OUTGOING)), 0);
     });
 }

@@ -31,7 +31,7 @@ fn incoming() {
     until("vc gone");
 }
 
-/// Proves REG-04, REG-05, REG-08: handlers that are missing or shared.
+/// Proves REG-04, REG-05, REG-08, CLOSE-11: handlers that are missing (the one for completed closes among them) or shared.
 #[test]
 fn incomplete_registrations_are_caught() {
     assert_caught(Wrong::NoHandler, "REG-04", || {});
