@@ -19,6 +19,9 @@ use crate::ndis::protocol::Binding;
 use crate::ndis::table::{self, Object};
 use crate::sim::{self, faults};
 
+/// `NDIS_MINIPORT_ATTRIBUTES_NOT_CO_NDIS` (REG-10).
+const NOT_CO_NDIS: u32 = 8;
+
 /// AF-03: tells a client that is bound of every family on the adapter. At `PASSIVE_LEVEL`.
 pub(in crate::ndis) fn announce(binding: &Binding) {
     let Some(handler) = binding
@@ -59,7 +62,8 @@ pub unsafe extern "win64" fn NdisMCmRegisterAddressFamilyEx(
         return NDIS_STATUS_RESOURCES;
     }
     let handlers = adapter.driver.calls.get();
-    if handlers.manager.is_none() || handlers.miniport.is_none() {
+    let connectionless = adapter.attributes.flags.get() & NOT_CO_NDIS != 0;
+    if handlers.manager.is_none() || handlers.miniport.is_none() || connectionless {
         return NDIS_STATUS_FAILURE;
     }
     registration::check_entries(&handlers);
@@ -291,10 +295,13 @@ fn forget_if_closed(family: &Family) {
     }
 }
 
-/// AF-24: `MiniportHaltEx` waits for the clients to close.
+/// AF-24: `MiniportHaltEx` waits for the clients to which it gave notice.
 pub(in crate::ndis) fn expect_closed(adapter: &AdapterState) {
-    let open = object::families(|family| family.adapter.handle == adapter.handle);
-    if let Some(family) = open.first() {
-        sim::fail("AF-24", format!("MiniportHaltEx returned with {family}"));
+    let noticed = |family: &Family| family.adapter.handle == adapter.handle && family.notify.is_out();
+    if let Some(family) = object::families(noticed).first() {
+        sim::fail(
+            "AF-24",
+            format!("MiniportHaltEx returned before the client of {family}"),
+        );
     }
 }

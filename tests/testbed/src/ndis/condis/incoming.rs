@@ -47,6 +47,7 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingCall(
     vc.barred.set(false);
     vc.told_of_close.set(false);
     vc.phase.set(Phase::Offered);
+    vc.activations_told.set(vc.activations.get());
     let request = vc.offer.begin().expect("an idle VC has no offer");
     let status = to_client!(
         vc.family.binding,

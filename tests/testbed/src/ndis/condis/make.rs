@@ -88,6 +88,7 @@ fn made(vc: &Rc<Vc>, what: &str, status: NDIS_STATUS, manager_context: usize) {
             }
             None => {}
         }
+        vc.activations_told.set(vc.activations.get());
         if vc.phase.get() == Phase::Making {
             vc.phase.set(Phase::Connected);
         }

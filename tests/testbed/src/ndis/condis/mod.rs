@@ -10,7 +10,7 @@
 //! | VRF-38 | both | [`enter`]: no call with a spin lock held |
 //! | VRF-50 (GEN-03, SAP-08, AF-12, PARTY-06, CLOSE-19, CLOSE-20, VC-12) | both | `object`: a handle past its end |
 //! | VRF-51, GEN-02, GEN-04 | call manager | `request`: one completion for what pends, none else |
-//! | REG-03, REG-04, REG-05, REG-08, REG-09 | both | `registration` |
+//! | REG-03, REG-04, REG-05, REG-08, REG-09, REG-10 | both | `registration`, `family` |
 //! | AF-01, AF-02, AF-09, AF-12 ... AF-14, AF-20, AF-23, AF-24 | both | `family` |
 //! | VC-01, VC-04, VC-07 ... VC-09, VC-20, VC-24, VC-25 | both | `vc` |
 //! | MAKE-01, MAKE-04 ... MAKE-06, MAKE-08, MAKE-13 | both | `make` |
@@ -19,7 +19,7 @@
 //! | QOS-01, QOS-03, QOS-07 | both | `quality` |
 //! | PARTY-01, PARTY-03, PARTY-08 ... PARTY-10 | both | `party` |
 //! | OID-05, OID-21, OID-22, OID-23 | both | `oid`, `status` |
-//! | DATA-01, DATA-04, DATA-08 ... DATA-12, VRF-43 | both | `data` |
+//! | DATA-01, DATA-04, DATA-05, DATA-08 ... DATA-12, VRF-40, VRF-43 | both | `data` |
 //! | HALT-01, HALT-07, VRF-37 | both | [`expect_none`], [`expect_no_data`], `protocol` |
 
 /// Calls a handler of the call manager of an adapter.

@@ -72,6 +72,10 @@ pub(in crate::ndis) struct Vc {
     pub(super) client_context: Cell<usize>,
     pub(super) manager_context: Cell<usize>,
     pub(super) active: Cell<bool>,
+    /// How often it was activated; and what that was when the client asked for a change, and when it last heard of parameters.
+    pub(super) activations: Cell<u32>,
+    pub(super) activations_asked: Cell<u32>,
+    pub(super) activations_told: Cell<u32>,
     pub(super) phase: Cell<Phase>,
     /// CLOSE-19: the client must not use the handle.
     pub(super) barred: Cell<bool>,
@@ -207,8 +211,14 @@ pub(super) fn client_party(handle: NDIS_HANDLE, ddi: &str) -> Rc<Party> {
 
 /// Something of CoNDIS that the adapter still has.
 pub(super) fn first_of(adapter: &AdapterState) -> Option<String> {
+    let here = |family: &Family| family.adapter.handle == adapter.handle;
     objects().all.borrow().values().find_map(|object| match object {
-        Object::Family(family) if family.adapter.handle == adapter.handle => Some(family.to_string()),
+        Object::Family(family) if here(family) => Some(family.to_string()),
+        Object::Sap(sap) if here(&sap.family) => Some(sap.to_string()),
+        Object::Vc(vc) if here(&vc.family) => Some(vc.to_string()),
+        Object::Party(party) if party.vc.upgrade().is_none_or(|vc| here(&vc.family)) => {
+            Some(format!("party {:p}", party.handle))
+        }
         _ => None,
     })
 }

@@ -28,6 +28,7 @@ pub unsafe extern "win64" fn NdisClModifyCallQoS(
     let Some(request) = vc.modify.begin() else {
         sim::fail("QOS-01", format!("{ddi} of {vc} while another one is pending"));
     };
+    vc.activations_asked.set(vc.activations.get());
     let context = pointer(vc.manager_context.get());
     let status = to_manager!(vc.family.adapter, CmModifyCallQoSHandler(context, parameters));
     if !vc.modify.returned(&request, "ProtocolCmModifyCallQoS", status) {
@@ -40,9 +41,10 @@ pub unsafe extern "win64" fn NdisClModifyCallQoS(
     })
 }
 
-/// QOS-03: what is granted is active.
+/// QOS-03: what is granted was activated since the client asked.
 fn modified(vc: &Rc<Vc>, what: &str, status: NDIS_STATUS) {
-    if status == NDIS_STATUS_SUCCESS && !vc.active.get() {
+    let activated = vc.active.get() && vc.activations.get() > vc.activations_asked.get();
+    if status == NDIS_STATUS_SUCCESS && !activated {
         sim::fail("QOS-03", format!("{what} with SUCCESS of {vc}"));
     }
 }
@@ -88,10 +90,11 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingCallQoSChange(
     enter(ddi, Level::Dispatch);
     let vc = object::vc(vc, ddi);
     match vc.phase.get() {
-        Phase::Connected if vc.active.get() => {}
+        Phase::Connected if vc.active.get() && vc.activations.get() > vc.activations_told.get() => {}
         Phase::Closing if vc.close_is_new() => return,
         _ => sim::fail("QOS-07", format!("{ddi} of {vc}")),
     }
+    vc.activations_told.set(vc.activations.get());
     let context = pointer(vc.client_context.get());
     to_client!(
         vc.family.binding,

@@ -29,6 +29,9 @@ fn new_vc(family: &Rc<Family>, by_manager: bool, context: usize) -> Rc<Vc> {
         client_context: Cell::new(client),
         manager_context: Cell::new(manager),
         active: Cell::new(false),
+        activations: Cell::new(0),
+        activations_asked: Cell::new(0),
+        activations_told: Cell::new(0),
         phase: Cell::new(Phase::Idle),
         barred: Cell::new(false),
         multipoint: Cell::new(false),
@@ -241,6 +244,7 @@ pub unsafe extern "win64" fn NdisMCmActivateVc(
         return NDIS_STATUS_RESOURCES;
     }
     vc.active.set(true);
+    vc.activations.set(vc.activations.get() + 1);
     if !sim::chance(Stream::Ndis, PENDING_ACTIVATIONS) {
         return NDIS_STATUS_SUCCESS;
     }

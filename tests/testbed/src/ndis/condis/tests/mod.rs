@@ -10,17 +10,21 @@ use std::rc::Rc;
 
 use cxndk::sys::ndis::NDIS_STATUS;
 
-use crate::ndis::kernel;
 use crate::ndis::tests::halted_with;
+use crate::ndis::{Adapter, kernel};
 use crate::sim::{self, HostId};
 
-pub(in crate::ndis) use self::manager::{register_family, returned, set_options};
+pub(in crate::ndis) use self::manager::{attribute_flags, register_family, returned, set_options};
 
 /// One way to be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wrong {
     // The call manager.
     NoHandler,
+    NoMiniportHandler,
+    MiniportCreatesVcs,
+    NotConnectionOriented,
+    NoCallManager,
     OneEntry,
     CompletesTwice,
     CompletesPending,
@@ -29,9 +33,16 @@ enum Wrong {
     CreatePends,
     MakesInactive,
     FailsActive,
+    MakesForeignParty,
+    ClosesBeforeMade,
     PartyContextOfNobody,
     ClosesActive,
     ClosesTwoParties,
+    ClosesForeignParty,
+    ClosesWithReceives,
+    ModifiesWithoutActivation,
+    ChangesWithoutActivation,
+    AddsWithoutContext,
     DeletesActive,
     DeletesClients,
     DeletesInHandler,
@@ -50,15 +61,30 @@ enum Wrong {
     IndicatesInactive,
     IndicatesMiscounted,
     IndicatesForeign,
+    IndicatesLent,
+    IndicatesPaused,
+    PausesWithSends,
+    PausesWithReceives,
+    UnderLock,
+    IgnoresResources,
     ClosesFamilyInUse,
     RegistersAtDispatch,
     RegistersLate,
     ForeignStatus,
+    EarlyStatus,
+    LateStatus,
+    AnswersRequestPending,
+    AnswersRequestTwice,
+    AnswersRequestElsewhere,
+    ManagerNotNull,
+    HaltsWithFamily,
     // The client.
     NoClientHandler,
+    NoProtocolHandler,
     SendsEarly,
     SendsAfterClose,
     SendsOtherSource,
+    SendsUnderWay,
     ClosesWithSends,
     ClosesTwice,
     ClosesIdle,
@@ -83,6 +109,7 @@ enum Wrong {
     LiesAboutLevel,
     NotNull,
     NotClosedAtNotice,
+    IgnoresNotice,
 }
 
 /// What the two keep, one of everything.
@@ -114,6 +141,7 @@ struct Pair {
     queues: Cell<bool>,
     parameters: Cell<usize>,
     closed: Cell<bool>,
+    machine: RefCell<Option<Adapter>>,
     log: RefCell<Vec<String>>,
 }
 
@@ -144,6 +172,11 @@ fn act<R: 'static>(f: impl FnOnce() -> R + 'static) -> R {
     kernel::on_host(host(), "action", f)
 }
 
+/// The adapter of the run.
+fn adapter() -> Adapter {
+    pair().machine.borrow().clone().expect("the run has one")
+}
+
 fn host() -> HostId {
     HostId(0)
 }
@@ -166,6 +199,7 @@ fn run(seed: u64, what: Option<Wrong>, pends: bool, scenario: fn()) -> Result<()
         pair().pends.set(pends);
         pair().on.set(true);
         let (driver, adapter) = halted_with();
+        pair().machine.replace(Some(adapter.clone()));
         adapter.start().expect("the adapter starts");
         act(client::register);
         until("open");

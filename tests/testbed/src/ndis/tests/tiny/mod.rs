@@ -115,7 +115,7 @@ unsafe fn bring_up(parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS) -> i32 {
     let mut registration = NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES {
         Header: header(NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES, 2, 32),
         MiniportAdapterContext: adapter,
-        AttributeFlags: 0x45,
+        AttributeFlags: connections::attribute_flags(adapter),
         CheckForHangTimeInSeconds: 0,
         InterfaceType: NdisInterfacePci,
     };

@@ -1,11 +1,19 @@
 //! The tiny client.
 
+mod packets;
+mod requests;
+
 use std::ffi::c_void;
 use std::ptr;
 
 use cxndk::sys::condis::*;
 use cxndk::sys::ndis::*;
 use wdk_standin::UNICODE_STRING;
+
+pub(super) use self::packets::{give_back, send, send_again};
+use self::packets::{received, sent};
+pub(super) use self::requests::ask;
+use self::requests::{co_status, request, request_done};
 
 use super::{FAMILY, INCOMING, OUTGOING, SAP, Wrong, note, pair, wrong};
 use crate::ndis::kernel;
@@ -103,6 +111,9 @@ unsafe extern "win64" fn set_options(protocol: Handle, _context: Handle) -> i32 
         ClCallConnectedHandler: Some(connected),
         ClNotifyCloseAfHandler: Some(close_asked),
     };
+    if wrong(Wrong::NoProtocolHandler) {
+        co.CoAfRegisterNotifyHandler = None;
+    }
     if wrong(Wrong::NoClientHandler) {
         client.ClCloseCallCompleteHandler = None;
     }
@@ -165,11 +176,6 @@ unsafe extern "win64" fn status(_context: Handle, _indication: *mut NDIS_STATUS_
 unsafe extern "win64" fn received_plain(_: Handle, _: *mut NET_BUFFER_LIST, _: u32, _: u32, _: u32) {}
 unsafe extern "win64" fn sent_plain(_: Handle, _: *mut NET_BUFFER_LIST, _: u32) {}
 
-unsafe extern "win64" fn co_status(context: Handle, _vc: Handle, _indication: *mut NDIS_STATUS_INDICATION) {
-    assert_eq!(context as usize, BINDING);
-    note("status");
-}
-
 unsafe extern "win64" fn family_there(context: Handle, family: *mut CO_ADDRESS_FAMILY) {
     assert_eq!(context as usize, BINDING);
     let old = wrong(Wrong::OpensAtDispatch).then(|| kernel::raise(2));
@@ -211,6 +217,9 @@ unsafe extern "win64" fn family_closed(status: i32, context: Handle) {
 unsafe extern "win64" fn close_asked(context: Handle) -> i32 {
     expect(context, FAMILY);
     kernel::worker(super::host(), "client", || {
+        if wrong(Wrong::IgnoresNotice) {
+            return;
+        }
         if !wrong(Wrong::NotClosedAtNotice) {
             close_family();
             super::until("family closed");
@@ -440,74 +449,4 @@ unsafe extern "win64" fn modified(status: i32, context: Handle, _: *mut CO_CALL_
 unsafe extern "win64" fn changed(context: Handle, _: *mut CO_CALL_PARAMETERS) {
     expect(context, OUTGOING);
     note("changed");
-}
-
-/// `NdisCoSendNetBufferLists` of one packet.
-pub(super) fn send() {
-    // SAFETY: all fields may be zero.
-    let list: &'static mut NET_BUFFER_LIST = Box::leak(Box::new(unsafe { std::mem::zeroed() }));
-    list.SourceHandle = if wrong(Wrong::SendsOtherSource) {
-        ptr::null_mut()
-    } else {
-        clients(OUTGOING)
-    };
-    let flags = u32::from(wrong(Wrong::LiesAboutLevel));
-    // SAFETY: the packet stays.
-    unsafe { NdisCoSendNetBufferLists(clients(OUTGOING), list, flags) };
-}
-
-unsafe extern "win64" fn sent(context: Handle, list: *mut NET_BUFFER_LIST, _flags: u32) {
-    expect(context, OUTGOING);
-    // SAFETY: our packet.
-    assert_eq!(unsafe { (*list).Status }, 0);
-    note("sent");
-}
-
-unsafe extern "win64" fn received(binding: Handle, _vc: Handle, list: *mut NET_BUFFER_LIST, _: u32, _: u32) {
-    assert_eq!(binding as usize, BINDING);
-    note("received");
-    if pair().keeps.get() {
-        pair().kept.borrow_mut().push(list as usize);
-    } else {
-        give_back(list as usize);
-    }
-}
-
-/// `NdisReturnNetBufferLists` of one packet.
-pub(super) fn give_back(list: usize) {
-    // SAFETY: it is checked.
-    unsafe { NdisReturnNetBufferLists(pair().binding.get() as Handle, list as *mut NET_BUFFER_LIST, 0) };
-}
-
-/// `NdisCoOidRequest`, of the call manager or the miniport.
-pub(super) fn ask(manager: bool) {
-    // SAFETY: all fields may be zero.
-    let request: &'static mut NDIS_OID_REQUEST = Box::leak(Box::new(unsafe { std::mem::zeroed() }));
-    let family = if manager { clients(FAMILY) } else { ptr::null_mut() };
-    let binding = pair().binding.get() as Handle;
-    // SAFETY: the handles are good, the request stays.
-    let status = unsafe { NdisCoOidRequest(binding, family, ptr::null_mut(), ptr::null_mut(), request) };
-    if status != PENDING {
-        note(format!("answered {status:#x}"));
-    }
-}
-
-unsafe extern "win64" fn request_done(
-    _family: Handle,
-    _vc: Handle,
-    _party: Handle,
-    _: *mut NDIS_OID_REQUEST,
-    status: i32,
-) {
-    note(format!("answered {status:#x}"));
-}
-
-unsafe extern "win64" fn request(
-    family: Handle,
-    _vc: Handle,
-    _party: Handle,
-    _: *mut NDIS_OID_REQUEST,
-) -> i32 {
-    expect(family, FAMILY);
-    NDIS_STATUS_NOT_SUPPORTED
 }

@@ -1,12 +1,19 @@
 //! Every rule with a small wrong call manager or a small wrong client that it catches.
 
+mod calls;
+mod packets;
+mod requests;
+
 use std::ptr;
 
 use cxndk::sys::ndis::{NDIS_STATUS_FAILURE, NDIS_STATUS_PENDING};
 
 use super::flows::{make, take};
 use super::{INCOMING, OUTGOING, Wrong, act, caught, client, manager, pair, until, wrong};
-use crate::ndis::kernel;
+use crate::ndis::tests::halted_with;
+use crate::ndis::{StartError, kernel};
+use crate::nt::{KeAcquireSpinLockRaiseToDpc, KeInitializeSpinLock, KeReleaseSpinLock};
+use crate::sim;
 
 fn assert_caught(what: Wrong, rule: &str, scenario: fn()) {
     assert_eq!(caught(what, scenario), rule, "{what:?}");
@@ -31,9 +38,12 @@ fn incoming() {
     until("vc gone");
 }
 
-/// Proves REG-04, REG-05, REG-08, CLOSE-11: handlers that are missing (the one for completed closes among them) or shared.
+/// Proves REG-03, REG-04, REG-05, REG-08, REG-09, CLOSE-11: handlers that are missing (the one for completed closes among them) or shared.
 #[test]
 fn incomplete_registrations_are_caught() {
+    assert_caught(Wrong::NoMiniportHandler, "REG-03", || {});
+    assert_caught(Wrong::MiniportCreatesVcs, "REG-03", || {});
+    assert_caught(Wrong::NoProtocolHandler, "REG-09", || {});
     assert_caught(Wrong::NoHandler, "REG-04", || {});
     assert_caught(Wrong::OneEntry, "REG-05", || {});
     assert_caught(Wrong::NoClientHandler, "REG-08", || {});
@@ -57,6 +67,51 @@ fn calls_at_a_wrong_level_are_caught() {
     });
 }
 
+/// Proves AF-02, REG-10: a family of a miniport without the handlers, or that says it is not connection-oriented, is refused.
+#[test]
+fn a_family_of_no_call_manager_is_refused() {
+    for what in [Wrong::NotConnectionOriented, Wrong::NoCallManager] {
+        let refused = sim::run(7, move || {
+            pair().wrong.set(Some(what));
+            pair().on.set(true);
+            let (_, adapter) = halted_with();
+            adapter.start().err()
+        });
+        let refused = refused.unwrap_or_else(|failure| panic!("{failure}"));
+        assert!(
+            matches!(refused, Some(StartError::Status { status, .. }) if status == NDIS_STATUS_FAILURE),
+            "{what:?}: {refused:?}"
+        );
+    }
+}
+
+/// Proves VRF-38: a call of either side with a spin lock held.
+#[test]
+fn calls_under_a_lock_are_caught() {
+    assert_caught(Wrong::UnderLock, "VRF-38", || {
+        make(0);
+        act(|| under_lock(client::send));
+    });
+    assert_caught(Wrong::UnderLock, "VRF-38", || {
+        make(0);
+        act(|| under_lock(|| manager::indicate(OUTGOING, 1, manager::outgoing())));
+    });
+    assert_caught(Wrong::UnderLock, "VRF-38", || {
+        act(|| under_lock(manager::indicate_status))
+    });
+}
+
+fn under_lock(f: impl FnOnce()) {
+    let mut lock = 0;
+    // SAFETY: a place for a lock.
+    unsafe { KeInitializeSpinLock(&raw mut lock) };
+    // SAFETY: a live lock.
+    let old = unsafe { KeAcquireSpinLockRaiseToDpc(&raw mut lock) };
+    f();
+    // SAFETY: as above.
+    unsafe { KeReleaseSpinLock(&raw mut lock, old) };
+}
+
 /// Proves AF-01: a family that is registered after Initialize.
 #[test]
 fn a_late_registration_is_caught() {
@@ -77,106 +132,6 @@ fn wrong_completions_are_caught() {
         act(manager::complete_unasked);
     });
     assert_caught(Wrong::CreatePends, "GEN-04", || act(client::create));
-}
-
-/// Proves MAKE-04, MAKE-05, MAKE-08, VC-20: calls that are made in a wrong way.
-#[test]
-fn wrong_ways_to_make_a_call_are_caught() {
-    assert_caught(Wrong::MakesInactive, "MAKE-05", call);
-    assert_caught(Wrong::PartyContextOfNobody, "MAKE-04", || {
-        pair().pends.set(false);
-        call();
-    });
-    assert_caught(Wrong::FailsActive, "MAKE-08", || {
-        pair().answer.set(NDIS_STATUS_FAILURE);
-        act(client::create);
-        act(|| client::make(0));
-        until("made 0xc0000001");
-    });
-    assert_caught(Wrong::ActivatesIdle, "VC-20", || {
-        act(client::create);
-        act(|| manager::activate_vc(OUTGOING));
-    });
-}
-
-/// Proves CLOSE-04, CLOSE-08, CLOSE-21, CLOSE-22, CLOSE-30, CLOSE-33, PARTY-10: calls that end in a wrong way.
-#[test]
-fn wrong_ways_to_end_a_call_are_caught() {
-    assert_caught(Wrong::ClosesActive, "CLOSE-08", call);
-    assert_caught(Wrong::ReportsCloseInClose, "CLOSE-33", call);
-    assert_caught(Wrong::ReportsCloseTwice, "CLOSE-30", || {
-        make(0);
-        act(|| manager::report_close(OUTGOING));
-        act(|| manager::report_close(OUTGOING));
-    });
-    assert_caught(Wrong::ClosesTwoParties, "CLOSE-04", || {
-        make(1);
-        act(client::add);
-        until("added 0x0");
-        act(|| client::close(OUTGOING, client::party(0)));
-        until("closed 0x0");
-    });
-    assert_caught(Wrong::DropsLastParty, "PARTY-10", || {
-        make(1);
-        act(|| manager::report_drop(0));
-    });
-    assert_caught(Wrong::DeletesInHandler, "CLOSE-21", incoming);
-    assert_caught(Wrong::DispatchesInHandler, "CLOSE-22", incoming);
-}
-
-/// Proves VC-07, VC-09, INC-01, INC-07: VCs that the call manager deletes, offers and connects when it must not.
-#[test]
-fn wrong_uses_of_vcs_are_caught() {
-    assert_caught(Wrong::DeletesActive, "VC-09", || {
-        act(manager::create_incoming);
-        act(|| manager::delete(INCOMING));
-    });
-    assert_caught(Wrong::DeletesClients, "VC-07", || {
-        act(client::create);
-        act(|| manager::delete(OUTGOING));
-    });
-    assert_caught(Wrong::OffersInactive, "INC-01", take);
-    assert_caught(Wrong::ConnectsUnasked, "INC-07", || {
-        make(0);
-        act(|| manager::connect(OUTGOING));
-    });
-}
-
-/// Proves VC-24, VC-25, INC-11, DATA-04, DATA-09, VRF-43: packets at a wrong time, miscounted, of another VC, twice.
-#[test]
-fn wrong_packets_of_the_miniport_are_caught() {
-    assert_caught(Wrong::DeactivatesWithSends, "VC-25", || {
-        pair().queues.set(true);
-        make(0);
-        act(client::send);
-        act(|| manager::deactivate_vc(OUTGOING));
-    });
-    assert_caught(Wrong::DeactivatesWithReceives, "VC-25", || {
-        pair().keeps.set(true);
-        make(0);
-        act(|| manager::indicate(OUTGOING, 1, manager::outgoing()));
-        act(|| manager::deactivate_vc(OUTGOING));
-    });
-    for what in [Wrong::SendTwice, Wrong::SendPending] {
-        assert_caught(what, "DATA-04", || {
-            make(0);
-            act(client::send);
-        });
-    }
-    assert_caught(Wrong::IndicatesEarly, "INC-11", call);
-    assert_caught(Wrong::IndicatesInactive, "VC-24", || {
-        make(0);
-        act(|| manager::deactivate_vc(OUTGOING));
-        act(|| manager::indicate(OUTGOING, 1, manager::outgoing()));
-    });
-    assert_caught(Wrong::IndicatesMiscounted, "VRF-43", || {
-        make(0);
-        act(|| manager::indicate(OUTGOING, 2, manager::outgoing()));
-    });
-    assert_caught(Wrong::IndicatesForeign, "DATA-09", || {
-        make(0);
-        act(|| manager::indicate(OUTGOING, 1, ptr::null_mut()));
-    });
 }
 
 /// Proves AF-12, AF-14, HALT-01, OID-22: families that are closed in use, or left; a status of nobody.

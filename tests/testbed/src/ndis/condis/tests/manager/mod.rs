@@ -1,10 +1,19 @@
 //! The tiny call manager.
 
+mod packets;
+mod requests;
+
 use std::ffi::c_void;
 use std::ptr;
 
 use cxndk::sys::condis::*;
 use cxndk::sys::ndis::*;
+
+pub(in crate::ndis) use self::packets::returned;
+use self::packets::send;
+pub(super) use self::packets::{indicate, indicate_again, indicate_for_now, outgoing};
+pub(super) use self::requests::{ask_client, indicate_status};
+use self::requests::{miniport_request, request, request_complete};
 
 use super::{FAMILY, INCOMING, OUTGOING, SAP, Wrong, host, note, pair, wrong};
 use crate::ndis::kernel;
@@ -31,7 +40,7 @@ fn managers(which: usize) -> Handle {
 
 /// `MiniportSetOptions` of the tiny miniport.
 pub(in crate::ndis) fn set_options(driver: NDIS_HANDLE) -> i32 {
-    if !pair().on.get() {
+    if !pair().on.get() || wrong(Wrong::NoCallManager) {
         return 0;
     }
     let mut miniport = NDIS_MINIPORT_CO_CHARACTERISTICS {
@@ -68,6 +77,12 @@ pub(in crate::ndis) fn set_options(driver: NDIS_HANDLE) -> i32 {
     if wrong(Wrong::NoHandler) {
         manager.CmNotifyCloseAfCompleteHandler = None;
     }
+    if wrong(Wrong::NoMiniportHandler) {
+        miniport.CoSendNetBufferListsHandler = None;
+    }
+    if wrong(Wrong::MiniportCreatesVcs) {
+        miniport.CoCreateVcHandler = Some(create_vc);
+    }
     if wrong(Wrong::OneEntry) {
         let entry = miniport.CoOidRequestHandler.map_or(0, |f| f as usize);
         // SAFETY: a wrong driver; the handler is never called.
@@ -82,12 +97,24 @@ pub(in crate::ndis) fn set_options(driver: NDIS_HANDLE) -> i32 {
     unsafe { NdisSetOptionalHandlers(driver, (&raw mut manager).cast()) }
 }
 
+/// The flags of the tiny miniport's registration attributes, which it sets next.
+pub(in crate::ndis) fn attribute_flags(adapter: NDIS_HANDLE) -> u32 {
+    pair().adapter.set(adapter as usize);
+    if wrong(Wrong::EarlyStatus) {
+        indicate_status();
+    }
+    if wrong(Wrong::NotConnectionOriented) {
+        0x4d
+    } else {
+        0x45
+    }
+}
+
 /// The end of the tiny miniport's `MiniportInitializeEx`.
 pub(in crate::ndis) fn register_family(adapter: NDIS_HANDLE) -> i32 {
     if !pair().on.get() {
         return 0;
     }
-    pair().adapter.set(adapter as usize);
     let mut family = CO_ADDRESS_FAMILY {
         AddressFamily: CO_ADDRESS_FAMILY_INFINIBAND,
         MajorVersion: 1,
@@ -245,6 +272,14 @@ unsafe extern "win64" fn make_call(
     if wrong(Wrong::IndicatesEarly) {
         indicate(OUTGOING, 1, managers(OUTGOING));
     }
+    if wrong(Wrong::ClosesBeforeMade) {
+        return PENDING;
+    }
+    let party = if wrong(Wrong::MakesForeignParty) {
+        pair().managers[OUTGOING].get()
+    } else {
+        party
+    };
     answer(status, move |status| {
         // SAFETY: the handles of the call.
         unsafe {
@@ -271,9 +306,14 @@ unsafe extern "win64" fn close_call(context: Handle, party: Handle, _data: Handl
         crate::sim::sleep(crate::sim::MICROSECOND);
         report_close(which);
     }
-    if status == 0 && !wrong(Wrong::ClosesActive) {
+    if status == 0 && !wrong(Wrong::ClosesActive) && !wrong(Wrong::ClosesWithReceives) {
         deactivate_vc(which);
     }
+    let party = if wrong(Wrong::ClosesForeignParty) {
+        pair().managers[OUTGOING].get()
+    } else {
+        party
+    };
     answer(status, move |status| {
         // SAFETY: the handles of the call.
         unsafe { NdisCmCloseCallComplete(status, managers(which), party as Handle) };
@@ -297,7 +337,11 @@ pub(super) fn delete_incoming() {
 
 /// A VC for an incoming call, made and activated.
 pub(super) fn create_incoming() {
-    let mut handle = ptr::null_mut();
+    let mut handle = if wrong(Wrong::ManagerNotNull) {
+        8 as Handle
+    } else {
+        ptr::null_mut()
+    };
     // SAFETY: the handles are good.
     let status = unsafe {
         NdisMCmCreateVc(
@@ -369,7 +413,9 @@ pub(super) fn report_drop(at: usize) {
 
 /// `NdisCmDispatchIncomingCallQoSChange` of a VC, after an activation.
 pub(super) fn change(which: usize) {
-    activate_vc(which);
+    if !wrong(Wrong::ChangesWithoutActivation) {
+        activate_vc(which);
+    }
     // SAFETY: the handle is good.
     unsafe { NdisCmDispatchIncomingCallQoSChange(managers(which), ptr::null_mut()) };
 }
@@ -404,8 +450,11 @@ unsafe extern "win64" fn add_party(
     place: *mut Handle,
 ) -> i32 {
     expect(context, OUTGOING);
-    let own = PARTY + pair().manager_parties.borrow().len();
+    let mut own = PARTY + pair().manager_parties.borrow().len();
     pair().manager_parties.borrow_mut().push(party as usize);
+    if wrong(Wrong::AddsWithoutContext) {
+        own = 0;
+    }
     // SAFETY: NDIS gives a place.
     unsafe { place.write(own as Handle) };
     let (party, parameters) = (party as usize, parameters as usize);
@@ -432,7 +481,9 @@ unsafe extern "win64" fn drop_party(party: Handle, _data: Handle, _size: u32) ->
 
 unsafe extern "win64" fn modify(context: Handle, parameters: *mut CO_CALL_PARAMETERS) -> i32 {
     expect(context, OUTGOING);
-    activate_vc(OUTGOING);
+    if !wrong(Wrong::ModifiesWithoutActivation) {
+        activate_vc(OUTGOING);
+    }
     let parameters = parameters as usize;
     answer(0, move |status| {
         // SAFETY: the handle of the call.
@@ -440,115 +491,4 @@ unsafe extern "win64" fn modify(context: Handle, parameters: *mut CO_CALL_PARAME
             NdisCmModifyCallQoSComplete(status, managers(OUTGOING), parameters as *mut CO_CALL_PARAMETERS);
         };
     })
-}
-
-unsafe extern "win64" fn miniport_request(
-    _adapter: Handle,
-    _vc: Handle,
-    request: *mut NDIS_OID_REQUEST,
-) -> i32 {
-    let request = request as usize;
-    note("miniport asked");
-    answer(0, move |status| {
-        let adapter = pair().adapter.get() as Handle;
-        // SAFETY: the request that pends.
-        unsafe {
-            NdisMCoOidRequestComplete(adapter, ptr::null_mut(), request as *mut NDIS_OID_REQUEST, status)
-        };
-    })
-}
-
-unsafe extern "win64" fn request(
-    context: Handle,
-    _vc: Handle,
-    _party: Handle,
-    request: *mut NDIS_OID_REQUEST,
-) -> i32 {
-    expect(context, FAMILY);
-    note("manager asked");
-    let request = request as usize;
-    answer(0, move |status| {
-        let request = request as *mut NDIS_OID_REQUEST;
-        // SAFETY: the request that pends.
-        unsafe {
-            NdisCoOidRequestComplete(
-                managers(FAMILY),
-                ptr::null_mut(),
-                ptr::null_mut(),
-                request,
-                status,
-            );
-        };
-    })
-}
-
-unsafe extern "win64" fn request_complete(
-    context: Handle,
-    _vc: Handle,
-    _party: Handle,
-    _request: *mut NDIS_OID_REQUEST,
-    status: i32,
-) {
-    expect(context, FAMILY);
-    note(format!("client answered {status:#x}"));
-}
-
-/// `NdisMCmOidRequest` to the client.
-pub(super) fn ask_client(request: *mut NDIS_OID_REQUEST) -> i32 {
-    // SAFETY: the request stays.
-    unsafe { NdisMCmOidRequest(managers(FAMILY), ptr::null_mut(), ptr::null_mut(), request) }
-}
-
-unsafe extern "win64" fn send(context: Handle, list: *mut NET_BUFFER_LIST, _flags: u32) {
-    expect(context, OUTGOING);
-    if pair().queues.get() {
-        pair().queued.borrow_mut().push(list as usize);
-        return;
-    }
-    complete_send(list as usize);
-    if wrong(Wrong::SendTwice) {
-        complete_send(list as usize);
-    }
-}
-
-/// Gives a sent packet back.
-pub(super) fn complete_send(list: usize) {
-    let list = list as *mut NET_BUFFER_LIST;
-    // SAFETY: a packet that was sent.
-    unsafe { (*list).Status = if wrong(Wrong::SendPending) { PENDING } else { 0 } };
-    // SAFETY: as above.
-    unsafe { NdisMCoSendNetBufferListsComplete(managers(OUTGOING), list, 0) };
-}
-
-/// Indicates one packet, and says that it is `count` packets of `source`.
-pub(super) fn indicate(which: usize, count: u32, source: Handle) {
-    // SAFETY: all fields may be zero.
-    let list: &'static mut NET_BUFFER_LIST = Box::leak(Box::new(unsafe { std::mem::zeroed() }));
-    list.SourceHandle = source;
-    // SAFETY: the packet stays.
-    unsafe { NdisMCoIndicateReceiveNetBufferLists(managers(which), list, count, 0) };
-}
-
-/// `MiniportReturnNetBufferLists` of the tiny miniport.
-pub(in crate::ndis) fn returned() {
-    note("returned");
-}
-
-/// The handle of the VC that the client made.
-pub(super) fn outgoing() -> Handle {
-    managers(OUTGOING)
-}
-
-/// `NdisMCoIndicateStatusEx` to all bindings.
-pub(super) fn indicate_status() {
-    // SAFETY: all fields may be zero.
-    let mut indication: NDIS_STATUS_INDICATION = unsafe { std::mem::zeroed() };
-    let adapter = pair().adapter.get() as Handle;
-    indication.SourceHandle = if wrong(Wrong::ForeignStatus) {
-        ptr::null_mut()
-    } else {
-        adapter
-    };
-    // SAFETY: the indication is complete.
-    unsafe { NdisMCoIndicateStatusEx(adapter, ptr::null_mut(), &raw mut indication) };
 }

@@ -1,0 +1,117 @@
+//! Call managers that are wrong about VCs, calls and parties.
+
+use std::ptr;
+
+use cxndk::sys::ndis::NDIS_STATUS_FAILURE;
+
+use super::super::flows::{make, take};
+use super::super::{INCOMING, OUTGOING, Wrong, act, client, manager, pair, until};
+use super::{assert_caught, call, incoming};
+
+/// Proves MAKE-04, MAKE-05, MAKE-08, VC-20: calls that are made in a wrong way.
+#[test]
+fn wrong_ways_to_make_a_call_are_caught() {
+    assert_caught(Wrong::MakesInactive, "MAKE-05", call);
+    assert_caught(Wrong::PartyContextOfNobody, "MAKE-04", || {
+        pair().pends.set(false);
+        call();
+    });
+    assert_caught(Wrong::FailsActive, "MAKE-08", || {
+        pair().answer.set(NDIS_STATUS_FAILURE);
+        act(client::create);
+        act(|| client::make(0));
+        until("made 0xc0000001");
+    });
+    assert_caught(Wrong::ActivatesIdle, "VC-20", || {
+        act(client::create);
+        act(|| manager::activate_vc(OUTGOING));
+    });
+}
+
+/// Proves CLOSE-04, CLOSE-08, CLOSE-21, CLOSE-22, CLOSE-30, CLOSE-33, PARTY-10: calls that end in a wrong way.
+#[test]
+fn wrong_ways_to_end_a_call_are_caught() {
+    assert_caught(Wrong::ClosesActive, "CLOSE-08", call);
+    assert_caught(Wrong::ReportsCloseInClose, "CLOSE-33", call);
+    assert_caught(Wrong::ReportsCloseTwice, "CLOSE-30", || {
+        make(0);
+        act(|| manager::report_close(OUTGOING));
+        act(|| manager::report_close(OUTGOING));
+    });
+    assert_caught(Wrong::ClosesTwoParties, "CLOSE-04", || {
+        make(1);
+        act(client::add);
+        until("added 0x0");
+        act(|| client::close(OUTGOING, client::party(0)));
+        until("closed 0x0");
+    });
+    assert_caught(Wrong::DropsLastParty, "PARTY-10", || {
+        make(1);
+        act(|| manager::report_drop(0));
+    });
+    assert_caught(Wrong::DeletesInHandler, "CLOSE-21", incoming);
+    assert_caught(Wrong::DispatchesInHandler, "CLOSE-22", incoming);
+}
+
+/// Proves VC-07, VC-09, INC-01, INC-07: VCs that the call manager deletes, offers and connects when it must not.
+#[test]
+fn wrong_uses_of_vcs_are_caught() {
+    assert_caught(Wrong::DeletesActive, "VC-09", || {
+        act(manager::create_incoming);
+        act(|| manager::delete(INCOMING));
+    });
+    assert_caught(Wrong::DeletesClients, "VC-07", || {
+        act(client::create);
+        act(|| manager::delete(OUTGOING));
+    });
+    assert_caught(Wrong::OffersInactive, "INC-01", take);
+    assert_caught(Wrong::ConnectsUnasked, "INC-07", || {
+        make(0);
+        act(|| manager::connect(OUTGOING));
+    });
+}
+
+/// Proves MAKE-06, MAKE-13, CLOSE-09, CLOSE-34, PARTY-03: completions that do not fit what was asked.
+#[test]
+fn completions_that_do_not_fit_are_caught() {
+    assert_caught(Wrong::MakesForeignParty, "MAKE-06", call);
+    assert_caught(Wrong::ClosesBeforeMade, "MAKE-13", || {
+        act(client::create);
+        act(|| client::make(0));
+        act(|| client::close(OUTGOING, ptr::null_mut()));
+        until("closed 0x0");
+    });
+    assert_caught(Wrong::ClosesForeignParty, "CLOSE-09", call);
+    assert_caught(Wrong::ClosesWithReceives, "CLOSE-34", || {
+        pair().keeps.set(true);
+        make(0);
+        act(|| manager::indicate(OUTGOING, 1, manager::outgoing()));
+        act(|| client::close(OUTGOING, ptr::null_mut()));
+        until("closed 0x0");
+    });
+    assert_caught(Wrong::AddsWithoutContext, "PARTY-03", || {
+        make(1);
+        act(client::add);
+        until("added 0x0");
+    });
+}
+
+/// Proves QOS-03, QOS-07: changes that were not activated.
+#[test]
+fn changes_that_are_not_activated_are_caught() {
+    assert_caught(Wrong::ModifiesWithoutActivation, "QOS-03", || {
+        make(0);
+        act(client::modify);
+        until("modified 0x0");
+    });
+    assert_caught(Wrong::ChangesWithoutActivation, "QOS-07", || {
+        make(0);
+        act(|| manager::change(OUTGOING));
+    });
+}
+
+/// Proves VC-04: a place for the handle that does not hold NULL.
+#[test]
+fn a_handle_that_is_not_null_is_caught() {
+    assert_caught(Wrong::ManagerNotNull, "VC-04", || act(manager::create_incoming));
+}
