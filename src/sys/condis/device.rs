@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use wdk_sys::{_DEVICE_OBJECT as DEVICE_OBJECT, _MDL as MDL, GUID, NTSTATUS, UNICODE_STRING};
+use wdk_sys::{_DEVICE_OBJECT as DEVICE_OBJECT, _MDL as MDL, GUID, KIRQL, NTSTATUS, UNICODE_STRING};
 
 use crate::sys::abi;
 use crate::sys::ndis::NDIS_OBJECT_HEADER;
@@ -38,7 +38,11 @@ pub struct IRP {
     /// At 0x45.
     pub CancelIrql: u8,
     /// At 0x46.
-    pub Opaque: [u8; 114],
+    pub Opaque: [u8; 34],
+    /// At 0x68: a [`DRIVER_CANCEL`], which is exchanged atomically (`IoSetCancelRoutine`).
+    pub CancelRoutine: *mut c_void,
+    /// At 0x70.
+    pub OpaqueMiddle: [u8; 72],
     /// At 0xb8: `Tail.Overlay.CurrentStackLocation`.
     pub CurrentStackLocation: *mut IO_STACK_LOCATION,
     /// At 0xc0: `Tail.Overlay.OriginalFileObject`.
@@ -46,7 +50,7 @@ pub struct IRP {
     /// At 0xc8.
     pub OpaqueEnd: usize,
 }
-abi!(IRP, 208, { Type: 0, Size: 2, MdlAddress: 8, Flags: 16, AssociatedIrp: 24, ThreadListEntry: 32, IoStatus: 48, RequestorMode: 64, PendingReturned: 65, StackCount: 66, CurrentLocation: 67, Cancel: 68, CancelIrql: 69, CurrentStackLocation: 184, OriginalFileObject: 192 });
+abi!(IRP, 208, { Type: 0, Size: 2, MdlAddress: 8, Flags: 16, AssociatedIrp: 24, ThreadListEntry: 32, IoStatus: 48, RequestorMode: 64, PendingReturned: 65, StackCount: 66, CurrentLocation: 67, Cancel: 68, CancelIrql: 69, CancelRoutine: 104, CurrentStackLocation: 184, OriginalFileObject: 192 });
 
 /// `IO_STATUS_BLOCK`, 16 bytes.
 #[repr(C)]
@@ -108,6 +112,12 @@ abi!(IO_DEVICE_CONTROL_PARAMETERS, 32, { OutputBufferLength: 0, InputBufferLengt
 /// `DRIVER_DISPATCH`: handles one kind of IRP.
 pub type DRIVER_DISPATCH = Option<unsafe extern "win64" fn(*mut DEVICE_OBJECT, *mut IRP) -> NTSTATUS>;
 
+/// `DRIVER_CANCEL`: called at DISPATCH_LEVEL with the cancel spin lock held, which it releases.
+pub type DRIVER_CANCEL = Option<unsafe extern "win64" fn(*mut DEVICE_OBJECT, *mut IRP)>;
+
+/// `SL_PENDING_RETURNED` of [`IO_STACK_LOCATION`]'s `Control`: what `IoMarkIrpPending` sets.
+pub const SL_PENDING_RETURNED: u8 = 1;
+
 /// Number of entries of a dispatch table: `IRP_MJ_MAXIMUM_FUNCTION` + 1.
 pub const IRP_MJ_COUNT: usize = 28;
 /// `IRP_MJ_CREATE`.
@@ -118,6 +128,10 @@ pub const IRP_MJ_CLOSE: usize = 2;
 pub const IRP_MJ_DEVICE_CONTROL: usize = 14;
 /// `IRP_MJ_CLEANUP`.
 pub const IRP_MJ_CLEANUP: usize = 18;
+/// `IRP_MJ_POWER`.
+pub const IRP_MJ_POWER: usize = 22;
+/// `IRP_MJ_PNP`.
+pub const IRP_MJ_PNP: usize = 27;
 
 /// `CTL_CODE(device_type, function, METHOD_BUFFERED, access)`.
 pub const fn ctl_code_buffered(device_type: u32, function: u32, access: u32) -> u32 {
@@ -135,6 +149,10 @@ pub const FILE_READ_WRITE_ACCESS: u32 = 3;
 unsafe extern "win64" {
     /// `IofCompleteRequest`: gives the request back to the I/O manager; IRQL <= DISPATCH_LEVEL.
     pub fn IofCompleteRequest(irp: *mut IRP, priority_boost: i8);
+    /// `IoAcquireCancelSpinLock`: raises to DISPATCH_LEVEL; the old IRQL goes to `irql`.
+    pub fn IoAcquireCancelSpinLock(irql: *mut KIRQL);
+    /// `IoReleaseCancelSpinLock`.
+    pub fn IoReleaseCancelSpinLock(irql: KIRQL);
 }
 
 /// `NDIS_DEVICE_OBJECT_ATTRIBUTES`, 56 bytes.

@@ -329,6 +329,7 @@ pub unsafe extern "win64" fn NdisMDeregisterMiniportDriver(handle: NDIS_HANDLE) 
         sim::fail("STATE-01", format!("{ddi} while the driver has adapters"));
     }
     super::packet::expect_no_pool_of(handle, ddi);
+    super::control_device::expect_no_device_of(handle, ddi);
     forget(&driver);
 }
 

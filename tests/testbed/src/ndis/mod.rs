@@ -28,6 +28,7 @@
 //! | VRF-32, VRF-33, VRF-35 | `kernel`: every export names its level | `tests::states` |
 //! | VRF-45 | `dma`: nothing is left at the deregistration of DMA | `tests::leaks` |
 //! | VRF-46 | [`registry::Registry::fuzz`] | tests of the driver |
+//! | PROTO-DEVICE, VRF-42 | `control_device` | `tests::devices` |
 //! | VRF-47, VRF-48, VRF-49 | [`ndk`] | `ndk::tests` |
 //!
 //! CoNDIS is in [`condis`], protocol drivers above adapters are in `protocol`. A scenario can also ask a call manager without a client
@@ -38,6 +39,7 @@ mod attributes;
 mod calls;
 pub mod condis;
 mod configuration;
+mod control_device;
 mod dma;
 mod driver;
 mod event;
@@ -66,6 +68,7 @@ pub const CXNDK_INF: &str = include_str!("../../../../inf/cxndk.inx");
 pub use adapter::State;
 pub use attributes::General;
 pub use calls::{CallClient, CoHandle, News, OfferAnswer};
+pub use control_device::{ControlHandle, ControlRequest};
 pub use driver::DriverEntry;
 pub use interrupt::{DEVICE_IRQL, interrupts_served};
 pub use ndk::edge::{NdkAdapter, NdkEvent, open_ndk_of_interface};

@@ -9,6 +9,7 @@ use cxndk::sys::ndis::NDIS_HANDLE;
 use super::adapter::AdapterState;
 use super::condis;
 use super::configuration::Configuration;
+use super::control_device::ControlDevice;
 use super::dma::Dma;
 use super::driver::DriverState;
 use super::interrupt::Interrupt;
@@ -37,6 +38,7 @@ pub(super) enum Object {
     Protocol(Rc<Protocol>),
     Binding(Rc<Binding>),
     Pool(Rc<Pool>),
+    ControlDevice(Rc<ControlDevice>),
     Family(Rc<condis::Family>),
     Sap(Rc<condis::Sap>),
     Vc(Rc<condis::Vc>),
@@ -110,4 +112,5 @@ lookup! {
     protocol: Protocol -> Protocol;
     binding: Binding -> Binding;
     pool: Pool -> Pool;
+    control_device: ControlDevice -> ControlDevice;
 }

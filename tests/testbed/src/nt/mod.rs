@@ -13,6 +13,7 @@
 //! | pool | [`pool_allocate`], [`pool_free`], [`pool_outstanding`], [`expect_pool`] |
 //! | MDLs | [`mdl_for`], [`mdl_free`], [`mdl_pieces`] |
 //! | devices | [`device_object`], [`allocate_common`], [`free_common`] |
+//! | I/O requests | [`Request`] |
 
 mod context;
 mod device;
@@ -20,6 +21,7 @@ mod dma;
 mod event;
 mod handle;
 pub mod image;
+mod irp;
 mod irql;
 mod lock;
 mod mdl;
@@ -45,6 +47,9 @@ pub use event::{
     event_is_set, event_reset, event_set, event_wait,
 };
 pub use handle::{ZwClose, handles_outstanding};
+pub use irp::{
+    IoAcquireCancelSpinLock, IoReleaseCancelSpinLock, IofCompleteRequest, Question, Request, requests_of,
+};
 pub use irql::{
     KeGetCurrentIrql, KeGetCurrentProcessorNumberEx, KeLowerIrql, KeStallExecutionProcessor, KfRaiseIrql,
 };

@@ -1,5 +1,6 @@
 //! A tiny miniport that keeps every rule, and all the ways in which it can be told to break one.
 
+mod devices;
 mod interrupts;
 mod leaks;
 mod oids;
