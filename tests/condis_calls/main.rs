@@ -7,7 +7,7 @@ mod storms;
 mod sweep;
 mod together;
 
-use cxndk_testbed::ndis::{News, OfferAnswer};
+use cxndk_testbed::consumers::condis::{News, OfferAnswer};
 use cxndk_testbed::sim;
 
 use scene::{Scene, numbered, until};
@@ -32,9 +32,7 @@ fn a_call_is_made_and_closed_by_either_side() {
         assert_eq!(
             scene.a.news(vc),
             [
-                News::Activated,
                 News::Made(SUCCESS, false),
-                News::Deactivated,
                 News::Closed(SUCCESS, scene::NO_PARTY),
             ]
         );
@@ -163,7 +161,7 @@ fn a_rejected_call_fails_and_its_vc_is_good_for_another() {
             [News::Made(0xc000_0236_u32.cast_signed(), false)]
         );
         until("gone", || {
-            scene.b.news(peer).ends_with(&[News::Deactivated, News::Deleted])
+            scene.b.news(peer).ends_with(&[News::Deleted])
         });
         scene
             .b

@@ -1,6 +1,6 @@
 //! Multipoint calls.
 
-use cxndk_testbed::ndis::{CoHandle, News};
+use cxndk_testbed::consumers::condis::{CoHandle, News};
 
 use super::scene::{Scene, numbered, until};
 

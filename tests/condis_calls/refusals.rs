@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cxndk::sys::condis;
 use cxndk::sys::ndis::{NDIS_OID_REQUEST, NdisRequestQueryInformation, NdisRequestSetInformation};
-use cxndk_testbed::ndis::News;
+use cxndk_testbed::consumers::condis::News;
 use cxndk_testbed::sim::faults::{self, Plan, When};
 
 use super::scene::{Scene, until};
@@ -34,7 +34,7 @@ fn another_family_or_version_is_refused() {
 #[test]
 fn a_sap_that_cannot_be_is_refused() {
     Scene::run(2, 0, |scene| {
-        let malformed = scene.b.register_sap_bytes(scene.family_b, 1, vec![0; 32]);
+        let malformed = scene.b.register_sap_bytes(scene.family_b, 1, &[0; 32]);
         assert_eq!(scene.b.news(malformed), [News::SapRegistered(INVALID_DATA)]);
         for local in [scene.call().remote, "10.9.9.9:80".parse().expect("an address")] {
             let sap = scene.b.register_sap(scene.family_b, local);

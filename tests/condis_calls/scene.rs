@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use cxndk::co::format::{Call, Flow, PrivateData};
 use cxndk_testbed::connectx::Health;
-use cxndk_testbed::ndis::{CallClient, CoHandle, News};
+use cxndk_testbed::consumers::condis::{CallClient, CoHandle, News};
 use cxndk_testbed::sim;
 use cxndk_testbed::world::{World, WorldConfig};
 
@@ -46,7 +46,8 @@ impl Scene<'_> {
         let mut config = WorldConfig::new(seed);
         config.link.faults.loss = loss;
         let run = World::run(&config, |world| {
-            let (a, b) = (world.hosts[0].adapter.calls(), world.hosts[1].adapter.calls());
+            let client = |host: usize| CallClient::register(&world.hosts[host].adapter);
+            let (a, b) = (client(0), client(1));
             let (family_a, family_b) = (a.open_family(), b.open_family());
             let sap = b.register_sap(family_b, world.hosts[1].at(PORT));
             until("the SAP", || b.news(sap) == [News::SapRegistered(0)]);
@@ -77,6 +78,8 @@ impl Scene<'_> {
         until("the families are closed", || {
             closed(&self.a, self.family_a) && closed(&self.b, self.family_b)
         });
+        self.a.clone().deregister();
+        self.b.clone().deregister();
     }
 
     /// The parameters of a call from A to the SAP.
@@ -172,10 +175,13 @@ impl Scene<'_> {
         self.world.hosts[0].device.die(Health::Internal);
     }
 
-    /// NDIS stops A's adapter, in a thread of its own.
-    pub fn stop_a(&self) -> sim::TaskId {
+    /// NDIS halts A's adapter before it undoes its bindings, in a thread of its own.
+    pub fn halt_a(&self) -> sim::TaskId {
         let adapter = self.world.hosts[0].adapter.clone();
-        self.world.hosts[0].thread("stop", move || adapter.stop())
+        self.world.hosts[0].thread("stop", move || {
+            adapter.pause();
+            adapter.halt_bound(0);
+        })
     }
 
     /// A's adapter is pulled out; its clients do `meanwhile` before it has gone.

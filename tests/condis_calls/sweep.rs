@@ -1,6 +1,6 @@
 //! Closes at every moment of a call's life.
 
-use cxndk_testbed::ndis::News;
+use cxndk_testbed::consumers::condis::News;
 use cxndk_testbed::sim;
 
 use super::scene::{Scene, numbered, until};

@@ -2,12 +2,12 @@
 
 use cxndk_testbed::consumers::ndk::Status;
 use cxndk_testbed::consumers::node::Pair;
-use cxndk_testbed::ndis::News;
+use cxndk_testbed::consumers::condis::News;
 
 use super::scene::{Scene, numbered, until};
 
 /// One round of traffic on both: a write by Network Direct, messages on the call.
-fn traffic(scene: &Scene<'_>, pair: &Pair, vc: cxndk_testbed::ndis::CoHandle) {
+fn traffic(scene: &Scene<'_>, pair: &Pair, vc: cxndk_testbed::consumers::condis::CoHandle) {
     let before = scene.a.sent(vc).len();
     for n in 0..10 {
         scene.a.send(vc, &[numbered(n, 2000)]);
@@ -52,7 +52,7 @@ fn network_direct_and_calls_are_closed_in_either_order() {
 fn a_halting_adapter_waits_for_its_clients() {
     Scene::run(2, 0, |scene| {
         let (vc, peer) = scene.connect();
-        let halt = scene.stop_a();
+        let halt = scene.halt_a();
         until("the client is asked", || {
             scene.a.news(scene.family_a).contains(&News::CloseAsked)
         });

@@ -1,5 +1,6 @@
-//! Network Direct consumers: what lies above the driver on a simulated host.
+//! Network Direct consumers and CoNDIS clients: what lies above the driver on a simulated host.
 
+pub mod condis;
 pub mod copy;
 pub mod ndk;
 pub mod node;

@@ -1,0 +1,40 @@
+//! What the client was told, and what arrived, for the scenario.
+
+use cxndk::sys::ndis::NDIS_STATUS;
+
+use super::{CallClient, CoHandle, News, object};
+
+impl CallClient {
+    /// What a handle was told, oldest first.
+    pub fn news(&self, handle: CoHandle) -> Vec<News> {
+        object::get(handle).news.borrow().clone()
+    }
+
+    /// Messages that arrived on a VC.
+    pub fn received(&self, vc: CoHandle) -> Vec<Vec<u8>> {
+        object::get(vc).received.borrow().clone()
+    }
+
+    /// Statuses of packets that came back on a VC.
+    pub fn sent(&self, vc: CoHandle) -> Vec<NDIS_STATUS> {
+        object::get(vc).sent.borrow().clone()
+    }
+
+    /// Messages that arrived on a VC since the last time, taken out.
+    pub fn take_received(&self, vc: CoHandle) -> Vec<Vec<u8>> {
+        object::get(vc).received.take()
+    }
+
+    /// Statuses of packets that came back on a VC since the last time, taken out.
+    pub fn take_sent(&self, vc: CoHandle) -> Vec<NDIS_STATUS> {
+        object::get(vc).sent.take()
+    }
+
+    /// VCs that the call manager made on a family, oldest first.
+    pub fn incoming(&self, family: CoHandle) -> Vec<CoHandle> {
+        object::matching(|object| object.by_manager.get() && object.parent == family)
+            .iter()
+            .map(|object| object.id)
+            .collect()
+    }
+}

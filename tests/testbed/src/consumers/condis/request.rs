@@ -1,0 +1,50 @@
+//! Requests of a client to the miniport and the call manager.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ptr;
+use std::rc::Rc;
+
+use cxndk::sys::condis::NdisCoOidRequest;
+use cxndk::sys::ndis::{NDIS_OID_REQUEST, NDIS_STATUS, NDIS_STATUS_PENDING};
+
+use super::object;
+use super::{CallClient, CoHandle, wait_for};
+use crate::sim;
+
+/// Answers that came later, by the addresses of their requests.
+#[derive(Default)]
+struct Answers(RefCell<BTreeMap<usize, NDIS_STATUS>>);
+
+/// A request was answered.
+pub(super) fn answered(request: *mut NDIS_OID_REQUEST, status: NDIS_STATUS) {
+    let answers = sim::local::<Answers>();
+    answers.0.borrow_mut().insert(request as usize, status);
+}
+
+impl CallClient {
+    /// `NdisCoOidRequest`, of the miniport or, with a family, of the call manager; waits for the answer.
+    pub fn request(
+        &self,
+        family: Option<CoHandle>,
+        vc: Option<CoHandle>,
+        request: &mut NDIS_OID_REQUEST,
+    ) -> NDIS_STATUS {
+        let request = ptr::from_mut(request) as usize;
+        let client = Rc::clone(&self.0);
+        self.run("NdisCoOidRequest", move || {
+            let handle = |of: Option<CoHandle>| of.map_or(ptr::null_mut(), |of| object::get(of).handle.get());
+            let (family, vc, binding) = (handle(family), handle(vc), client.binding.get());
+            let raw = request as *mut NDIS_OID_REQUEST;
+            // SAFETY: the handles are the client's; the request stays, since this waits for its answer.
+            let status = unsafe { NdisCoOidRequest(binding, family, vc, ptr::null_mut(), raw) };
+            if status != NDIS_STATUS_PENDING {
+                return status;
+            }
+            let answers = sim::local::<Answers>();
+            wait_for("a request is answered", || answers.0.borrow().contains_key(&request));
+            let answer = answers.0.borrow_mut().remove(&request);
+            answer.unwrap_or(NDIS_STATUS_PENDING)
+        })
+    }
+}
