@@ -99,7 +99,7 @@ unsafe extern "win64" fn cm_close_af(context: *mut c_void) -> i32 {
 unsafe extern "win64" fn cm_notify_close_af_complete(context: *mut c_void, _: i32) {
     // SAFETY: NDIS's duty.
     let family = unsafe { object::<Family>(context) };
-    family.manager().notify_done();
+    family.answered();
 }
 
 unsafe extern "win64" fn cm_register_sap(

@@ -24,6 +24,8 @@ pub struct Family {
     notified: AtomicBool,
     /// The reference that NDIS's context stands for.
     me: SpinLock<Option<Ref<Self>>>,
+    /// The reference that NDIS's context stands for until the client has answered a notice.
+    unanswered: SpinLock<Option<Ref<Self>>>,
     _living: Living,
 }
 
@@ -49,6 +51,7 @@ impl Family {
             lifetime: Lifetime::new(),
             notified: AtomicBool::new(false),
             me: SpinLock::new(None),
+            unanswered: SpinLock::new(None),
             _living: Living::new(manager),
         })?;
         manager.families().add(this.clone())?;
@@ -71,9 +74,26 @@ impl Family {
         &self.manager
     }
 
-    /// Chooses it for the notification that the adapter halts, once (AF-20).
+    /// Chooses it for the notice that the adapter halts, once, and takes a hold for [`Self::notify`] (AF-20).
     pub(super) fn begin_notify(&self) -> bool {
-        !self.lifetime.is_closing() && !self.notified.swap(true, Ordering::AcqRel)
+        !self.notified.swap(true, Ordering::AcqRel) && self.lifetime.hold_if_open()
+    }
+
+    /// Tells the client of a family that [`Self::begin_notify`] chose. NDIS uses the context until it has passed the client's
+    /// answer on, which may come after the close (AF-23, AF-24). `PASSIVE_LEVEL`.
+    pub(super) fn notify(this: Ref<Self>) {
+        *this.unanswered.lock() = Some(this.clone());
+        // The handle stays good until NDIS is back, even if the client closes meanwhile.
+        let hold = FamilyHold(this);
+        if upcall::notify_close_family(hold.handle) != Status::PENDING {
+            hold.answered();
+        }
+    }
+
+    /// `ProtocolCmNotifyCloseAfComplete` (AF-24), or the answer came at once.
+    pub fn answered(&self) {
+        let me = self.unanswered.lock().take();
+        drop(me);
     }
 
     /// `ProtocolCmCloseAf` (AF-13). `<= DISPATCH_LEVEL`.

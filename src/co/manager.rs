@@ -5,7 +5,7 @@ use crate::{
     cm::Agent,
     hw::{Device, Pd},
     nt::{
-        Dma, NdisHandle, Passive, Ref, SpinLock, Status,
+        Dma, NdisHandle, Passive, Ref, Status,
         packet::{PacketPool, Packets},
         registry::Registry,
         sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
@@ -76,8 +76,6 @@ pub struct Manager {
     stopping: AtomicBool,
     /// Objects that exist: nothing of them may be left when the adapter halts (HALT-07).
     alive: AtomicUsize,
-    /// Families whose clients were told to close them and have not said that they did (AF-24).
-    notified: SpinLock<usize>,
     counters: Counters,
 }
 
@@ -105,7 +103,6 @@ impl Manager {
             paused: AtomicBool::new(true),
             stopping: AtomicBool::new(false),
             alive: AtomicUsize::new(0),
-            notified: SpinLock::new(0),
             counters: Counters::default(),
         };
         Ref::try_new_or_back(manager).map_err(|manager| {
@@ -136,26 +133,19 @@ impl Manager {
     /// of this floor uses the device or NDIS afterwards.
     pub fn stop(&self, passive: Passive<'_>) {
         self.stopping.store(true, Ordering::Release);
+        // Again and again: an open may have been under way.
         self.notify_all(passive);
-        while self.alive.load(Ordering::Acquire) != 0 || *self.notified.lock() != 0 {
+        while self.alive.load(Ordering::Acquire) != 0 {
             passive.sleep_ms(1);
+            self.notify_all(passive);
         }
         self.pd.destroy(passive);
     }
 
     fn notify_all(&self, _: Passive<'_>) {
         while let Some(family) = self.families.find(Family::begin_notify) {
-            *self.notified.lock() += 1;
-            if upcall::notify_close_family(family.handle()) != Status::PENDING {
-                self.notify_done();
-            }
+            Family::notify(family);
         }
-    }
-
-    /// `ProtocolCmNotifyCloseAfComplete`, or the answer came at once.
-    pub fn notify_done(&self) {
-        let mut notified = self.notified.lock();
-        *notified = notified.saturating_sub(1);
     }
 
     /// Data stops: packets are refused, none is indicated. Returns when no packet is with the device or with a client

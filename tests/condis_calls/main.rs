@@ -31,10 +31,7 @@ fn a_call_is_made_and_closed_by_either_side() {
         Scene::close(&scene.b, peer, None, b"");
         assert_eq!(
             scene.a.news(vc),
-            [
-                News::Made(SUCCESS, false),
-                News::Closed(SUCCESS, scene::NO_PARTY),
-            ]
+            [News::Made(SUCCESS, false), News::Closed(SUCCESS, scene::NO_PARTY),]
         );
         until("the call manager deletes its VC", || {
             scene.b.news(peer).ends_with(&[News::Deleted])
@@ -160,9 +157,7 @@ fn a_rejected_call_fails_and_its_vc_is_good_for_another() {
             scene.a.news(vc),
             [News::Made(0xc000_0236_u32.cast_signed(), false)]
         );
-        until("gone", || {
-            scene.b.news(peer).ends_with(&[News::Deleted])
-        });
+        until("gone", || scene.b.news(peer).ends_with(&[News::Deleted]));
         scene
             .b
             .answer_offers(scene.family_b, OfferAnswer::Inline(SUCCESS));

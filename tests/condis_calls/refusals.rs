@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cxndk::sys::condis;
+use cxndk::sys::condis as sys;
 use cxndk::sys::ndis::{NDIS_OID_REQUEST, NdisRequestQueryInformation, NdisRequestSetInformation};
 use cxndk_testbed::consumers::condis::News;
+use cxndk_testbed::ndis::condis;
 use cxndk_testbed::sim::faults::{self, Plan, When};
 
 use super::scene::{Scene, until};
@@ -18,13 +19,11 @@ const NOT_SUPPORTED: i32 = 0xc000_00bb_u32.cast_signed();
 fn another_family_or_version_is_refused() {
     Scene::run(1, 0, |scene| {
         assert_eq!(
-            scene.a.open_family_of(condis::CO_ADDRESS_FAMILY_Q2931, (1, 0)),
+            scene.a.open_family_of(sys::CO_ADDRESS_FAMILY_Q2931, (1, 0)),
             Err(FAILURE)
         );
         assert_eq!(
-            scene
-                .a
-                .open_family_of(condis::CO_ADDRESS_FAMILY_INFINIBAND, (2, 0)),
+            scene.a.open_family_of(sys::CO_ADDRESS_FAMILY_INFINIBAND, (2, 0)),
             Err(FAILURE)
         );
     });
@@ -35,6 +34,7 @@ fn another_family_or_version_is_refused() {
 fn a_sap_that_cannot_be_is_refused() {
     Scene::run(2, 0, |scene| {
         let malformed = scene.b.register_sap_bytes(scene.family_b, 1, &[0; 32]);
+        until("an answer", || !scene.b.news(malformed).is_empty());
         assert_eq!(scene.b.news(malformed), [News::SapRegistered(INVALID_DATA)]);
         for local in [scene.call().remote, "10.9.9.9:80".parse().expect("an address")] {
             let sap = scene.b.register_sap(scene.family_b, local);
@@ -48,15 +48,17 @@ fn a_sap_that_cannot_be_is_refused() {
 #[test]
 fn calls_that_cannot_be_are_refused() {
     Scene::run(3, 0, |scene| {
+        // What NDIS leaves to the call manager.
+        condis::tolerate(&["CLOSE-02", "MAKE-01", "VC-08"]);
         let vc = scene.a.create_vc(scene.family_a);
         let mut call = scene.call();
         call.receive_depth = 1;
-        assert_eq!(scene.a.make_call(vc, call, None), NOT_SUPPORTED);
-        assert_eq!(scene.a.close_call(vc, None, b""), FAILURE);
+        assert_eq!(scene.make(vc, call), NOT_SUPPORTED);
+        assert_eq!(scene.try_close(vc, None, b""), FAILURE);
         assert_eq!(scene.a.delete_vc(vc), 0);
         let (vc, peer) = scene.connect();
-        assert_eq!(scene.a.make_call(vc, scene.call(), None), FAILURE);
-        assert_eq!(scene.a.close_call(vc, None, &[0; 129]), INVALID_DATA);
+        assert_eq!(scene.make(vc, scene.call()), FAILURE);
+        assert_eq!(scene.try_close(vc, None, &[0; 129]), INVALID_DATA);
         assert_eq!(scene.a.delete_vc(vc), 0x0001_0003, "VC-11: it has a call");
         let mut other = scene.call();
         other.message_size = 100;
@@ -64,7 +66,7 @@ fn calls_that_cannot_be_are_refused() {
             transmit: 100,
             receive: 100,
         };
-        assert_eq!(scene.a.modify(vc, other), INVALID_DATA, "QOS-02");
+        assert_eq!(scene.modify(vc, other), INVALID_DATA, "QOS-02");
         scene.end(vc, peer);
     });
 }
@@ -88,6 +90,7 @@ fn a_call_that_nobody_takes_fails() {
 #[test]
 fn a_family_closes_after_its_last_vc() {
     Scene::run(5, 0, |scene| {
+        condis::tolerate(&["AF-12"]);
         let family = scene.a.open_family();
         let vc = scene.a.create_vc(family);
         scene.a.close_family(family);
@@ -157,7 +160,7 @@ fn requests_of_clients_are_answered() {
         let mut list = [0; 256];
         let mut query = request(
             NdisRequestQueryInformation,
-            condis::OID_GEN_CO_SUPPORTED_LIST,
+            sys::OID_GEN_CO_SUPPORTED_LIST,
             &mut list,
         );
         assert_eq!(scene.a.request(None, None, &mut query), 0);
@@ -167,31 +170,27 @@ fn requests_of_clients_are_answered() {
             let oid = u32::from_le_bytes(oid.try_into().expect("four bytes"));
             let mut buffer = [0; 256];
             let mut query = request(NdisRequestQueryInformation, oid, &mut buffer);
-            if oid != condis::OID_GEN_CO_PROTOCOL_OPTIONS {
+            if oid != sys::OID_GEN_CO_PROTOCOL_OPTIONS {
                 assert_eq!(scene.a.request(None, Some(vc), &mut query), 0, "{oid:#x}");
             }
         }
         let mut counter = [0; 8];
         let mut query = request(
             NdisRequestQueryInformation,
-            condis::OID_GEN_CO_XMIT_PDUS_OK,
+            sys::OID_GEN_CO_XMIT_PDUS_OK,
             &mut counter,
         );
         assert_eq!(scene.a.request(None, None, &mut query), 0);
         assert_eq!(u64::from_le_bytes(counter), 1);
         let mut short = [0; 2];
-        let mut query = request(
-            NdisRequestQueryInformation,
-            condis::OID_GEN_CO_VENDOR_ID,
-            &mut short,
-        );
+        let mut query = request(NdisRequestQueryInformation, sys::OID_GEN_CO_VENDOR_ID, &mut short);
         assert_eq!(
             scene.a.request(None, None, &mut query),
             0xc001_0016_u32.cast_signed()
         );
         // SAFETY: a query.
         assert_eq!(unsafe { query.DATA.INFORMATION.BytesNeeded }, 4);
-        let mut set = request(NdisRequestSetInformation, condis::OID_CO_AF_CLOSE, &mut []);
+        let mut set = request(NdisRequestSetInformation, sys::OID_CO_AF_CLOSE, &mut []);
         assert_eq!(scene.a.request(Some(scene.family_a), None, &mut set), 0);
         let mut unknown = request(NdisRequestQueryInformation, 0x7777_7777, &mut short);
         assert_eq!(

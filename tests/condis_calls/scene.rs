@@ -120,6 +120,58 @@ impl Scene<'_> {
         (vc, self.incoming()[before])
     }
 
+    /// Asks for something and waits for the answer of a handle of A, which comes at once or later.
+    pub fn answer(
+        &self,
+        of: CoHandle,
+        ask: impl FnOnce() -> i32,
+        answer: impl Fn(&News) -> Option<i32>,
+    ) -> i32 {
+        let answers = || self.a.news(of).iter().filter_map(&answer).collect::<Vec<_>>();
+        let before = answers().len();
+        ask();
+        until("an answer", || answers().len() > before);
+        let answers = answers();
+        assert_eq!(answers.len(), before + 1, "one answer");
+        answers[before]
+    }
+
+    /// Makes a call on a VC of A; how it ended.
+    pub fn make(&self, vc: CoHandle, call: Call) -> i32 {
+        let ask = || self.a.make_call(vc, call, None);
+        self.answer(vc, ask, |news| match news {
+            News::Made(status, _) => Some(*status),
+            _ => None,
+        })
+    }
+
+    /// Adds a party to a call of A; how it ended.
+    pub fn add(&self, vc: CoHandle, call: Call, party: CoHandle) -> i32 {
+        let ask = || self.a.add_party(vc, call, party);
+        self.answer(party, ask, |news| match news {
+            News::PartyAdded(status) => Some(*status),
+            _ => None,
+        })
+    }
+
+    /// Closes a call of A, which may fail; how it ended.
+    pub fn try_close(&self, vc: CoHandle, party: Option<CoHandle>, words: &[u8]) -> i32 {
+        let ask = || self.a.close_call(vc, party, words);
+        self.answer(vc, ask, |news| match news {
+            News::Closed(status, _) => Some(*status),
+            _ => None,
+        })
+    }
+
+    /// Asks for another quality of service of a call of A; how it ended.
+    pub fn modify(&self, vc: CoHandle, call: Call) -> i32 {
+        let ask = || self.a.modify(vc, call);
+        self.answer(vc, ask, |news| match news {
+            News::QosModified(status) => Some(*status),
+            _ => None,
+        })
+    }
+
     /// How often a VC of A was told something.
     pub fn count(&self, vc: CoHandle, what: &News) -> usize {
         self.a.news(vc).iter().filter(|news| *news == what).count()

@@ -1,8 +1,8 @@
 //! Calls beside Network Direct, and calls when the adapter halts.
 
+use cxndk_testbed::consumers::condis::News;
 use cxndk_testbed::consumers::ndk::Status;
 use cxndk_testbed::consumers::node::Pair;
-use cxndk_testbed::consumers::condis::News;
 
 use super::scene::{Scene, numbered, until};
 
@@ -46,8 +46,8 @@ fn network_direct_and_calls_are_closed_in_either_order() {
     }
 }
 
-/// Proves AF-20, AF-24, AF-25, HALT-07: an adapter that halts with a call asks the client to close and waits for it; afterwards the
-/// family is there again.
+/// Proves AF-20, AF-23, AF-24, AF-25, HALT-07: an adapter that halts with a call asks the client to close and waits for its answer,
+/// which comes after the close of the family; afterwards the family is there again.
 #[test]
 fn a_halting_adapter_waits_for_its_clients() {
     Scene::run(2, 0, |scene| {

@@ -58,7 +58,7 @@ pub struct CallReport {
 impl CallReport {
     /// Whether everything is what it must be.
     pub fn is_good(&self) -> bool {
-        let closed = self.closes.pended == self.closes.completed;
+        let closed = self.closes.pended + self.closes.inline == self.closes.completed;
         closed && self.damaged == 0 && self.violations == 0 && self.leaks == 0
     }
 }

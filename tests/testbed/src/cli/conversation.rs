@@ -3,7 +3,7 @@
 use cxndk::co::format::{Call, Flow, PrivateData};
 
 use super::call_report::CallReport;
-use crate::ndis::{CallClient, CoHandle, News};
+use crate::consumers::condis::{CallClient, CoHandle, News};
 use crate::sim::{self, Stream};
 use crate::world::World;
 
@@ -62,7 +62,8 @@ fn is_message(bytes: &[u8], number: u64) -> bool {
 impl<'a> Conversation<'a> {
     /// Opens the address family on both hosts and registers a SAP on B.
     pub(super) fn open(world: &'a World) -> Self {
-        let (a, b) = (world.hosts[0].adapter.calls(), world.hosts[1].adapter.calls());
+        let client = |host: usize| CallClient::register(&world.hosts[host].adapter);
+        let (a, b) = (client(0), client(1));
         let families = [a.open_family(), b.open_family()];
         let sap = b.register_sap(families[1], world.hosts[1].at(PORT));
         until("the SAP", || b.news(sap) == [News::SapRegistered(0)]);
@@ -278,10 +279,10 @@ impl<'a> Conversation<'a> {
         let before = closes();
         if client.close_call(vc, party, b"") == PENDING {
             self.report.closes.pended += 1;
-            until("the close", || closes() > before);
         } else {
             self.report.closes.inline += 1;
         }
+        until("the close", || closes() > before);
         let after = closes() - before;
         self.report.closes.completed += after as u64;
     }
@@ -303,6 +304,8 @@ impl<'a> Conversation<'a> {
                 client.news(family).contains(&News::FamilyClosed)
             });
         }
+        self.a.deregister();
+        self.b.deregister();
         self.report
     }
 }

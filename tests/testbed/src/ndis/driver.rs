@@ -16,7 +16,7 @@ use cxndk::sys::ndis::{
 use wdk_standin::{_DRIVER_OBJECT as DRIVER_OBJECT, UNICODE_STRING};
 
 use super::adapter::{AdapterState, State};
-use super::calls::Handlers;
+use super::condis::Handlers;
 use super::kernel::{self, Level};
 use super::protocol;
 use super::table::{self, Object};

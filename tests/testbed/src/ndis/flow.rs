@@ -372,7 +372,6 @@ impl AdapterState {
         self.halting.set(false);
         self.state.set(State::Halted);
         self.expect_nothing_held(false);
-        super::calls::expect_nothing_left(self);
         super::condis::expect_none(self, "MiniportHaltEx");
         super::packet::expect_no_pool_of(self.handle, "MiniportHaltEx");
         kernel::expect_pool(self.host, self.pool_before.get(), "VRF-42", "MiniportHaltEx");

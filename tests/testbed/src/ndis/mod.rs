@@ -31,12 +31,10 @@
 //! | PROTO-DEVICE, VRF-42 | `control_device` | `tests::devices` |
 //! | VRF-47, VRF-48, VRF-49 | [`ndk`] | `ndk::tests` |
 //!
-//! CoNDIS is in [`condis`], protocol drivers above adapters are in `protocol`. A scenario can also ask a call manager without a client
-//! in between, and without the rules for clients: see [`CallClient`].
+//! CoNDIS is in [`condis`], protocol drivers above adapters are in `protocol`.
 
 mod adapter;
 mod attributes;
-mod calls;
 pub mod condis;
 mod configuration;
 mod control_device;
@@ -67,7 +65,6 @@ pub const CXNDK_INF: &str = include_str!("../../../../inf/cxndk.inx");
 
 pub use adapter::State;
 pub use attributes::General;
-pub use calls::{CallClient, CoHandle, News, OfferAnswer};
 pub use control_device::{ControlHandle, ControlRequest};
 pub use driver::DriverEntry;
 pub use interrupt::{DEVICE_IRQL, interrupts_served};

@@ -54,7 +54,9 @@ impl CallClient {
             let (vc, party) = (object::get(vc), party.map(object::get));
             let params = vc.lend(&call, if party.is_some() { MULTIPOINT_VC } else { 0 });
             let context = party.as_ref().map_or(ptr::null_mut(), |party| party.context());
-            let place = party.as_ref().map_or(ptr::null_mut(), |party| party.handle.as_ptr());
+            let place = party
+                .as_ref()
+                .map_or(ptr::null_mut(), |party| party.handle.as_ptr());
             // SAFETY: the handle is the VC's; the parameters stay until the call is made, the place with the party.
             let status = unsafe { NdisClMakeCall(vc.handle.get(), params, context, place) };
             if status != NDIS_STATUS_PENDING {
@@ -99,13 +101,18 @@ impl CallClient {
         let words = words.to_vec();
         self.run("NdisClCloseCall", move || {
             let (vc, party) = (object::get(vc), party.map(object::get));
-            wait_for("packets come back before a close", || vc.sending.borrow().is_empty());
+            wait_for("packets come back before a close", || {
+                vc.sending.borrow().is_empty()
+            });
             let handle = party.as_ref().map_or(ptr::null_mut(), |party| party.handle.get());
             let (last, length) = (vc.lend_bytes(&words), words.len() as u32);
             // SAFETY: the handles are the VC's and the party's; the words stay until the call is closed.
             let status = unsafe { NdisClCloseCall(vc.handle.get(), handle, last, length) };
             if status != NDIS_STATUS_PENDING {
-                vc.tell(News::Closed(status, party.map_or(CoHandle::NULL, |party| party.id)));
+                vc.tell(News::Closed(
+                    status,
+                    party.map_or(CoHandle::NULL, |party| party.id),
+                ));
             }
             status
         })

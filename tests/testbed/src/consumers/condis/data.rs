@@ -72,7 +72,11 @@ fn give_back(vc: &Object) {
         return;
     }
     let at_dispatch = sim::irql() == sim::DISPATCH_LEVEL;
-    let flags = if at_dispatch { NDIS_RETURN_FLAGS_DISPATCH_LEVEL } else { 0 };
+    let flags = if at_dispatch {
+        NDIS_RETURN_FLAGS_DISPATCH_LEVEL
+    } else {
+        0
+    };
     // SAFETY: the handle is that of the binding; the packets are those that it was lent.
     unsafe { NdisReturnNetBufferLists(vc.client.binding.get(), first, flags) };
 }

@@ -49,7 +49,9 @@ impl CallClient {
         let family = (ADDRESS_FAMILY, FAMILY_MAJOR, FAMILY_MINOR);
         let client = Rc::clone(&self.0);
         self.run("ProtocolCoAfRegisterNotify", move || {
-            wait_for("the family is there", || client.families.borrow().contains(&family));
+            wait_for("the family is there", || {
+                client.families.borrow().contains(&family)
+            });
         });
         self.open_family_of(ADDRESS_FAMILY, (FAMILY_MAJOR, FAMILY_MINOR))
             .expect("the call manager opens its family")

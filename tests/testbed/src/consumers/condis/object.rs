@@ -160,5 +160,9 @@ pub(super) fn of_context(context: *mut c_void) -> Rc<Object> {
 pub(super) fn matching(wanted: impl Fn(&Object) -> bool) -> Vec<Rc<Object>> {
     let all = sim::local::<Objects>();
     let objects = all.objects.borrow();
-    objects.values().filter(|object| wanted(object)).cloned().collect()
+    objects
+        .values()
+        .filter(|object| wanted(object))
+        .cloned()
+        .collect()
 }

@@ -42,7 +42,9 @@ impl CallClient {
                 return status;
             }
             let answers = sim::local::<Answers>();
-            wait_for("a request is answered", || answers.0.borrow().contains_key(&request));
+            wait_for("a request is answered", || {
+                answers.0.borrow().contains_key(&request)
+            });
             let answer = answers.0.borrow_mut().remove(&request);
             answer.unwrap_or(NDIS_STATUS_PENDING)
         })

@@ -3,9 +3,7 @@
 use std::ffi::c_void;
 
 use cxndk::co::{format::Call, params};
-use cxndk::sys::condis::{
-    CO_CALL_PARAMETERS, CO_SAP, NDIS_CO_CLIENT_OPTIONAL_HANDLERS,
-};
+use cxndk::sys::condis::{CO_CALL_PARAMETERS, CO_SAP, NDIS_CO_CLIENT_OPTIONAL_HANDLERS};
 use cxndk::sys::ndis::{
     NDIS_HANDLE, NDIS_OBJECT_TYPE_CO_CLIENT_OPTIONAL_HANDLERS, NDIS_OID_REQUEST, NDIS_STATUS,
     NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS,
@@ -106,7 +104,11 @@ unsafe extern "win64" fn sap_deregistered(status: NDIS_STATUS, context: Context)
     }
 }
 
-unsafe extern "win64" fn create_vc(context: Context, handle: NDIS_HANDLE, place: *mut Context) -> NDIS_STATUS {
+unsafe extern "win64" fn create_vc(
+    context: Context,
+    handle: NDIS_HANDLE,
+    place: *mut Context,
+) -> NDIS_STATUS {
     let family = of_context(context);
     let vc = add(&family.client, "VC", family.id);
     vc.by_manager.set(true);
@@ -192,7 +194,12 @@ unsafe extern "win64" fn incoming_drop(status: NDIS_STATUS, context: Context, da
     of_context(context).tell(News::PeerDropped(status, words));
 }
 
-unsafe extern "win64" fn asked(family: Context, _: Context, _: Context, _: *mut NDIS_OID_REQUEST) -> NDIS_STATUS {
+unsafe extern "win64" fn asked(
+    family: Context,
+    _: Context,
+    _: Context,
+    _: *mut NDIS_OID_REQUEST,
+) -> NDIS_STATUS {
     sim::note(format!("client, family {:?}: a request", of_context(family).id));
     NDIS_STATUS_NOT_SUPPORTED
 }

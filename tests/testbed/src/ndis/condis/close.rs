@@ -7,7 +7,7 @@ use std::rc::Rc;
 use cxndk::sys::ndis::{NDIS_HANDLE, NDIS_STATUS, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS};
 
 use super::object::{self, Life, Party, Phase, Vc, pointer};
-use super::{enter, settle};
+use super::{client_broke, enter, settle};
 use crate::ndis::kernel::Level;
 use crate::sim;
 
@@ -28,7 +28,14 @@ pub unsafe extern "win64" fn NdisClCloseCall(
     let party = closing_party(&vc, ddi, party);
     match vc.phase.get() {
         Phase::Closing => sim::fail("CLOSE-33", format!("{ddi} of {vc} for the second time")),
-        Phase::Idle => sim::fail("CLOSE-02", format!("{ddi} of {vc}, which has no call")),
+        Phase::Idle => {
+            client_broke("CLOSE-02", format!("{ddi} of {vc}, which has no call"));
+            let context = pointer(vc.manager_context.get());
+            return to_manager!(
+                vc.family.adapter,
+                CmCloseCallHandler(context, ptr::null_mut(), buffer, size)
+            );
+        }
         phase => vc.before_close.set(phase),
     }
     let sends = vc.sends.borrow().len();
@@ -156,7 +163,6 @@ pub unsafe extern "win64" fn NdisCmCloseCallComplete(
     party: NDIS_HANDLE,
 ) {
     let ddi = "NdisCmCloseCallComplete";
-    rude!(vc, NdisCmCloseCallComplete(status, vc, party));
     enter(ddi, Level::Dispatch);
     let vc = object::vc(vc, ddi);
     vc.close.complete(ddi, status);
@@ -194,7 +200,6 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingCloseCall(
     size: u32,
 ) {
     let ddi = "NdisCmDispatchIncomingCloseCall";
-    rude!(vc, NdisCmDispatchIncomingCloseCall(status, vc, buffer, size));
     enter(ddi, Level::Dispatch);
     let vc = object::vc(vc, ddi);
     match vc.phase.get() {

@@ -21,9 +21,7 @@ const SEND_AT_DISPATCH: u32 = 1;
 
 /// Whether a packet is with the miniport or with a client.
 pub(in crate::ndis) fn outstanding(list: usize) -> bool {
-    crate::ndis::calls::has_list(list)
-        || !object::vcs(|vc| vc.sends.borrow().contains_key(&list) || vc.lent.borrow().contains(&list))
-            .is_empty()
+    !object::vcs(|vc| vc.sends.borrow().contains_key(&list) || vc.lent.borrow().contains(&list)).is_empty()
 }
 
 /// The packets of a chain.
@@ -107,7 +105,6 @@ pub unsafe extern "win64" fn NdisMCoSendNetBufferListsComplete(
     flags: u32,
 ) {
     let ddi = "NdisMCoSendNetBufferListsComplete";
-    rude!(vc, NdisMCoSendNetBufferListsComplete(vc, first, flags));
     enter(ddi, Level::Dispatch);
     expect_level(ddi, flags & NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL != 0);
     let vc = object::vc(vc, ddi);
@@ -156,7 +153,6 @@ pub unsafe extern "win64" fn NdisMCoIndicateReceiveNetBufferLists(
     flags: u32,
 ) {
     let ddi = "NdisMCoIndicateReceiveNetBufferLists";
-    rude!(vc, NdisMCoIndicateReceiveNetBufferLists(vc, first, count, flags));
     enter(ddi, Level::Dispatch);
     expect_level(ddi, flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL != 0);
     let vc = object::vc(vc, ddi);

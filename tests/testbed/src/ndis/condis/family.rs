@@ -11,9 +11,8 @@ use cxndk::sys::ndis::{
 
 use super::object::{self, Family, Life, pointer};
 use super::registration;
-use super::{enter, settle, upcall};
+use super::{client_broke, enter, settle, upcall};
 use crate::ndis::adapter::{AdapterState, State};
-use crate::ndis::calls;
 use crate::ndis::kernel::{self, Level};
 use crate::ndis::protocol::Binding;
 use crate::ndis::table::{self, Object};
@@ -70,7 +69,6 @@ pub unsafe extern "win64" fn NdisMCmRegisterAddressFamilyEx(
     // SAFETY: the caller's family.
     let family = unsafe { family.read() };
     if object::register_family(&adapter, &family) {
-        calls::exports::register_family(adapter.handle);
         NDIS_STATUS_SUCCESS
     } else {
         NDIS_STATUS_FAILURE
@@ -193,7 +191,7 @@ pub unsafe extern "win64" fn NdisClCloseAddressFamily(family: NDIS_HANDLE) -> ND
     enter(ddi, Level::Dispatch);
     let family = object::open_family(family, ddi);
     if let Some(vc) = object::vcs(|vc| vc.family.handle == family.handle && !vc.by_manager).first() {
-        sim::fail("AF-12", format!("{ddi} of {family} while the client has {vc}"));
+        client_broke("AF-12", format!("{ddi} of {family} while the client has {vc}"));
     }
     family.life.set(Life::Closing);
     let request = family.close.begin().expect("the family was open");
@@ -235,7 +233,6 @@ fn tell_closed(family: &Family, status: NDIS_STATUS) {
 #[unsafe(no_mangle)]
 pub unsafe extern "win64" fn NdisCmCloseAddressFamilyComplete(status: NDIS_STATUS, family: NDIS_HANDLE) {
     let ddi = "NdisCmCloseAddressFamilyComplete";
-    rude!(family, NdisCmCloseAddressFamilyComplete(status, family));
     enter(ddi, Level::Dispatch);
     let family = object::family(family, ddi);
     family.close.complete(ddi, status);
@@ -250,7 +247,6 @@ pub unsafe extern "win64" fn NdisCmCloseAddressFamilyComplete(status: NDIS_STATU
 #[unsafe(no_mangle)]
 pub unsafe extern "win64" fn NdisCmNotifyCloseAddressFamily(family: NDIS_HANDLE) -> NDIS_STATUS {
     let ddi = "NdisCmNotifyCloseAddressFamily";
-    rude!(family, NdisCmNotifyCloseAddressFamily(family));
     enter(ddi, Level::Passive);
     let family = object::family(family, ddi);
     let Some(request) = family.notify.begin() else {

@@ -21,7 +21,6 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingCall(
     parameters: *mut CO_CALL_PARAMETERS,
 ) -> NDIS_STATUS {
     let ddi = "NdisCmDispatchIncomingCall";
-    rude!(sap, NdisCmDispatchIncomingCall(sap, vc, parameters));
     enter(ddi, Level::Dispatch);
     let sap = object::sap(sap, ddi);
     let vc = object::vc(vc, ddi);
@@ -110,7 +109,6 @@ pub unsafe extern "win64" fn NdisClIncomingCallComplete(
 #[unsafe(no_mangle)]
 pub unsafe extern "win64" fn NdisCmDispatchCallConnected(vc: NDIS_HANDLE) {
     let ddi = "NdisCmDispatchCallConnected";
-    rude!(vc, NdisCmDispatchCallConnected(vc));
     enter(ddi, Level::Dispatch);
     let vc = object::vc(vc, ddi);
     match vc.phase.get() {

@@ -9,7 +9,7 @@ use cxndk::sys::ndis::{
 };
 
 use super::object::{self, Life, Party, Phase, Vc, pointer};
-use super::{enter, settle};
+use super::{client_broke, enter, settle};
 use crate::ndis::kernel::Level;
 use crate::sim::{self, faults};
 
@@ -28,7 +28,12 @@ pub unsafe extern "win64" fn NdisClMakeCall(
     enter(ddi, Level::Dispatch);
     let vc = object::client_vc(vc, ddi);
     if vc.by_manager || vc.phase.get() != Phase::Idle || parameters.is_null() {
-        sim::fail("MAKE-01", format!("{ddi} on {vc}"));
+        client_broke("MAKE-01", format!("{ddi} on {vc}"));
+        let (context, mut none) = (pointer(vc.manager_context.get()), ptr::null_mut());
+        return to_manager!(
+            vc.family.adapter,
+            CmMakeCallHandler(context, parameters, ptr::null_mut(), &raw mut none)
+        );
     }
     if faults::fire("NdisClMakeCall") {
         return NDIS_STATUS_RESOURCES;
@@ -130,7 +135,6 @@ pub unsafe extern "win64" fn NdisCmMakeCallComplete(
     parameters: *mut CO_CALL_PARAMETERS,
 ) {
     let ddi = "NdisCmMakeCallComplete";
-    rude!(vc, NdisCmMakeCallComplete(status, vc, party, context, parameters));
     enter(ddi, Level::Dispatch);
     let vc = object::vc(vc, ddi);
     vc.make.complete(ddi, status);

@@ -42,16 +42,6 @@ macro_rules! to_client {
     }};
 }
 
-/// Hands what the call manager tells a scenario without a client of its own, by a handle of that, to the scenario.
-macro_rules! rude {
-    ($handle:expr, $name:ident($($argument:expr),* $(,)?)) => {
-        if crate::ndis::calls::owns($handle) {
-            // SAFETY: the caller's promises are the same.
-            return unsafe { crate::ndis::calls::exports::$name($($argument),*) };
-        }
-    };
-}
-
 mod close;
 mod data;
 mod family;
@@ -69,12 +59,14 @@ mod status;
 pub(super) mod tests;
 mod vc;
 
+use std::cell::Cell;
+
 use cxndk::sys::ndis::{NDIS_STATUS, NDIS_STATUS_PENDING};
 
 pub(super) use self::data::outstanding as list_outstanding;
 pub(super) use self::family::{announce, expect_closed, families_of_binding};
 pub(super) use self::object::{Family, Party, Sap, Vc, forget_families as forget_registrations};
-pub(super) use self::registration::{check_client, check_protocol};
+pub(super) use self::registration::{Handlers, check_client, check_protocol};
 
 use super::adapter::AdapterState;
 use super::kernel::{self, Level};
@@ -101,6 +93,23 @@ fn enter(ddi: &'static str, level: Level) {
         );
     }
     kernel::enter(ddi, level);
+}
+
+/// Rules of which a scenario wants to see what the call manager does with a client that breaks them.
+#[derive(Default)]
+struct Tolerated(Cell<&'static [&'static str]>);
+
+/// Lets clients break these rules from now on, as NDIS does, which leaves them to the call manager: VC-08, AF-12, CLOSE-02, MAKE-01
+/// and PARTY-01 are such.
+pub fn tolerate(rules: &'static [&'static str]) {
+    sim::local::<Tolerated>().0.set(rules);
+}
+
+/// A client broke a rule: the end of the run, unless the scenario wants to see more.
+fn client_broke(rule: &'static str, message: String) {
+    if !sim::local::<Tolerated>().0.get().contains(&rule) {
+        sim::fail(rule, message);
+    }
 }
 
 /// Calls a handler of a driver at the running IRQL; it comes back with the same.

@@ -94,6 +94,8 @@ pub(in crate::ndis) struct Vc {
     pub(super) told_of_close: Cell<bool>,
     /// `ProtocolClCloseCallComplete` is on a stack.
     pub(super) in_close_complete: Cell<bool>,
+    /// The call manager is in its delete handler: it does not count the VC any more.
+    pub(super) deleting: Cell<bool>,
     /// Packets that the miniport has, each with its first buffer.
     pub(super) sends: RefCell<BTreeMap<usize, usize>>,
     /// Packets of the miniport that the client has.
@@ -246,7 +248,7 @@ pub(super) fn users_of(family: &Family) -> Vec<String> {
     let all = objects.all.borrow();
     all.values()
         .filter_map(|object| match object {
-            Object::Vc(vc) if vc.family.handle == family.handle => Some(vc.to_string()),
+            Object::Vc(vc) if vc.family.handle == family.handle && !vc.deleting.get() => Some(vc.to_string()),
             Object::Sap(sap) if sap.family.handle == family.handle => Some(sap.to_string()),
             _ => None,
         })

@@ -13,7 +13,7 @@ use cxndk::sys::ndis::{
 
 use super::object::{self, Life, Party, Phase, Vc, pointer};
 use super::request::Slot;
-use super::{enter, settle};
+use super::{client_broke, enter, settle};
 use crate::ndis::kernel::Level;
 use crate::ndis::table::{self, Object};
 use crate::sim::{self, faults};
@@ -82,7 +82,7 @@ pub unsafe extern "win64" fn NdisClAddParty(
     enter(ddi, Level::Dispatch);
     let vc = object::client_vc(vc, ddi);
     if !vc.multipoint.get() || vc.phase.get() != Phase::Connected {
-        sim::fail("PARTY-01", format!("{ddi} to {vc}, which has no multipoint call"));
+        client_broke("PARTY-01", format!("{ddi} to {vc}, which has no multipoint call"));
     }
     if faults::fire("NdisClAddParty") {
         return NDIS_STATUS_RESOURCES;
@@ -143,7 +143,6 @@ pub unsafe extern "win64" fn NdisCmAddPartyComplete(
     parameters: *mut CO_CALL_PARAMETERS,
 ) {
     let ddi = "NdisCmAddPartyComplete";
-    rude!(party, NdisCmAddPartyComplete(status, party, context, parameters));
     enter(ddi, Level::Dispatch);
     let party = object::party(party, ddi);
     let vc = party.call(ddi);
@@ -210,7 +209,6 @@ fn tell_dropped(vc: &Vc, party: &Party, status: NDIS_STATUS) {
 #[unsafe(no_mangle)]
 pub unsafe extern "win64" fn NdisCmDropPartyComplete(status: NDIS_STATUS, party: NDIS_HANDLE) {
     let ddi = "NdisCmDropPartyComplete";
-    rude!(party, NdisCmDropPartyComplete(status, party));
     enter(ddi, Level::Dispatch);
     let party = object::party(party, ddi);
     let vc = party.call(ddi);
@@ -231,10 +229,6 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingDropParty(
     size: u32,
 ) {
     let ddi = "NdisCmDispatchIncomingDropParty";
-    rude!(
-        party,
-        NdisCmDispatchIncomingDropParty(status, party, buffer, size)
-    );
     enter(ddi, Level::Dispatch);
     let party = object::party(party, ddi);
     let vc = party.call(ddi);

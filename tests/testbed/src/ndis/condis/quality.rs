@@ -68,7 +68,6 @@ pub unsafe extern "win64" fn NdisCmModifyCallQoSComplete(
     parameters: *mut CO_CALL_PARAMETERS,
 ) {
     let ddi = "NdisCmModifyCallQoSComplete";
-    rude!(vc, NdisCmModifyCallQoSComplete(status, vc, parameters));
     enter(ddi, Level::Dispatch);
     let vc = object::vc(vc, ddi);
     vc.modify.complete(ddi, status);
@@ -86,7 +85,6 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingCallQoSChange(
     parameters: *mut CO_CALL_PARAMETERS,
 ) {
     let ddi = "NdisCmDispatchIncomingCallQoSChange";
-    rude!(vc, NdisCmDispatchIncomingCallQoSChange(vc, parameters));
     enter(ddi, Level::Dispatch);
     let vc = object::vc(vc, ddi);
     match vc.phase.get() {

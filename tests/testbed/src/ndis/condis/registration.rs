@@ -1,9 +1,25 @@
 //! What miniports and protocol drivers register with `NdisSetOptionalHandlers` for CoNDIS (REG).
 
-use cxndk::sys::condis::{NDIS_CO_CLIENT_OPTIONAL_HANDLERS, NDIS_PROTOCOL_CO_CHARACTERISTICS};
+use cxndk::sys::condis::{
+    NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS, NDIS_CO_CLIENT_OPTIONAL_HANDLERS,
+    NDIS_MINIPORT_CO_CHARACTERISTICS, NDIS_PROTOCOL_CO_CHARACTERISTICS,
+};
 
-use crate::ndis::calls::Handlers;
 use crate::sim;
+
+/// The handlers that a miniport driver registered.
+#[derive(Clone, Copy)]
+pub(in crate::ndis) struct Handlers {
+    pub(in crate::ndis) miniport: Option<NDIS_MINIPORT_CO_CHARACTERISTICS>,
+    pub(in crate::ndis) manager: Option<NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS>,
+}
+
+impl Handlers {
+    pub(in crate::ndis) const NONE: Self = Self {
+        miniport: None,
+        manager: None,
+    };
+}
 
 fn require(rule: &'static str, ok: bool, message: &str) {
     if !ok {

@@ -103,7 +103,6 @@ pub unsafe extern "win64" fn NdisCmRegisterSapComplete(
     context: NDIS_HANDLE,
 ) {
     let ddi = "NdisCmRegisterSapComplete";
-    rude!(sap, NdisCmRegisterSapComplete(status, sap, context));
     enter(ddi, Level::Dispatch);
     let sap = object::sap(sap, ddi);
     sap.register.complete(ddi, status);
@@ -163,7 +162,6 @@ fn tell_deregistered(sap: &Sap, status: NDIS_STATUS) {
 #[unsafe(no_mangle)]
 pub unsafe extern "win64" fn NdisCmDeregisterSapComplete(status: NDIS_STATUS, sap: NDIS_HANDLE) {
     let ddi = "NdisCmDeregisterSapComplete";
-    rude!(sap, NdisCmDeregisterSapComplete(status, sap));
     enter(ddi, Level::Dispatch);
     let sap = object::sap(sap, ddi);
     sap.deregister.complete(ddi, status);

@@ -10,9 +10,9 @@ use cxndk::sys::ndis::{
     NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
 };
 
-use super::enter;
 use super::object::{self, Family, Life, Phase, Vc, pointer};
 use super::request::Slot;
+use super::{client_broke, enter};
 use crate::ndis::kernel::{self, Level};
 use crate::ndis::table::{self, Object};
 use crate::sim::{self, Stream, faults};
@@ -46,6 +46,7 @@ fn new_vc(family: &Rc<Family>, by_manager: bool, context: usize) -> Rc<Vc> {
         before_close: Cell::new(Phase::Idle),
         told_of_close: Cell::new(false),
         in_close_complete: Cell::new(false),
+        deleting: Cell::new(false),
         sends: RefCell::default(),
         lent: RefCell::default(),
         indicating: Cell::new(0),
@@ -126,10 +127,12 @@ pub unsafe extern "win64" fn NdisCoDeleteVc(vc: NDIS_HANDLE) -> NDIS_STATUS {
         sim::fail("VC-07", format!("{ddi} of {vc}, which the call manager made"));
     }
     if vc.active.get() || vc.phase.get() != Phase::Idle {
-        sim::fail("VC-08", format!("{ddi} of {vc}"));
+        client_broke("VC-08", format!("{ddi} of {vc}"));
     }
     let context = pointer(vc.manager_context.get());
+    vc.deleting.set(true);
     let status = to_manager!(vc.family.adapter, CmDeleteVcHandler(context));
+    vc.deleting.set(false);
     expect_at_once("ProtocolCoDeleteVc of the call manager", status);
     if status == NDIS_STATUS_SUCCESS {
         object::remove(vc.handle);
@@ -149,7 +152,6 @@ pub unsafe extern "win64" fn NdisMCmCreateVc(
     place: *mut NDIS_HANDLE,
 ) -> NDIS_STATUS {
     let ddi = "NdisMCmCreateVc";
-    rude!(family, NdisMCmCreateVc(adapter, family, context, place));
     enter(ddi, Level::Dispatch);
     let adapter = table::adapter(adapter, ddi);
     let family = object::family(family, ddi);
@@ -189,7 +191,6 @@ pub unsafe extern "win64" fn NdisMCmCreateVc(
 #[unsafe(no_mangle)]
 pub unsafe extern "win64" fn NdisMCmDeleteVc(vc: NDIS_HANDLE) -> NDIS_STATUS {
     let ddi = "NdisMCmDeleteVc";
-    rude!(vc, NdisMCmDeleteVc(vc));
     enter(ddi, Level::Dispatch);
     let vc = object::vc(vc, ddi);
     if !vc.by_manager {
@@ -224,7 +225,6 @@ pub unsafe extern "win64" fn NdisMCmActivateVc(
     parameters: *mut CO_CALL_PARAMETERS,
 ) -> NDIS_STATUS {
     let ddi = "NdisMCmActivateVc";
-    rude!(vc, NdisMCmActivateVc(vc, parameters));
     enter(ddi, Level::Dispatch);
     let vc = object::vc(vc, ddi);
     let ready = match vc.phase.get() {
@@ -270,7 +270,6 @@ pub unsafe extern "win64" fn NdisMCmActivateVc(
 #[unsafe(no_mangle)]
 pub unsafe extern "win64" fn NdisMCmDeactivateVc(vc: NDIS_HANDLE) -> NDIS_STATUS {
     let ddi = "NdisMCmDeactivateVc";
-    rude!(vc, NdisMCmDeactivateVc(vc));
     enter(ddi, Level::Dispatch);
     let vc = object::vc(vc, ddi);
     vc.expect_quiet("VC-25", ddi);
