@@ -13,7 +13,7 @@ use super::object::{self, Phase, Vc, pointer};
 use super::{enter, upcall};
 use crate::ndis::adapter::State;
 use crate::ndis::kernel::Level;
-use crate::ndis::table;
+use crate::ndis::protocol::open_binding;
 use crate::sim;
 
 /// `NDIS_SEND_FLAGS_DISPATCH_LEVEL`.
@@ -218,7 +218,7 @@ pub unsafe extern "win64" fn NdisReturnNetBufferLists(
     let ddi = "NdisReturnNetBufferLists";
     enter(ddi, Level::Dispatch);
     expect_level(ddi, flags & NDIS_RETURN_FLAGS_DISPATCH_LEVEL != 0);
-    let binding = table::binding(binding, ddi);
+    let binding = open_binding(binding, ddi);
     // SAFETY: the caller's chain.
     for list in unsafe { chain(first) } {
         let of = object::vcs(|vc| {
@@ -246,7 +246,7 @@ pub unsafe extern "win64" fn NdisReturnNetBufferLists(
 pub unsafe extern "win64" fn NdisCancelSendNetBufferLists(binding: NDIS_HANDLE, id: *mut std::ffi::c_void) {
     let ddi = "NdisCancelSendNetBufferLists";
     enter(ddi, Level::Dispatch);
-    let adapter = Rc::clone(&table::binding(binding, ddi).adapter);
+    let adapter = Rc::clone(&open_binding(binding, ddi).adapter);
     let handler = adapter.driver.characteristics.CancelSendHandler;
     let handler = handler.expect("checked at registration");
     // SAFETY: the driver registered the handler.

@@ -89,6 +89,7 @@ pub unsafe extern "win64" fn NdisClOpenAddressFamilyEx(
     let ddi = "NdisClOpenAddressFamilyEx";
     enter(ddi, Level::Passive);
     let binding = table::binding(binding, ddi);
+    binding.expect_opened(ddi);
     // SAFETY: the caller's family.
     let mut kind = unsafe { kind.read() };
     let adapter = Rc::clone(&binding.adapter);

@@ -12,7 +12,7 @@ use super::object::{self, Family, pointer};
 use super::request::Slot;
 use super::{enter, upcall};
 use crate::ndis::kernel::Level;
-use crate::ndis::protocol::Binding;
+use crate::ndis::protocol::{Binding, open_binding};
 use crate::ndis::table;
 use crate::sim;
 
@@ -83,7 +83,7 @@ pub unsafe extern "win64" fn NdisCoOidRequest(
 ) -> NDIS_STATUS {
     let ddi = "NdisCoOidRequest";
     enter(ddi, Level::Dispatch);
-    let binding = table::binding(binding, ddi);
+    let binding = open_binding(binding, ddi);
     let family = (!family.is_null()).then(|| object::open_family(family, ddi));
     let [(vc_of_client, vc), (party_of_client, party)] = contexts(vc, party, ddi);
     let answers = if family.is_some() {

@@ -14,6 +14,7 @@ use super::object::{self, Family, Life, Phase, Vc, pointer};
 use super::request::Slot;
 use super::{client_broke, enter};
 use crate::ndis::kernel::{self, Level};
+use crate::ndis::protocol::open_binding;
 use crate::ndis::table::{self, Object};
 use crate::sim::{self, Stream, faults};
 
@@ -82,7 +83,7 @@ pub unsafe extern "win64" fn NdisCoCreateVc(
 ) -> NDIS_STATUS {
     let ddi = "NdisCoCreateVc";
     enter(ddi, Level::Dispatch);
-    let binding = table::binding(binding, ddi);
+    let binding = open_binding(binding, ddi);
     let family = object::open_family(family, ddi);
     // SAFETY: the caller's place.
     unsafe { expect_null("VC-01", ddi, place) };

@@ -8,7 +8,7 @@ use cxndk::sys::ndis::{
     NDIS_STATUS_SUCCESS,
 };
 
-use super::{BIND, Binding, REFUSED};
+use super::{BIND, Binding, REFUSED, open_binding};
 use crate::ndis::condis;
 use crate::ndis::kernel::{self, Level};
 use crate::ndis::table;
@@ -30,7 +30,7 @@ pub unsafe extern "win64" fn NdisOpenAdapterEx(
     kernel::enter(ddi, Level::Passive);
     let protocol = table::protocol(protocol, ddi);
     let binding = table::binding(bind_context, ddi);
-    if binding.protocol.handle != protocol.handle || binding.open.get() {
+    if binding.protocol.handle != protocol.handle || binding.opening.get() {
         sim::fail(
             BIND,
             format!("{ddi} outside of ProtocolBindAdapterEx, or for the second time"),
@@ -40,13 +40,15 @@ pub unsafe extern "win64" fn NdisOpenAdapterEx(
         return NDIS_STATUS_RESOURCES;
     }
     binding.context.set(context as usize);
-    binding.open.set(true);
+    binding.opening.set(true);
     // SAFETY: the caller's place.
     unsafe { place.write(binding.handle) };
     if !sim::chance(Stream::Ndis, 500_000) {
+        binding.open.set(true);
         return NDIS_STATUS_SUCCESS;
     }
     kernel::worker(protocol.host, "open of an adapter", move || {
+        binding.open.set(true);
         let handler = binding.protocol.characteristics.OpenAdapterCompleteHandlerEx;
         let handler = handler.expect("checked at registration");
         // SAFETY: the protocol driver registered the handler.
@@ -56,7 +58,7 @@ pub unsafe extern "win64" fn NdisOpenAdapterEx(
     NDIS_STATUS_PENDING
 }
 
-/// `NdisCloseAdapterEx`: with every address family closed (HALT-01).
+/// `NdisCloseAdapterEx`: with every address family closed (HALT-01); it completes after the last request of the binding.
 ///
 /// # Safety
 /// None beyond a live simulation; the handle is checked.
@@ -73,11 +75,14 @@ pub unsafe extern "win64" fn NdisCloseAdapterEx(handle: NDIS_HANDLE) -> NDIS_STA
         sim::fail("HALT-01", format!("{ddi} with {families} address families open"));
     }
     binding.open.set(false);
-    if !sim::chance(Stream::Ndis, 500_000) {
+    if binding.requests.get() == 0 && !sim::chance(Stream::Ndis, 500_000) {
         binding.closed.set(true);
         return NDIS_STATUS_SUCCESS;
     }
     kernel::worker(binding.protocol.host, "close of an adapter", move || {
+        while binding.requests.get() > 0 {
+            sim::sleep(sim::MICROSECOND);
+        }
         binding.closed.set(true);
         let handler = binding.protocol.characteristics.CloseAdapterCompleteHandlerEx;
         let handler = handler.expect("checked at registration");
@@ -99,14 +104,15 @@ pub unsafe extern "win64" fn NdisOidRequest(
 ) -> NDIS_STATUS {
     let ddi = "NdisOidRequest";
     kernel::enter(ddi, Level::Dispatch);
-    let binding = table::binding(handle, ddi);
+    let binding = open_binding(handle, ddi);
     // SAFETY: the caller's request; query and set agree in these fields.
     let information = unsafe { (*request).DATA.INFORMATION };
     // SAFETY: the caller's request.
     let set = unsafe { (*request).RequestType } == cxndk::sys::ndis::NdisRequestSetInformation;
-    if binding.closing.get() || information.InformationBuffer.is_null() {
+    if information.InformationBuffer.is_null() {
         return REFUSED;
     }
+    binding.requests.set(binding.requests.get() + 1);
     let request = request as usize;
     kernel::worker(binding.protocol.host, "OID request of a protocol", move || {
         ask(&binding, request as *mut NDIS_OID_REQUEST, set);
@@ -136,4 +142,5 @@ fn ask(binding: &Rc<Binding>, request: *mut NDIS_OID_REQUEST, set: bool) {
     // SAFETY: the protocol driver registered the handler; the request is its own.
     unsafe { handler(binding.context(), request, status) };
     kernel::expect_clean("ProtocolOidRequestComplete");
+    binding.requests.set(binding.requests.get() - 1);
 }

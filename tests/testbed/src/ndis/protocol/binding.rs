@@ -34,7 +34,9 @@ pub(in crate::ndis) struct Binding {
     pub(in crate::ndis) adapter: Rc<AdapterState>,
     /// `ProtocolBindingContext`, from `NdisOpenAdapterEx`.
     pub(super) context: Cell<usize>,
-    /// `NdisOpenAdapterEx` was called and `NdisCloseAdapterEx` was not.
+    /// `NdisOpenAdapterEx` was called.
+    pub(super) opening: Cell<bool>,
+    /// The open is complete, and `NdisCloseAdapterEx` was not called.
     pub(super) open: Cell<bool>,
     /// `NdisCloseAdapterEx` was called.
     pub(in crate::ndis) closing: Cell<bool>,
@@ -44,6 +46,8 @@ pub(in crate::ndis) struct Binding {
     pending: Cell<bool>,
     result: Cell<Option<NDIS_STATUS>>,
     waiter: Cell<Option<TaskId>>,
+    /// Requests of the protocol driver that are not completed.
+    pub(in crate::ndis) requests: Cell<u32>,
     /// The context in its status handler (OID-23).
     pub(in crate::ndis) indicating: Cell<Option<TaskId>>,
 }
@@ -52,6 +56,16 @@ impl Binding {
     /// `ProtocolBindingContext`.
     pub(in crate::ndis) const fn context(&self) -> *mut c_void {
         self.context.get() as *mut c_void
+    }
+
+    /// The open is complete, whether or not the close was called since.
+    pub(in crate::ndis) fn expect_opened(&self, ddi: &str) {
+        if !self.open.get() && !self.closing.get() {
+            sim::fail(
+                BIND,
+                format!("{ddi} with a binding whose adapter is not open yet"),
+            );
+        }
     }
 
     /// Waits for the bind or unbind that the handler pended.
@@ -81,6 +95,15 @@ impl Binding {
         self.result.set(Some(status));
         self.waiter.take().into_iter().for_each(sim::unpark);
     }
+}
+
+/// The binding of a handle that a protocol driver uses: from the end of the open to the call of the close.
+pub(in crate::ndis) fn open_binding(handle: NDIS_HANDLE, ddi: &str) -> Rc<Binding> {
+    let binding = table::binding(handle, ddi);
+    if !binding.open.get() {
+        sim::fail(BIND, format!("{ddi} with a binding whose adapter is not open"));
+    }
+    binding
 }
 
 /// The bindings of a run, oldest first.
@@ -185,12 +208,14 @@ pub(super) fn bind(protocol: &Rc<Protocol>, adapter: &Rc<AdapterState>) {
         protocol: Rc::clone(protocol),
         adapter: Rc::clone(adapter),
         context: Cell::new(0),
+        opening: Cell::new(false),
         open: Cell::new(false),
         closing: Cell::new(false),
         closed: Cell::new(false),
         pending: Cell::new(true),
         result: Cell::new(None),
         waiter: Cell::new(None),
+        requests: Cell::new(0),
         indicating: Cell::new(None),
     });
     if bindings_of(adapter)

@@ -6,7 +6,7 @@
 //! | rule | what |
 //! |---|---|
 //! | VRF-32 | registration, opening and closing at `PASSIVE_LEVEL` |
-//! | PROTO-BIND | a handler's status and its adapter handle agree; a completion comes once for what pends |
+//! | PROTO-BIND | a handler's status and its adapter handle agree; a completion comes once for what pends; the handle of a binding is used from the end of its open to the call of its close |
 //! | HALT-01 | an adapter is closed with no address family open |
 //! | HALT-07 | a driver that deregisters has nothing left |
 
@@ -28,7 +28,9 @@ use cxndk::sys::ndis::{
     NDIS_STATUS_SUCCESS,
 };
 
-pub(super) use self::binding::{Binding, bind_all, bindings_of, pause_all, restart_all, unbind_all};
+pub(super) use self::binding::{
+    Binding, bind_all, bindings_of, open_binding, pause_all, restart_all, unbind_all,
+};
 
 use super::condis;
 use super::kernel::{self, Level};

@@ -6,7 +6,9 @@ use cxndk::sys::ndis::{
     NDIS_OID_REQUEST, NDIS_STATUS_FAILURE, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PENDING,
 };
 
-use super::{INCOMING, OUTGOING, act, client, log, manager, pair, run, until};
+use super::{INCOMING, OUTGOING, act, client, host, log, manager, pair, run, until};
+use crate::ndis::kernel;
+use crate::sim;
 
 /// Every flow at several seeds, with a call manager that answers at once and with one that pends.
 fn passes(scenario: fn()) {
@@ -215,6 +217,19 @@ fn packets_come_back_and_statuses_arrive() {
         act(manager::indicate_status);
         until("status");
         end();
+    });
+}
+
+/// Proves OID-23: a binding hears of one status at a time.
+#[test]
+fn statuses_come_one_after_the_other() {
+    passes(|| {
+        log();
+        for _ in 0..3 {
+            kernel::worker(host(), "status", manager::indicate_status);
+        }
+        sim::sleep(sim::MILLISECOND);
+        assert_eq!(log(), ["status begins", "status"].repeat(3));
     });
 }
 

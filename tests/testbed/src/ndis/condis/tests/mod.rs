@@ -81,6 +81,19 @@ enum Wrong {
     // The client.
     NoClientHandler,
     NoProtocolHandler,
+    BindsWithoutOpening,
+    NeverBinds,
+    OpensTwice,
+    BindsAndCompletes,
+    FailsToBindOpen,
+    CompletesBindPending,
+    CompletesBindTwice,
+    OpensOutside,
+    UnbindFails,
+    UnbindsWithoutClosing,
+    ClosesAdapterTwice,
+    UsesClosedBinding,
+    EventFails,
     SendsEarly,
     SendsAfterClose,
     SendsOtherSource,
@@ -141,6 +154,8 @@ struct Pair {
     queues: Cell<bool>,
     parameters: Cell<usize>,
     closed: Cell<bool>,
+    /// The client pends binds and unbinds.
+    binds_later: Cell<bool>,
     machine: RefCell<Option<Adapter>>,
     log: RefCell<Vec<String>>,
 }
@@ -197,6 +212,7 @@ fn run(seed: u64, what: Option<Wrong>, pends: bool, scenario: fn()) -> Result<()
     sim::run(seed, move || {
         pair().wrong.set(what);
         pair().pends.set(pends);
+        pair().binds_later.set(seed % 2 == 1);
         pair().on.set(true);
         let (driver, adapter) = halted_with();
         pair().machine.replace(Some(adapter.clone()));

@@ -1,5 +1,6 @@
 //! The tiny client.
 
+mod binding;
 mod packets;
 mod requests;
 
@@ -10,6 +11,8 @@ use cxndk::sys::condis::*;
 use cxndk::sys::ndis::*;
 use wdk_standin::UNICODE_STRING;
 
+use self::binding::{adapter_closed, bind, opened, pnp_event, unbind};
+pub(super) use self::binding::{binding, close_adapter, open_adapter};
 pub(super) use self::packets::{give_back, send, send_again};
 use self::packets::{received, sent};
 pub(super) use self::requests::ask;
@@ -124,53 +127,6 @@ unsafe extern "win64" fn set_options(protocol: Handle, _context: Handle) -> i32 
     unsafe { NdisSetOptionalHandlers(protocol, (&raw mut client).cast()) }
 }
 
-unsafe extern "win64" fn bind(_context: Handle, bind: Handle, parameters: *mut NDIS_BIND_PARAMETERS) -> i32 {
-    // SAFETY: NDIS gives complete parameters.
-    assert!(unsafe { (*parameters).MtuSize } > 0);
-    let mut handle = ptr::null_mut();
-    let protocol = pair().protocol.get() as Handle;
-    // SAFETY: the handles are good.
-    let status = unsafe {
-        NdisOpenAdapterEx(
-            protocol,
-            BINDING as Handle,
-            ptr::null_mut(),
-            bind,
-            &raw mut handle,
-        )
-    };
-    pair().binding.set(handle as usize);
-    if status == PENDING {
-        while !pair().log.borrow().iter().any(|line| line == "adapter open") {
-            sim::sleep(sim::MICROSECOND);
-        }
-        return 0;
-    }
-    status
-}
-
-unsafe extern "win64" fn opened(context: Handle, status: i32) {
-    assert_eq!((context as usize, status), (BINDING, 0));
-    note("adapter open");
-}
-
-unsafe extern "win64" fn unbind(_unbind: Handle, context: Handle) -> i32 {
-    assert_eq!(context as usize, BINDING);
-    pair().closed.set(false);
-    // SAFETY: the handle is good.
-    let status = unsafe { NdisCloseAdapterEx(pair().binding.get() as Handle) };
-    while status == PENDING && !pair().closed.get() {
-        sim::sleep(sim::MICROSECOND);
-    }
-    0
-}
-
-unsafe extern "win64" fn adapter_closed(_context: Handle) {
-    pair().closed.set(true);
-}
-unsafe extern "win64" fn pnp_event(_context: Handle, _event: *mut NET_PNP_EVENT_NOTIFICATION) -> i32 {
-    0
-}
 unsafe extern "win64" fn oid_done(_context: Handle, _request: *mut NDIS_OID_REQUEST, _status: i32) {}
 unsafe extern "win64" fn status(_context: Handle, _indication: *mut NDIS_STATUS_INDICATION) {}
 unsafe extern "win64" fn received_plain(_: Handle, _: *mut NET_BUFFER_LIST, _: u32, _: u32, _: u32) {}

@@ -6,6 +6,8 @@ use cxndk::sys::condis::*;
 use cxndk::sys::ndis::*;
 
 use super::super::{FAMILY, note, pair};
+use crate::sim;
+
 use super::{BINDING, Handle, PENDING, clients, expect};
 
 /// `NdisCoOidRequest`, of the call manager or the miniport.
@@ -47,5 +49,7 @@ pub(super) unsafe extern "win64" fn co_status(
     _indication: *mut NDIS_STATUS_INDICATION,
 ) {
     assert_eq!(context as usize, BINDING);
+    note("status begins");
+    sim::sleep(sim::MICROSECOND);
     note("status");
 }

@@ -1,5 +1,6 @@
 //! Every rule with a small wrong call manager or a small wrong client that it catches.
 
+mod bindings;
 mod calls;
 mod packets;
 mod requests;

@@ -1,0 +1,145 @@
+//! Bindings of the tiny client: made and undone at once or, as the run says, later.
+
+use std::ptr;
+
+use cxndk::sys::condis::*;
+use cxndk::sys::ndis::*;
+
+use super::super::{Wrong, host, note, pair, until, wrong};
+use super::{BINDING, Handle, PENDING};
+use crate::ndis::kernel;
+
+/// `NdisOpenAdapterEx` in the bind, or out of it.
+pub(in super::super) fn open_adapter(bind: Handle) -> i32 {
+    let mut handle = ptr::null_mut();
+    let protocol = pair().protocol.get() as Handle;
+    let context = BINDING as Handle;
+    // SAFETY: the handles are good, or checked.
+    let status = unsafe { NdisOpenAdapterEx(protocol, context, ptr::null_mut(), bind, &raw mut handle) };
+    if !handle.is_null() {
+        pair().binding.set(handle as usize);
+    }
+    status
+}
+
+/// The handle of the binding.
+pub(in super::super) fn binding() -> Handle {
+    pair().binding.get() as Handle
+}
+
+/// Opens the adapter, and waits for that.
+fn open_and_wait(bind: Handle) -> i32 {
+    let status = open_adapter(bind);
+    if status == PENDING {
+        until("adapter open");
+        return 0;
+    }
+    status
+}
+
+/// `NdisCompleteBindAdapterEx`.
+fn complete_bind(bind: usize, status: i32) {
+    // SAFETY: the handle is that of the bind, or it is checked.
+    unsafe { NdisCompleteBindAdapterEx(bind as Handle, status) };
+}
+
+pub(super) unsafe extern "win64" fn bind(
+    _context: Handle,
+    bind: Handle,
+    parameters: *mut NDIS_BIND_PARAMETERS,
+) -> i32 {
+    // SAFETY: NDIS gives complete parameters.
+    assert!(unsafe { (*parameters).MtuSize } > 0);
+    if wrong(Wrong::BindsWithoutOpening) {
+        return 0;
+    }
+    if wrong(Wrong::NeverBinds) {
+        return PENDING;
+    }
+    if !pair().binds_later.get() {
+        let status = open_and_wait(bind);
+        if wrong(Wrong::OpensTwice) {
+            open_and_wait(bind);
+        }
+        if wrong(Wrong::BindsAndCompletes) {
+            complete_bind(bind as usize, status);
+        }
+        return if wrong(Wrong::FailsToBindOpen) {
+            NDIS_STATUS_FAILURE
+        } else {
+            status
+        };
+    }
+    let bind = bind as usize;
+    kernel::worker(host(), "client", move || {
+        let status = open_and_wait(bind as Handle);
+        complete_bind(
+            bind,
+            if wrong(Wrong::CompletesBindPending) {
+                PENDING
+            } else {
+                status
+            },
+        );
+        if wrong(Wrong::CompletesBindTwice) {
+            complete_bind(bind, status);
+        }
+    });
+    PENDING
+}
+
+pub(super) unsafe extern "win64" fn opened(context: Handle, status: i32) {
+    assert_eq!((context as usize, status), (BINDING, 0));
+    note("adapter open");
+}
+
+/// `NdisCloseAdapterEx`, and waits for that.
+pub(in super::super) fn close_adapter() {
+    pair().closed.set(false);
+    // SAFETY: the handle is good, or it is checked.
+    let status = unsafe { NdisCloseAdapterEx(pair().binding.get() as Handle) };
+    while status == PENDING && !pair().closed.get() {
+        crate::sim::sleep(crate::sim::MICROSECOND);
+    }
+}
+
+pub(super) unsafe extern "win64" fn unbind(unbind: Handle, context: Handle) -> i32 {
+    assert_eq!(context as usize, BINDING);
+    if wrong(Wrong::UnbindFails) {
+        return NDIS_STATUS_FAILURE;
+    }
+    let unbind = unbind as usize;
+    let work = move || {
+        if !wrong(Wrong::UnbindsWithoutClosing) {
+            close_adapter();
+        }
+        if wrong(Wrong::ClosesAdapterTwice) {
+            close_adapter();
+        }
+    };
+    if !pair().binds_later.get() {
+        work();
+        return 0;
+    }
+    kernel::worker(host(), "client", move || {
+        work();
+        // SAFETY: the handle is that of the unbind.
+        unsafe { NdisCompleteUnbindAdapterEx(unbind as Handle) };
+    });
+    PENDING
+}
+
+pub(super) unsafe extern "win64" fn adapter_closed(_context: Handle) {
+    pair().closed.set(true);
+}
+
+pub(super) unsafe extern "win64" fn pnp_event(
+    _context: Handle,
+    _event: *mut NET_PNP_EVENT_NOTIFICATION,
+) -> i32 {
+    if wrong(Wrong::EventFails) {
+        NDIS_STATUS_FAILURE
+    } else {
+        0
+    }
+}

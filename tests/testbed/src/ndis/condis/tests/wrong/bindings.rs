@@ -1,0 +1,44 @@
+//! Clients that are wrong about their binding.
+
+use super::super::{Wrong, act, adapter, client, run};
+
+/// The rule that ends the run, in which binds are completed later or at once.
+fn assert_caught(what: Wrong, later: bool, scenario: fn()) {
+    let seed = 20 + u64::from(later);
+    let rule = run(seed, Some(what), true, scenario)
+        .err()
+        .map_or("none", |failure| failure.rule);
+    assert_eq!(rule, "PROTO-BIND", "{what:?}");
+}
+
+/// Proves PROTO-BIND: a status that does not fit what was opened, completions of nothing, opens and closes at the wrong time.
+#[test]
+fn wrong_bindings_are_caught() {
+    for what in [
+        Wrong::BindsWithoutOpening,
+        Wrong::NeverBinds,
+        Wrong::OpensTwice,
+        Wrong::BindsAndCompletes,
+        Wrong::FailsToBindOpen,
+        Wrong::UnbindFails,
+        Wrong::UnbindsWithoutClosing,
+        Wrong::ClosesAdapterTwice,
+    ] {
+        assert_caught(what, false, || {});
+    }
+    for what in [Wrong::CompletesBindPending, Wrong::CompletesBindTwice] {
+        assert_caught(what, true, || {});
+    }
+    assert_caught(Wrong::EventFails, false, || adapter().pause());
+    assert_caught(Wrong::OpensOutside, false, || {
+        act(|| client::open_adapter(client::binding()));
+    });
+    assert_caught(Wrong::UsesClosedBinding, false, || {
+        act(client::close_family);
+        super::super::until("family closed");
+        act(|| {
+            client::close_adapter();
+            client::ask(false);
+        });
+    });
+}
