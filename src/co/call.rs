@@ -62,8 +62,11 @@ impl Vc {
                 true
             }
             Stage::Down => {
-                this.make_failed(&leg);
-                true
+                let over = this.is_activation_over();
+                if over {
+                    this.make_failed(&leg);
+                }
+                over
             }
             _ if aborted => {
                 // The make completes first, then the close (MAKE-13).
@@ -444,6 +447,20 @@ impl Vc {
         inner.activating = false;
         inner.activation = None;
         Some(status)
+    }
+
+    /// Whether NDIS does not have an activation any more, nor its parameters. One that has succeeded meanwhile has to be undone like
+    /// any other (MAKE-08, CLOSE-08).
+    pub(super) fn is_activation_over(&self) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.activating {
+            let Some(status) = inner.activation.take() else {
+                return false;
+            };
+            inner.activating = false;
+            inner.active |= status == Status::SUCCESS;
+        }
+        true
     }
 
     /// Makes room for messages of the call and takes them for `leg`.

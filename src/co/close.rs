@@ -22,6 +22,9 @@ impl Vc {
     /// The client closes: everything ends, then it gets to know (CLOSE-08).
     pub(super) fn step_closing(this: &Ref<Self>, passive: Passive<'_>) -> bool {
         Self::abort_sends(this);
+        if !this.is_activation_over() {
+            return false;
+        }
         Self::end_requests(this, passive);
         let words = this
             .inner

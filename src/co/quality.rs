@@ -100,9 +100,13 @@ impl Vc {
             return true;
         }
         self.take_answers();
-        let (params, refused) = match &self.inner.lock().modify {
-            Some(modify) if modify.waiting == 0 => (modify.params, modify.refused),
-            _ => return false,
+        let (params, refused) = {
+            let inner = self.inner.lock();
+            match &inner.modify {
+                // What NDIS is activating stands, whoever leaves meanwhile.
+                Some(modify) if modify.waiting == 0 => (modify.params, modify.refused && !inner.activating),
+                _ => return false,
+            }
         };
         let status = if refused {
             Status::UNSUCCESSFUL

@@ -7,6 +7,7 @@ use super::history::History;
 use super::processors::Processors;
 use super::random::{Random, Stream};
 use super::task::{State, Task};
+use super::turns::Turns;
 use super::{TaskSpec, contexts};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
@@ -51,6 +52,7 @@ pub(super) struct Sim {
     /// Steps since an event last ran.
     steps_alone: Cell<u64>,
     events_now: Cell<u64>,
+    pub(super) turns: Turns,
     failure: RefCell<Option<Failure>>,
     escape: Cell<*const Yielder<(), ()>>,
     ending: Cell<bool>,
@@ -136,6 +138,7 @@ impl Sim {
             steps: Cell::new(0),
             steps_alone: Cell::new(0),
             events_now: Cell::new(0),
+            turns: Turns::default(),
             failure: RefCell::new(None),
             escape: Cell::new(std::ptr::null()),
             ending: Cell::new(false),
@@ -174,6 +177,7 @@ impl Sim {
         if self.failure.borrow().is_some() || main.state.get() == State::Done {
             return false;
         }
+        self.turns.begin();
         let due = self.events.borrow_mut().pop_due(self.now.get());
         if let Some(action) = due {
             self.steps_alone.set(0);

@@ -10,6 +10,7 @@
 //! | [`yield_now`], [`preempt`] | let others run, always or by the seed |
 //! | [`park`], [`park_until`], [`unpark`], [`sleep`] | wait for another context, for time |
 //! | [`after`], [`cancel`] | run a closure later, on the executor's stack |
+//! | [`turns`], [`wait_for_turn`] | count the smallest steps of a run, wait for one |
 //! | [`choose`], [`chance`] | seeded draws, one stream a purpose |
 //! | [`fail`] | end the run: the rule that was broken, and what led to it |
 //! | [`trace`], [`note`] | what the history shows |
@@ -26,6 +27,7 @@ mod random;
 mod task;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use contexts::{
     current, current_name, host, is_done, join, park, park_for, park_until, preempt, set_preemption, sleep,
@@ -38,6 +40,7 @@ pub use history::{fingerprint, note, trace};
 pub use processors::{HostId, add_processors, irql, processor, set_irql, set_processor, start_irql};
 pub use random::{Stream, chance, choose, fill};
 pub use task::{TaskId, TaskSpec};
+pub use turns::{turns, wait_for_turn};
 
 /// One microsecond of virtual time, in nanoseconds.
 pub const MICROSECOND: u64 = 1_000;

@@ -46,6 +46,7 @@ mod close;
 mod data;
 mod family;
 mod incoming;
+mod journal;
 mod make;
 mod object;
 mod oid;
@@ -62,6 +63,8 @@ mod vc;
 use std::cell::Cell;
 
 use cxndk::sys::ndis::{NDIS_STATUS, NDIS_STATUS_PENDING};
+
+pub use self::journal::calls_on;
 
 pub(super) use self::data::outstanding as list_outstanding;
 pub(super) use self::family::{announce, expect_closed, families_of_binding};
@@ -92,6 +95,7 @@ fn enter(ddi: &'static str, level: Level) {
             format!("{ddi} with {} spin locks held", kernel::locks_held()),
         );
     }
+    journal::note(ddi);
     kernel::enter(ddi, level);
 }
 
@@ -115,6 +119,7 @@ fn client_broke(rule: &'static str, message: String) {
 /// Calls a handler of a driver at the running IRQL; it comes back with the same.
 fn upcall<R>(name: &'static str, handler: impl FnOnce() -> R) -> R {
     sim::trace(name, u64::from(sim::irql()), 0);
+    journal::note(name);
     nt::call_driver(name, sim::irql(), handler)
 }
 
