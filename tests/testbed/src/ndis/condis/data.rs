@@ -24,6 +24,16 @@ pub(in crate::ndis) fn outstanding(list: usize) -> bool {
     !object::vcs(|vc| vc.sends.borrow().contains_key(&list) || vc.lent.borrow().contains(&list)).is_empty()
 }
 
+/// All packets that are with a miniport or with a client.
+pub(in crate::ndis) fn all_outstanding() -> Vec<usize> {
+    let vcs = object::vcs(|_| true);
+    let lists = |vc: &Rc<Vc>| {
+        let (sends, lent) = (vc.sends.borrow(), vc.lent.borrow());
+        sends.keys().chain(lent.iter()).copied().collect::<Vec<_>>()
+    };
+    vcs.iter().flat_map(lists).collect()
+}
+
 /// The packets of a chain.
 ///
 /// # Safety

@@ -164,6 +164,11 @@ pub(in crate::ndis) fn halted_with() -> (Driver, Adapter) {
     (driver, adapter)
 }
 
+/// The tiny driver's handle.
+pub(in crate::ndis) fn driver_handle() -> NDIS_HANDLE {
+    handle(&tiny().driver)
+}
+
 /// The rule that ends the run in which the driver is wrong, or "none".
 fn caught(what: Wrong, scenario: fn(&pci::Function, &Adapter)) -> &'static str {
     let result = sim::run(7, move || {

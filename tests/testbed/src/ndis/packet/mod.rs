@@ -1,0 +1,130 @@
+//! Packets that miniports and protocol drivers allocate: pools, lists, buffers and MDLs, and where a buffer's data begins.
+//!
+//! What is freed is kept to the end of the run, filled with addresses that lead nowhere (VRF-39).
+//!
+//! | rule | what | where |
+//! |---|---|---|
+//! | VRF-20 | a pool has a tag | `pool` |
+//! | VRF-19 | buffers and MDLs are freed once, and what a retreat added is advanced away before | `buffer`, `mdl`, `list`, `space` |
+//! | VRF-37 | lists are freed once, as they were allocated, and before their pool | `pool`, `list` |
+//! | VRF-42 | an owner that goes has given back its pools and MDLs | [`expect_no_pool_of`] |
+//! | DATA-05 | what is under way is not freed | `list`, `buffer`, `mdl` |
+//! | NDIS-HANDLE | a pool is used for what it was made for | `pool` |
+//! | PACKET | parameters and buffers are as the pages of nblapi.h have them | all |
+
+mod buffer;
+mod data;
+mod list;
+mod mdl;
+mod pool;
+mod space;
+#[cfg(test)]
+mod tests;
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use cxndk::sys::ndis::{NDIS_HANDLE, NET_BUFFER, NET_BUFFER_LIST};
+use wdk_standin::_MDL as MDL;
+
+pub(super) use self::pool::Pool;
+
+use self::buffer::Buffer;
+use self::list::List;
+use self::space::Added;
+use super::condis;
+use crate::sim;
+
+/// Rule id of packets and their parameters that are not as the pages of nblapi.h have them.
+pub(super) const PACKET: &str = "PACKET";
+
+/// What freed memory holds where a pointer was.
+const POISON: usize = 0xdead_0000_dead_0000;
+
+/// What there is of a run.
+#[derive(Default)]
+struct Packets {
+    pools: RefCell<Vec<Rc<Pool>>>,
+    lists: RefCell<BTreeMap<usize, List>>,
+    buffers: RefCell<BTreeMap<usize, Buffer>>,
+    /// MDLs with their owners.
+    mdls: RefCell<BTreeMap<usize, usize>>,
+    /// MDLs that a retreat put before the others of a buffer.
+    added: RefCell<BTreeMap<usize, Added>>,
+    /// What was freed.
+    freed: RefCell<Vec<Box<dyn Any>>>,
+}
+
+fn packets() -> Rc<Packets> {
+    sim::local::<Packets>()
+}
+
+impl Packets {
+    /// Keeps memory that nobody may use any more to the end of the run.
+    fn bury<T: 'static>(&self, memory: Box<T>) {
+        self.freed.borrow_mut().push(memory);
+    }
+}
+
+/// VRF-42: the owner gave back its pools and MDLs.
+pub(super) fn expect_no_pool_of(owner: NDIS_HANDLE, when: &str) {
+    let packets = packets();
+    let pools = packets.pools.borrow();
+    let left = pools.iter().filter(|pool| pool.is_of(owner)).count();
+    let mdls = packets.mdls.borrow();
+    let mdls = mdls.values().filter(|of| **of == owner as usize).count();
+    if left + mdls > 0 {
+        sim::fail(
+            "VRF-42",
+            format!("{left} packet pools and {mdls} MDLs are left after {when}"),
+        );
+    }
+}
+
+/// The MDLs of a chain.
+///
+/// # Safety
+/// `first` is a chain of MDLs.
+unsafe fn mdls_of(first: *mut MDL) -> Vec<*mut MDL> {
+    let (mut found, mut next) = (Vec::new(), first);
+    while !next.is_null() {
+        found.push(next);
+        // SAFETY: the caller's chain.
+        next = unsafe { (*next).Next };
+    }
+    found
+}
+
+/// The buffers of a list.
+///
+/// # Safety
+/// The list is complete.
+unsafe fn buffers_of(list: *mut NET_BUFFER_LIST) -> Vec<*mut NET_BUFFER> {
+    // SAFETY: the caller's list.
+    let (mut found, mut next) = (Vec::new(), unsafe { (*list).FirstNetBuffer });
+    while !next.is_null() {
+        found.push(next);
+        // SAFETY: the caller's list.
+        next = unsafe { (*next).Next };
+    }
+    found
+}
+
+/// DATA-05: neither a buffer nor an MDL of a list that is under way.
+fn expect_not_under_way(ddi: &str, part: usize) {
+    for list in condis::lists_outstanding() {
+        // SAFETY: who has the list keeps it complete until it comes back.
+        for buffer in unsafe { buffers_of(list as *mut NET_BUFFER_LIST) } {
+            // SAFETY: as above.
+            let mdls = unsafe { mdls_of((*buffer).MdlChain) };
+            if buffer as usize == part || mdls.iter().any(|mdl| *mdl as usize == part) {
+                sim::fail(
+                    "DATA-05",
+                    format!("{ddi}: {part:#x} is part of a list that is under way"),
+                );
+            }
+        }
+    }
+}
