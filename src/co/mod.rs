@@ -7,7 +7,7 @@
 //! | [`family`], [`sap`], [`vc`] | the objects that NDIS knows: opens of the address family, SAPs, VCs |
 //! | [`call`], [`close`], [`quality`] | what a VC's worker does with its call |
 //! | [`leg`], [`link`] | one connection of a VC; its hardware |
-//! | [`send`], [`receive`] | the data path |
+//! | [`send`], [`sends`], [`receive`] | the data path |
 //! | [`wire`] | what two call managers tell each other |
 //! | [`edge`], [`upcall`] | what NDIS calls; what NDIS is told |
 //!
@@ -26,6 +26,7 @@ pub mod quality;
 pub mod receive;
 pub mod sap;
 pub mod send;
+pub mod sends;
 pub mod upcall;
 pub mod vc;
 pub mod wire;

@@ -8,341 +8,35 @@ use super::{
     leg::{Leg, news},
     link::{CONTROL_CONTEXT, Control, MAX_PIECES},
     manager::count,
+    sends::{Mapped, Next},
     upcall,
     vc::Vc,
-    wire::{HEAD, Head, Kind},
 };
 use crate::{
-    hw::{Key, PostFlags, Sge},
+    hw::{Key, Sge},
     nt::{
-        Dma, NoMemory, NonPaged, Ref, ScatterGather, SharedMemory, Status, Vec,
-        dma::Direction,
+        Dma, Ref, ScatterGather, Status,
+        dma::{Direction, MapsForDevice},
         packet::{Buffer, Packet, Packets},
-        pool,
     },
     sys::condis::NDIS_STATUS_VC_NOT_ACTIVATED,
 };
 
-/// A message on its way.
-#[derive(Default)]
-struct Slot {
-    packet: Option<Packet>,
-    map: Option<ScatterGather>,
-    /// Legs that are not done with it.
-    legs: u32,
-    /// A peer has it.
-    delivered: bool,
-}
+/// One message of a VC at a time, so nothing is allocated for it here.
+impl MapsForDevice for Vc {
+    const DIRECTION: Direction = Direction::ToDevice;
 
-/// The packet whose buffers are being posted.
-struct Current {
-    packet: Packet,
-    next: Option<Buffer>,
-}
+    fn dma(&self) -> &Ref<Dma> {
+        self.manager().dma()
+    }
 
-/// The send side of a VC. Behind its lock, which also serialises posts on all legs.
-pub struct Sends {
-    waiting: Packets,
-    current: Option<Current>,
-    slots: Vec<Slot>,
-    free: Vec<u16>,
-    heads: Option<(Ref<SharedMemory>, Key)>,
-    legs: Vec<Ref<Leg>>,
-    /// Where the one message lies that has more pieces than the device takes, and the slot that has the place now.
-    bounce: u32,
-    bouncing: Option<u16>,
-    /// The next such message.
-    stalled: Option<Mapped>,
-    /// The slot whose buffer is being mapped.
-    mapping: Option<u16>,
-    pumping: bool,
-    again: bool,
-    is_open: bool,
-    /// Packets that are not given back.
-    outstanding: u32,
-    /// Bytes of the longest message.
-    longest: u32,
-}
-
-/// A message that the device can see.
-struct Mapped {
-    slot: u16,
-    buffer: Buffer,
-    /// Its mapping, and how many bytes of it come before the message; none of an empty message.
-    map: Option<(ScatterGather, u32)>,
-}
-
-/// What the pump does next.
-enum Next {
-    Nothing,
-    /// Gives a packet back.
-    Back(Packet),
-    /// Maps a buffer for a slot.
-    Map(u16, Buffer),
-    /// Posts a message that had to wait for the place to copy it to.
-    Post(Mapped),
-}
-
-impl Sends {
-    /// Takes nothing yet.
-    pub const fn new() -> Self {
-        Self {
-            waiting: Packets::new(),
-            current: None,
-            slots: Vec::new_in(NonPaged),
-            free: Vec::new_in(NonPaged),
-            heads: None,
-            bounce: 0,
-            bouncing: None,
-            stalled: None,
-            legs: Vec::new_in(NonPaged),
-            mapping: None,
-            pumping: false,
-            again: false,
-            is_open: false,
-            outstanding: 0,
-            longest: 0,
+    fn mapped(this: &Ref<Self>, map: ScatterGather) {
+        let mapping = this.sends.lock().mapping;
+        if let Some((slot, buffer, skip)) = mapping {
+            let map = Some((map, skip));
+            Self::post_mapped(this, Mapped { slot, buffer, map });
         }
     }
-
-    /// Room for `depth` messages on their way; their heads lie in `heads`, and after them there is room for the longest message.
-    ///
-    /// # Errors
-    /// [`NoMemory`].
-    pub fn prepare(
-        &mut self,
-        depth: u16,
-        heads: Ref<SharedMemory>,
-        key: Key,
-        longest: u32,
-    ) -> Result<(), NoMemory> {
-        let slots = pool::try_vec(usize::from(depth), |_| Slot::default())?;
-        let free = pool::try_vec(usize::from(depth), |index| index as u16)?;
-        self.slots = slots;
-        self.free = free;
-        self.heads = Some((heads, key));
-        self.bounce = u32::from(depth) * HEAD as u32;
-        self.longest = longest;
-        Ok(())
-    }
-
-    /// Takes packets from now on, for this leg too.
-    ///
-    /// # Errors
-    /// [`NoMemory`].
-    pub fn open(&mut self, leg: Ref<Leg>) -> Result<(), NoMemory> {
-        pool::try_push(&mut self.legs, leg)?;
-        self.is_open = true;
-        Ok(())
-    }
-
-    /// Bytes of the longest message from now on.
-    pub const fn set_longest(&mut self, longest: u32) {
-        self.longest = longest;
-    }
-
-    /// Whether nothing of the client's is here.
-    pub const fn is_idle(&self) -> bool {
-        self.outstanding == 0 && self.mapping.is_none() && !self.pumping
-    }
-
-    /// Packets that are not given back.
-    pub const fn outstanding(&self) -> u32 {
-        self.outstanding
-    }
-
-    /// Where the heads of messages lie.
-    pub fn heads(&self) -> Option<Ref<SharedMemory>> {
-        self.heads.as_ref().map(|(memory, _)| memory.clone())
-    }
-
-    /// Forgets the call; what it kept is dropped by the caller.
-    pub fn reset(&mut self) -> Option<Ref<SharedMemory>> {
-        self.is_open = false;
-        self.heads.take().map(|(memory, _)| memory)
-    }
-
-    fn next(&mut self) -> Next {
-        if self.bouncing.is_none()
-            && let Some(stalled) = self.stalled.take()
-        {
-            return Next::Post(stalled);
-        }
-        if self.mapping.is_some() {
-            return Next::Nothing;
-        }
-        loop {
-            let Some(mut current) = self.current.take().or_else(|| self.begin()) else {
-                return Next::Nothing;
-            };
-            let Some(buffer) = current.next else {
-                match self.part_done(current.packet) {
-                    Some(packet) => return Next::Back(packet),
-                    None => continue,
-                }
-            };
-            if buffer.len() as u64 > u64::from(self.longest) {
-                current.packet.set_status(Status::NDIS_INVALID_LENGTH);
-                current.next = buffer.next();
-                self.current = Some(current);
-                continue;
-            }
-            let Some(slot) = self.free.pop() else {
-                self.current = Some(current);
-                return Next::Nothing;
-            };
-            current.next = buffer.next();
-            add(&mut current.packet, 1);
-            if let Some(place) = self.slots.get_mut(usize::from(slot)) {
-                *place = Slot {
-                    packet: Some(current.packet.alias()),
-                    ..Slot::default()
-                };
-            }
-            self.current = Some(current);
-            self.mapping = Some(slot);
-            return Next::Map(slot, buffer);
-        }
-    }
-
-    fn begin(&mut self) -> Option<Current> {
-        let mut packet = self.waiting.pop()?;
-        packet.set_status(Status::SUCCESS);
-        let [parts, _] = packet.words();
-        *parts = core::ptr::without_provenance_mut(1);
-        let next = packet.first();
-        Some(Current { packet, next })
-    }
-
-    /// One part of a packet is done; the packet, if that was the last.
-    fn part_done(&mut self, mut packet: Packet) -> Option<Packet> {
-        if add(&mut packet, -1) != 0 {
-            return None;
-        }
-        self.outstanding = self.outstanding.saturating_sub(1);
-        Some(packet)
-    }
-
-    /// Posts a mapped message to all legs; the packet and mapping if that failed and was its last part.
-    fn post(&mut self, slot: u16, pieces: &[Sge]) {
-        let mut posted = 0;
-        if self.is_open {
-            for leg in &self.legs {
-                let Some(link) = leg.link() else { continue };
-                let queue = link.qp().send();
-                let sges = pieces.iter().copied();
-                // Each leg has room for as many as there are slots.
-                if let Ok(now) = queue.send(u64::from(slot), PostFlags::empty(), None, sges) {
-                    queue.ring_for(now);
-                    posted += 1;
-                }
-            }
-        }
-        if let Some(place) = self.slots.get_mut(usize::from(slot)) {
-            place.legs = posted;
-        }
-    }
-
-    /// One leg is done with a slot. What the caller has to give back and drop.
-    fn leg_done(&mut self, slot: u16, delivered: bool, back: &mut Packets) -> Option<ScatterGather> {
-        let place = self.slots.get_mut(usize::from(slot))?;
-        place.legs = place.legs.saturating_sub(1);
-        place.delivered |= delivered;
-        if place.legs != 0 {
-            return None;
-        }
-        self.free_slot(slot, Status::NDIS_REQUEST_ABORTED, back)
-    }
-
-    /// Gives a slot back; `failure` is the packet's status unless a peer has the message.
-    fn free_slot(&mut self, slot: u16, failure: Status, back: &mut Packets) -> Option<ScatterGather> {
-        let place = self.slots.get_mut(usize::from(slot))?;
-        let mut done = core::mem::take(place);
-        let mut packet = done.packet.take()?;
-        if !done.delivered {
-            packet.set_status(failure);
-        }
-        self.free.push(slot);
-        self.bouncing.take_if(|user| *user == slot);
-        if let Some(packet) = self.part_done(packet) {
-            back.push(packet);
-        }
-        done.map
-    }
-
-    /// Copies a message of too many pieces to the place for such; the pieces that it has there. `None` when its memory cannot be
-    /// read from here.
-    fn copied(&mut self, slot: u16, buffer: Buffer, out: &mut [Sge; MAX_PIECES]) -> Option<usize> {
-        let (memory, key) = self.heads.as_ref()?;
-        let (mdl, skip) = buffer.data()?;
-        let mut at = self.bounce as usize;
-        let whole = mdl.read(skip as usize, buffer.len(), |bytes| {
-            memory.write_bytes(at, bytes);
-            at += bytes.len();
-        });
-        let [_, second, ..] = out;
-        *second = Sge {
-            address: memory.bus_address(self.bounce).0,
-            length: buffer.len() as u32,
-            key: *key,
-        };
-        self.bouncing = whole.then_some(slot);
-        whole.then_some(2)
-    }
-
-    /// Writes a message's head and lists its pieces; `None` when there are too many.
-    fn pieces(
-        &self,
-        slot: u16,
-        map: Option<(&ScatterGather, u32)>,
-        length: u32,
-        out: &mut [Sge; MAX_PIECES],
-    ) -> Option<usize> {
-        let (heads, key) = self.heads.as_ref()?;
-        let offset = u32::from(slot) * HEAD as u32;
-        let head = Head {
-            kind: Kind::Data,
-            length,
-        };
-        heads.write_bytes(offset as usize, &head.bytes());
-        let mut places = out.iter_mut();
-        *places.next()? = Sge {
-            address: heads.bus_address(offset).0,
-            length: HEAD as u32,
-            key: *key,
-        };
-        let mut used = 1;
-        let Some((map, mut skip)) = map else {
-            return Some(used);
-        };
-        for (address, bytes) in map.iter() {
-            let before = skip.min(bytes);
-            skip -= before;
-            if bytes > before {
-                *places.next()? = Sge {
-                    address: address.0 + u64::from(before),
-                    length: bytes - before,
-                    key: *key,
-                };
-                used += 1;
-            }
-        }
-        Some(used)
-    }
-}
-
-impl Default for Sends {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Changes the count of a packet's parts; the new one.
-fn add(packet: &mut Packet, by: isize) -> usize {
-    let [parts, _] = packet.words();
-    let now = parts.addr().wrapping_add_signed(by);
-    *parts = core::ptr::without_provenance_mut(now);
-    now
 }
 
 impl Vc {
@@ -401,7 +95,7 @@ impl Vc {
                 Next::Nothing => {}
                 Next::Back(packet) => this.give_one_back(packet),
                 Next::Map(slot, buffer) => Self::map(this, slot, buffer),
-                Next::Post(mapped) => Self::mapped(this, mapped),
+                Next::Post(mapped) => Self::post_mapped(this, mapped),
             }
         }
         Self::wake_if_closing(this);
@@ -432,22 +126,17 @@ impl Vc {
     fn map(this: &Ref<Self>, slot: u16, buffer: Buffer) {
         let Some((mdl, skip)) = buffer.data().filter(|_| !buffer.is_empty()) else {
             let map = None;
-            return Self::mapped(this, Mapped { slot, buffer, map });
-        };
-        let vc = this.clone();
-        let done = move |map: ScatterGather| {
-            let map = Some((map, skip));
-            Self::mapped(&vc, Mapped { slot, buffer, map });
+            return Self::post_mapped(this, Mapped { slot, buffer, map });
         };
         let bytes = u64::from(skip) + buffer.len() as u64;
-        let mapping = Dma::map(this.manager().dma(), mdl, bytes, Direction::ToDevice, done);
+        let mapping = Dma::map_for(this, mdl, bytes);
         if let Err(status) = mapping {
             this.unmapped(slot, status);
         }
     }
 
     /// The device can see the message: posts it. `DISPATCH_LEVEL`, sooner or later.
-    fn mapped(this: &Ref<Self>, mapped: Mapped) {
+    fn post_mapped(this: &Ref<Self>, mapped: Mapped) {
         let Mapped { slot, buffer, .. } = mapped;
         let mut back = Packets::new();
         let nothing = Sge {

@@ -21,7 +21,7 @@ use super::{
     manager::{Living, Manager},
     params::OwnParams,
     sap::SapHold,
-    send::Sends,
+    sends::Sends,
     upcall::{Handle, Params},
     wire::Hello,
 };

@@ -129,6 +129,32 @@ impl Dma {
         Ok(())
     }
 
+    /// As [`Self::map`], for an owner that maps one thing at a time and so needs no memory for the request.
+    ///
+    /// # Errors
+    /// As [`Self::map`]; then [`MapsForDevice::mapped`] is not called.
+    pub fn map_for<T: MapsForDevice>(owner: &Ref<T>, mdl: Mdl<'static>, length: u64) -> Result<(), Status> {
+        let short = u32::try_from(length).map_err(|_| Status::INVALID_PARAMETER)?;
+        if length == 0 || mdl.byte_count() < length {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        let context = Ref::into_raw(owner.clone());
+        let (routine, raw) = (mapped_for::<T>, context.cast_mut().cast());
+        let status = owner
+            .dma()
+            .get_scatter_gather_list(mdl, short, routine, raw, T::DIRECTION);
+        if status != Status::SUCCESS {
+            // SAFETY: refused, so that `mapped_for` will not run and the reference is ours again.
+            drop(unsafe { Ref::from_raw(context) });
+            return Err(if status.is_success() {
+                Status::UNSUCCESSFUL
+            } else {
+                status
+            });
+        }
+        Ok(())
+    }
+
     fn get_scatter_gather_list(
         &self,
         mdl: Mdl<'static>,
@@ -296,6 +322,18 @@ impl Drop for ScatterGather {
     }
 }
 
+/// Who maps one thing at a time for the device.
+pub trait MapsForDevice: Send + Sync + Sized + 'static {
+    /// Who writes the memory.
+    const DIRECTION: Direction;
+
+    /// The adapter's registration.
+    fn dma(&self) -> &Ref<Dma>;
+
+    /// The result of [`Dma::map_for`], at `DISPATCH_LEVEL`, before or after that returns.
+    fn mapped(this: &Ref<Self>, map: ScatterGather);
+}
+
 struct MapRequest<F> {
     dma: Ref<Dma>,
     direction: Direction,
@@ -316,6 +354,20 @@ unsafe extern "win64" fn mapped<F: FnOnce(ScatterGather)>(
     let MapRequest { dma, direction, done } = super::Box::into_inner(request);
     if let Some(list) = NonNull::new(list) {
         done(ScatterGather { dma, list, direction });
+    }
+}
+
+unsafe extern "win64" fn mapped_for<T: MapsForDevice>(
+    _: *mut DEVICE_OBJECT,
+    _: *mut c_void,
+    list: *mut SCATTER_GATHER_LIST,
+    context: *mut c_void,
+) {
+    // SAFETY: the reference that `map_for` gave away; this runs once.
+    let owner = unsafe { Ref::from_raw(context.cast_const().cast::<T>()) };
+    if let Some(list) = NonNull::new(list) {
+        let (dma, direction) = (owner.dma().clone(), T::DIRECTION);
+        T::mapped(&owner, ScatterGather { dma, list, direction });
     }
 }
 
