@@ -1,5 +1,6 @@
 //! Calls between two hosts over the call manager: set-up, data, quality of service, parties, close.
 
+mod data;
 mod flows;
 mod parties;
 mod refusals;

@@ -15,6 +15,11 @@ impl CallClient {
         object::get(vc).received.borrow().clone()
     }
 
+    /// How many packets of a VC the client keeps.
+    pub fn held(&self, vc: CoHandle) -> usize {
+        object::get(vc).held.borrow().len()
+    }
+
     /// Statuses of packets that came back on a VC.
     pub fn sent(&self, vc: CoHandle) -> Vec<NDIS_STATUS> {
         object::get(vc).sent.borrow().clone()

@@ -10,7 +10,7 @@ use cxndk::sys::ndis::{
 };
 
 use super::object::{self, Phase, Vc, pointer};
-use super::{enter, upcall};
+use super::{client_broke, enter, upcall};
 use crate::ndis::adapter::State;
 use crate::ndis::kernel::Level;
 use crate::ndis::protocol::open_binding;
@@ -74,7 +74,7 @@ pub unsafe extern "win64" fn NdisCoSendNetBufferLists(
     expect_level(ddi, flags & SEND_AT_DISPATCH != 0);
     let vc = object::client_vc(vc, ddi);
     if vc.phase.get() != Phase::Connected {
-        sim::fail("DATA-01", format!("{ddi} on {vc}"));
+        client_broke("DATA-01", format!("{ddi} on {vc}"));
     }
     // SAFETY: the caller's chain.
     for list in unsafe { chain(first) } {

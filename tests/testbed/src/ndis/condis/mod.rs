@@ -103,8 +103,8 @@ fn enter(ddi: &'static str, level: Level) {
 #[derive(Default)]
 struct Tolerated(Cell<&'static [&'static str]>);
 
-/// Lets clients break these rules from now on, as NDIS does, which leaves them to the call manager: VC-08, AF-12, CLOSE-02, MAKE-01
-/// and PARTY-01 are such.
+/// Lets clients break these rules from now on, as NDIS does, which leaves them to the call manager: VC-08, AF-12, CLOSE-02, MAKE-01,
+/// PARTY-01 and DATA-01 are such.
 pub fn tolerate(rules: &'static [&'static str]) {
     sim::local::<Tolerated>().0.set(rules);
 }
