@@ -35,7 +35,7 @@ fn every_function_is_a_physical_ethernet_card_on_pci() {
     }
 }
 
-/// Proves INF-04, ADAPTER-60.
+/// Proves INF-04, ADAPTER-60, REG-11.
 #[test]
 fn physical_functions_bind_to_protocols_and_virtual_ones_to_the_switch() {
     for (devices, upper, lower) in [
@@ -47,6 +47,8 @@ fn physical_functions_bind_to_protocols_and_virtual_ones_to_the_switch() {
             assert_eq!(install.values[r"Ndi\Service"], "cxndk", "{device}");
             assert_eq!(install.values[r"Ndi\Interfaces\UpperRange"], upper, "{device}");
             assert_eq!(install.values[r"Ndi\Interfaces\LowerRange"], lower, "{device}");
+            // Calls need none, unless for TAPI or WAN.
+            assert!(!install.values.contains_key("CoServices"), "{device}");
         }
     }
 }

@@ -158,7 +158,7 @@ fn a_sap_is_registered_and_deregistered() {
     });
 }
 
-/// "Outgoing", "Incoming", "Local close" of a client's VC, "Remote close" of a call manager's. Proves VC-02, VC-03, VC-05, VC-10, VC-20, MAKE-05,
+/// "Outgoing", "Incoming", "Local close" of a client's VC, "Remote close" of a call manager's. Proves VC-02, VC-03, VC-05, VC-06, VC-10, VC-20, MAKE-05,
 /// MAKE-06, INC-01, INC-07, CLOSE-08, CLOSE-09, CLOSE-10, CLOSE-17, CLOSE-21, CLOSE-30.
 #[test]
 fn a_call_goes_out_and_comes_in_and_the_caller_closes() {

@@ -170,7 +170,7 @@ fn a_rejected_call_fails_and_its_vc_is_good_for_another() {
     });
 }
 
-/// Proves INC-05, INC-07, INC-08, MAKE-09: a client accepts with other depths and smaller messages, which the caller is told; what it
+/// Proves INC-05, INC-07, INC-08, MAKE-09, MAKE-11: a client accepts with other depths and smaller messages, which the caller is told; what it
 /// cannot have ends the call.
 #[test]
 fn an_offer_is_accepted_with_changes() {
@@ -226,7 +226,7 @@ fn an_offer_is_accepted_with_changes() {
     });
 }
 
-/// Proves CLOSE-30, CLOSE-34: when the link is gone both clients are told of a failure and all packets come back.
+/// Proves CLOSE-30, CLOSE-34, HALT-06 of the CoNDIS contract: when the link is gone both clients are told of a failure and all packets come back.
 #[test]
 fn a_lost_link_closes_the_call() {
     Scene::run(5, 0, |scene| {

@@ -29,7 +29,7 @@ fn multipoint(scene: &Scene<'_>, count: usize) -> (CoHandle, Vec<CoHandle>) {
     (vc, parties)
 }
 
-/// Proves PARTY-02, PARTY-03, PARTY-07, PARTY-09, PARTY-10, PARTY-13, MAKE-04, CLOSE-03, CLOSE-04, CLOSE-07, CLOSE-16: parties come and
+/// Proves PARTY-14, PARTY-02, PARTY-03, PARTY-07, PARTY-09, PARTY-10, PARTY-13, MAKE-04, CLOSE-03, CLOSE-04, CLOSE-07, CLOSE-16: parties come and
 /// go while traffic flows, every packet comes back after its last leaf, one leaf leaves by itself, the last party closes.
 #[test]
 fn parties_come_and_go_while_traffic_flows() {

@@ -14,7 +14,7 @@ const INVALID_DATA: i32 = 0xc001_0015_u32.cast_signed();
 const FAILURE: i32 = 0xc000_0001_u32.cast_signed();
 const NOT_SUPPORTED: i32 = 0xc000_00bb_u32.cast_signed();
 
-/// Proves AF-07, AF-08: another family or version is not opened.
+/// Proves AF-07, AF-08, AF-11: another family or version is not opened.
 #[test]
 fn another_family_or_version_is_refused() {
     Scene::run(1, 0, |scene| {
