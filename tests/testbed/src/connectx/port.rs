@@ -7,11 +7,15 @@ use cxndk::hw::layout::{NicVportContext, PmtuReg};
 
 use super::event_queue::Event;
 use super::{Config, Device, Phase, mac, transport};
+use crate::sim;
 
 /// Largest frame the port can be set to: 10 KiB.
 const MAX_MTU: u32 = 10_240;
 /// 1500 bytes of payload, 14 of header, 4 of VLAN tag, 4 of FCS.
 const DEFAULT_MTU: u32 = 1522;
+
+/// From a frame's entry into the device's switch to its arrival on the same port, in nanoseconds: less than a wire takes.
+const LOOPBACK_NS: u64 = 300;
 
 /// Subtypes of the port state event.
 const SUBTYPE_DOWN: u8 = 1;
@@ -33,6 +37,10 @@ pub struct Traffic {
     pub received_bytes: u64,
     /// Frames that arrived while the function did not take any.
     pub discarded: u64,
+    /// Frames to the port's own address, which never reach the cable.
+    pub looped_frames: u64,
+    /// Bytes of those.
+    pub looped_bytes: u64,
 }
 
 /// The port of a function.
@@ -177,10 +185,15 @@ impl Device {
         }
     }
 
-    /// Sends a whole Ethernet frame, without FCS. Lost if the link is down, as on a real port.
+    /// Sends a whole Ethernet frame, without FCS. Lost if the link is down, as on a real port. The device's switch keeps a frame to the
+    /// port's own address inside, unless the vport context disables local loopback of unicast frames.
     pub fn send_frame(&self, frame: Vec<u8>) {
         if !self.port.is_up() {
             return;
+        }
+        let loops = self.port.vport.borrow().disable_uc_local_lb() == 0;
+        if loops && frame.starts_with(&self.mac()) {
+            return self.loop_back(frame);
         }
         self.port.tally(|traffic| {
             traffic.sent_frames += 1;
@@ -192,9 +205,33 @@ impl Device {
         }
     }
 
+    fn loop_back(&self, frame: Vec<u8>) {
+        self.port.tally(|traffic| {
+            traffic.looped_frames += 1;
+            traffic.looped_bytes += frame.len() as u64;
+        });
+        let device = Rc::downgrade(&self.me());
+        sim::after(LOOPBACK_NS, move || {
+            if let Some(device) = device.upgrade() {
+                device.take(&frame);
+            }
+        });
+    }
+
+    /// Whether the function takes frames.
+    fn takes_frames(&self) -> bool {
+        self.port.is_up() && self.phase.get() == Phase::Initialized
+    }
+
+    fn take(&self, frame: &[u8]) {
+        if self.takes_frames() && self.roce_enabled() {
+            transport::receive(&self.me(), frame);
+        }
+    }
+
     /// A frame arrives from the cable, without FCS. Call it from an event, never from inside [`Self::send_frame`].
     pub fn deliver_frame(&self, frame: &[u8]) {
-        let taken = self.port.is_up() && self.phase.get() == Phase::Initialized;
+        let taken = self.takes_frames();
         self.port.tally(|traffic| {
             if taken {
                 traffic.received_frames += 1;
@@ -203,8 +240,6 @@ impl Device {
                 traffic.discarded += 1;
             }
         });
-        if taken && self.roce_enabled() {
-            transport::receive(&self.me(), frame);
-        }
+        self.take(frame);
     }
 }

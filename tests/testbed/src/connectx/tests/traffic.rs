@@ -396,6 +396,46 @@ fn a_megabyte_goes_there_and_back() {
     });
 }
 
+/// Proves connectx 13: the device's switch keeps what goes to the port's own address, unless that is switched off; without carrier
+/// it is lost like anything else.
+#[test]
+fn a_queue_pair_talks_to_its_own_port() {
+    sim::run(2, || {
+        let end = End::new(0);
+        let device = &end.driver.device;
+        let cable = std::rc::Rc::new(Cell::new(0));
+        let frames = std::rc::Rc::clone(&cable);
+        device.plug(move |_| frames.set(frames.get() + 1));
+        // The peer of end 1 is end 0: this one.
+        end.connect(1, end.qpn);
+        end.fill(0, 9000, 0x3c);
+        end.receive(1 << 20, 9000);
+        end.post(SEND, 0, &piece(end.key, end.at(0), 9000));
+        let mut opcodes = [end.completion().0, end.completion().0];
+        opcodes.sort_unstable();
+        assert_eq!(opcodes, [0, 2]);
+        assert!(same(&end.data, 0, &end.data, 1 << 20, 8960));
+        assert_eq!((cable.get(), device.traffic().sent_frames), (0, 0));
+        let looped = device.traffic().looped_frames;
+        assert!(looped > 9, "nine packets and an acknowledgement: {looped}");
+        device.set_carrier(false);
+        device.send_frame([&mac(0)[..], &[0; 54]].concat());
+        device.set_carrier(true);
+        assert_eq!(device.traffic().looped_frames, looped);
+        let mut input = hw::ModifyNicVportContextIn::new();
+        input.set_opcode(u32::from(op::MODIFY_NIC_VPORT_CONTEXT));
+        input.field_select_mut().set_disable_uc_local_lb(1);
+        input.nic_vport_context_mut().set_disable_uc_local_lb(1);
+        end.driver
+            .command(&input.as_bytes()[..], 16)
+            .expect("MODIFY_NIC_VPORT_CONTEXT");
+        device.send_frame([&mac(0)[..], &[0; 54]].concat());
+        assert_eq!((cable.get(), device.traffic().looped_frames), (1, looped));
+        device.plug(drop);
+    })
+    .expect("the run ends well");
+}
+
 /// Proves roce-wire 2: on a wire that loses, repeats, reorders and damages.
 #[test]
 fn a_megabyte_survives_a_bad_wire() {
