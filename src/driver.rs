@@ -6,7 +6,8 @@ use wdk_sys::{_DRIVER_OBJECT as DRIVER_OBJECT, NTSTATUS, UNICODE_STRING};
 
 use crate::{
     adapter::{condis, entry},
-    nt::{Passive, Status, driver_object::DriverExtension},
+    co::client::SelfTest,
+    nt::{NdisHandle, Passive, Ref, Status, driver_object::DriverExtension},
     sys::ndis::{
         self, NDIS_MINIPORT_DRIVER_CHARACTERISTICS, NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
         NDIS_NDK_PROVIDER_CHARACTERISTICS, NDIS_NDK_PROVIDER_CHARACTERISTICS_REVISION_1, NDIS_OBJECT_HEADER,
@@ -43,27 +44,53 @@ pub unsafe extern "win64" fn DriverEntry(
         Ok(extension) => extension,
         Err(status) => return status.0,
     };
+    let self_test = match SelfTest::try_new() {
+        Ok(self_test) => self_test,
+        Err(no_memory) => return Status::from(no_memory).0,
+    };
     let mut characteristics = characteristics();
-    // SAFETY: complete characteristics; the extension outlives the registration.
-    unsafe {
+    let context = Ref::as_ptr(&self_test).cast_mut().cast();
+    // SAFETY: complete characteristics; the extension outlives the registration, and the context its adapters.
+    let status = unsafe {
         ndis::NdisMRegisterMiniportDriver(
             driver,
             registry_path,
-            (&raw const *extension).cast_mut().cast(),
+            context,
             &raw mut characteristics,
             extension.ndis_handle_place(),
         )
+    };
+    if status != Status::SUCCESS.0 {
+        return status;
     }
+    // SAFETY: the driver's handle, which lives until `unload` has stopped the self-test.
+    let handle = unsafe { NdisHandle::new(extension.ndis_handle()) };
+    if let Err(no_memory) = self_test.prepare(handle) {
+        drop(self_test);
+        // SAFETY: registered above; there is no adapter yet (rule DRV-09).
+        unsafe { ndis::NdisMDeregisterMiniportDriver(extension.ndis_handle()) };
+        return Status::from(no_memory).0;
+    }
+    extension.set_context(Ref::into_raw(self_test).cast());
+    status
 }
 
 /// Undoes `DriverEntry` (rule DRV-11).
 unsafe extern "win64" fn unload(driver: *mut DRIVER_OBJECT) {
+    // SAFETY: unload is called at PASSIVE_LEVEL.
+    let passive = unsafe { Passive::assume() };
     // SAFETY: the driver's own driver object.
-    let extension = unsafe { DriverExtension::of(driver) };
-    if let Some(extension) = extension {
-        // SAFETY: registered by `DriverEntry`; unload is called at PASSIVE_LEVEL with no adapter left.
-        unsafe { ndis::NdisMDeregisterMiniportDriver(extension.ndis_handle()) }
+    let Some(extension) = (unsafe { DriverExtension::of(driver) }) else {
+        return;
+    };
+    let context = extension.take_context();
+    if !context.is_null() {
+        // SAFETY: what `DriverEntry` gave away; no adapter uses it any more.
+        let self_test = unsafe { Ref::from_raw(context.cast::<SelfTest>()) };
+        self_test.stop(passive);
     }
+    // SAFETY: registered by `DriverEntry`; there is no adapter left.
+    unsafe { ndis::NdisMDeregisterMiniportDriver(extension.ndis_handle()) }
 }
 
 /// Registers the optional services: CoNDIS miniport and call manager, then the Network Direct provider (rules DRV-07, REG-02,

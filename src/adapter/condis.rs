@@ -8,7 +8,7 @@ use super::{
     failure::{Failure, Step},
 };
 use crate::{
-    co::{self, Manager, edge, family::Family, upcall::Handle},
+    co::{self, Manager, client::SelfTest, edge, family::Family, upcall::Handle},
     nt::{Passive, Ref, Status},
     sys::{
         condis::CO_ADDRESS_FAMILY,
@@ -61,6 +61,19 @@ impl Adapter {
             calls.stop(passive);
         }
         drop(self.calls.take());
+    }
+
+    /// The adapter can be tested from now on.
+    pub(super) fn offer_to(&self, self_test: Ref<SelfTest>, passive: Passive<'_>) {
+        SelfTest::adapter_came(&self_test, self.luid, passive);
+        self.self_test.set(self_test);
+    }
+
+    /// The adapter goes: a test of it is broken off. Where to say so when it has gone.
+    pub(super) fn withdraw_from_test(&self) -> Option<Ref<SelfTest>> {
+        let self_test = self.self_test.take()?;
+        self_test.adapter_goes(self.luid);
+        Some(self_test)
     }
 
     /// `MiniportReturnNetBufferLists`.

@@ -4,6 +4,7 @@ use core::ffi::c_void;
 
 use super::{Adapter, resources::Resources};
 use crate::{
+    co::client::SelfTest,
     nt::{NdisHandle, Passive, Ref, Status},
     sys::{
         ndis::{
@@ -29,7 +30,7 @@ pub(super) unsafe fn adapter(context: *mut c_void) -> Ref<Adapter> {
 /// `MiniportInitializeEx`. `PASSIVE_LEVEL`.
 pub(crate) unsafe extern "win64" fn initialize(
     ndis: *mut c_void,
-    _: *mut c_void,
+    driver: *mut c_void,
     parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS,
 ) -> i32 {
     // SAFETY: NDIS calls at PASSIVE_LEVEL.
@@ -40,8 +41,11 @@ pub(crate) unsafe extern "win64" fn initialize(
     let parameters = unsafe { &*parameters };
     // SAFETY: NULL or NDIS's list of resources, alive during the call.
     let resources = unsafe { Resources::from_list(parameters.AllocatedResources.cast_const().cast()) };
+    // SAFETY: the driver's context, which outlives its adapters.
+    let self_test = unsafe { Ref::clone_raw(driver.cast::<SelfTest>().cast_const()) };
     match Adapter::initialize(ndis, parameters.NetLuid, resources, passive) {
         Ok(adapter) => {
+            adapter.offer_to(self_test, passive);
             // NDIS has had this pointer since the registration attributes; from now on it stands for a reference.
             let _context = Ref::into_raw(adapter);
             Status::SUCCESS.0
@@ -58,7 +62,11 @@ pub(crate) unsafe extern "win64" fn halt(context: *mut c_void, action: NDIS_HALT
     let adapter = unsafe { Ref::from_raw(context.cast::<Adapter>().cast_const()) };
     let gone = action == NdisHaltDeviceSurpriseRemoved || action == NdisHaltDeviceFailed;
     adapter.halt(gone);
+    let self_test = adapter.withdraw_from_test();
     Adapter::undo(&adapter, passive);
+    if let Some(self_test) = self_test {
+        self_test.adapter_gone(adapter.luid, passive);
+    }
 }
 
 /// `MiniportPause`. `PASSIVE_LEVEL`.

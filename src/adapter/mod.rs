@@ -36,7 +36,7 @@ use self::{
 };
 use crate::{
     cm::Agent,
-    co::Manager,
+    co::{Manager, client::SelfTest},
     hw::{Device, DeviceEvents, Fatal, PortState},
     ndk::Provider,
     nt::{
@@ -72,6 +72,7 @@ pub struct Adapter {
     agent: Slot<Agent>,
     provider: Slot<Provider>,
     calls: Slot<Manager>,
+    self_test: Slot<SelfTest>,
 }
 
 /// What waits its turn at `PASSIVE_LEVEL`.
@@ -105,6 +106,7 @@ impl Adapter {
             agent: Slot::new(),
             provider: Slot::new(),
             calls: Slot::new(),
+            self_test: Slot::new(),
         })
     }
 

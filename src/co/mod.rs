@@ -10,10 +10,12 @@
 //! | [`send`], [`sends`], [`receive`] | the data path |
 //! | [`wire`] | what two call managers tell each other |
 //! | [`edge`], [`upcall`] | what NDIS calls; what NDIS is told |
+//! | [`client`] | the driver's own client, for its self-test |
 //!
 //! Rules named like CLOSE-08 are those of the project's CoNDIS reference.
 
 pub mod call;
+pub mod client;
 pub mod close;
 pub mod edge;
 pub mod family;

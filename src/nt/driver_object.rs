@@ -9,11 +9,12 @@ use super::{
     sync::{AtomicPtr, Ordering},
 };
 
-/// The extension of the driver object: the handle that NDIS gave the driver.
+/// The extension of the driver object: the handle that NDIS gave the driver, and what the driver itself keeps.
 #[derive(Debug)]
 #[repr(C)]
 pub struct DriverExtension {
     ndis: AtomicPtr<c_void>,
+    context: AtomicPtr<c_void>,
 }
 
 impl DriverExtension {
@@ -36,6 +37,7 @@ impl DriverExtension {
         unsafe {
             extension.write(Self {
                 ndis: AtomicPtr::new(null_mut()),
+                context: AtomicPtr::new(null_mut()),
             });
         }
         // SAFETY: written just now; lives as long as the driver object.
@@ -56,6 +58,16 @@ impl DriverExtension {
     /// The place where NDIS puts the driver's handle.
     pub const fn ndis_handle_place(&self) -> *mut *mut c_void {
         self.ndis.as_ptr()
+    }
+
+    /// Keeps a pointer for the driver.
+    pub fn set_context(&self, context: *const c_void) {
+        self.context.store(context.cast_mut(), Ordering::Release);
+    }
+
+    /// Takes back what [`Self::set_context`] kept; NULL if that was nothing.
+    pub fn take_context(&self) -> *const c_void {
+        self.context.swap(null_mut(), Ordering::AcqRel).cast_const()
     }
 
     /// The driver's handle with NDIS; NULL before registration.

@@ -13,21 +13,25 @@
 //! | [`mmio`], [`pci`] | device registers; configuration space |
 //! | [`ring`] | rings of shared memory, doorbell records and registers for the data path |
 //! | [`dma`], [`mdl`] | memory shared with the device; mapping of foreign memory for it |
-//! | [`packet`] | `NET_BUFFER_LIST`s: chains and packets of our own |
+//! | [`packet`], [`message`] | `NET_BUFFER_LIST`s: chains, and packets and messages of our own |
 //! | [`config`], [`log`] | registry keywords; event log |
 //! | [`lifetime`], [`registry`] | when an object's close ends; lists of live objects |
 //! | [`driver_object`] | what the driver keeps with its driver object |
+//! | [`control_device`], [`irp`] | the driver's control device; requests to it |
 //! | [`time`], [`sync`] | clock; atomics and store ordering |
 
 pub mod config;
+pub mod control_device;
 pub mod dma;
 pub mod driver_object;
 pub mod event;
+pub mod irp;
 pub mod irql;
 pub mod lifetime;
 pub mod lock;
 pub mod log;
 pub mod mdl;
+pub mod message;
 pub mod mmio;
 pub mod net;
 pub mod once;

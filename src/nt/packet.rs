@@ -194,6 +194,20 @@ impl Packets {
         }
     }
 
+    /// Looks at every buffer of every packet, in order. The chain stays as it is.
+    pub fn each_buffer(&self, mut look: impl FnMut(Buffer)) {
+        let mut next = NonNull::new(self.head);
+        while let Some(list) = next {
+            let mut buffer = Packet(list).first();
+            while let Some(this) = buffer {
+                look(this);
+                buffer = this.next();
+            }
+            // SAFETY: ours.
+            next = NonNull::new(unsafe { list.as_ref() }.Next);
+        }
+    }
+
     /// Takes out those that `wanted` chooses.
     pub fn take_if(&mut self, mut wanted: impl FnMut(&Packet) -> bool) -> Self {
         let (mut kept, mut taken) = (Self::new(), Self::new());
@@ -252,6 +266,16 @@ impl PacketPool {
         }
         let pool = Self { handle, ndis };
         Ref::try_new(pool)
+    }
+
+    /// The pool's handle, for an NDIS call.
+    pub(super) const fn as_raw(&self) -> *mut c_void {
+        self.handle
+    }
+
+    /// The handle that the pool was made with.
+    pub(super) const fn ndis(&self) -> NdisHandle {
+        self.ndis
     }
 }
 

@@ -40,6 +40,8 @@ statuses! {
     DATA_OVERRUN = 0xc000_003c, "More data or pieces than possible.";
     REMOTE_RESOURCES = 0xc000_013d, "The remote side refused or failed.";
     IMPLEMENTATION_LIMIT = 0xc000_042b, "More than this provider can do.";
+    REVISION_MISMATCH = 0xc000_0059, "A version is not known.";
+    NO_SUCH_DEVICE = 0xc000_000e, "There is no such device.";
     INVALID_DEVICE_REQUEST = 0xc000_0010, "Not possible in this state.";
     ACCESS_DENIED = 0xc000_0022, "Not allowed.";
     BUFFER_TOO_SMALL = 0xc000_0023, "The buffer cannot hold the result.";

@@ -2,7 +2,7 @@
 //!
 //! | rule | what |
 //! |---|---|
-//! | PROTO-DEVICE | names are full paths, no entry points for PnP or power requests, nothing in the driver's hands at deregistration |
+//! | PROTO-DEVICE | names are full paths, no entry points for PnP or power requests, no request that pends at deregistration |
 //! | VRF-42 | a driver that deregisters has no device left |
 //!
 //! (Pages of `NdisRegisterDeviceEx` and `NDIS_DEVICE_OBJECT_ATTRIBUTES` of ndis.h.) What Windows does with requests on handles that
@@ -120,7 +120,7 @@ unsafe fn text(string: *const UNICODE_STRING) -> String {
     String::from_utf16_lossy(units)
 }
 
-/// `NdisDeregisterDeviceEx`: with no request on its way. The extension goes with it.
+/// `NdisDeregisterDeviceEx`: with no request that pends. The extension goes with it.
 ///
 /// # Safety
 /// None beyond a live simulation; the handle is checked.
@@ -133,7 +133,7 @@ pub unsafe extern "win64" fn NdisDeregisterDeviceEx(handle: NDIS_HANDLE) {
     if requests > 0 {
         sim::fail(
             DEVICE,
-            format!("{ddi} of {} with {requests} requests", device.name),
+            format!("{ddi} of {} with {requests} requests that pend", device.name),
         );
     }
     device.registered.set(false);
@@ -215,12 +215,13 @@ impl ControlDevice {
         Ok(Request::send(self.host, self.raw(), handler, question))
     }
 
-    fn ask(&self, major: usize) -> Result<(), NTSTATUS> {
+    fn ask(&self, file: usize, major: usize) -> Result<(), NTSTATUS> {
         let question = Question {
             major,
             code: 0,
             input: &[],
             room: 0,
+            file,
         };
         self.send(&question)?.wait().map(drop)
     }
@@ -229,6 +230,8 @@ impl ControlDevice {
 /// A program's handle of a control device. It has to be closed.
 pub struct ControlHandle {
     device: Rc<ControlDevice>,
+    /// The file object: an address that leads nowhere.
+    file: usize,
     requests: RefCell<Vec<Rc<Request>>>,
 }
 
@@ -265,6 +268,7 @@ impl ControlHandle {
             code,
             input,
             room,
+            file: self.file,
         };
         let request = self.device.send(&question);
         self.requests.borrow_mut().extend(request.iter().cloned());
@@ -284,7 +288,7 @@ impl ControlHandle {
     /// # Errors
     /// Its status.
     pub fn other(&self, major: usize) -> Result<(), NTSTATUS> {
-        self.device.ask(major)
+        self.device.ask(self.file, major)
     }
 
     /// What the driver wants the device's security to be, in SDDL.
@@ -297,12 +301,12 @@ impl ControlHandle {
     /// # Errors
     /// The status of either.
     pub fn close(self) -> Result<(), NTSTATUS> {
-        let cleanup = self.device.ask(IRP_MJ_CLEANUP);
+        let cleanup = self.device.ask(self.file, IRP_MJ_CLEANUP);
         for request in self.requests.take() {
             // Who began it has the answer.
             let _ = request.wait();
         }
-        let close = self.device.ask(IRP_MJ_CLOSE);
+        let close = self.device.ask(self.file, IRP_MJ_CLOSE);
         if !self.device.registered.get() {
             return Ok(());
         }
@@ -319,9 +323,11 @@ impl Driver {
         let owner = self.state.handle as usize;
         let found = find(|device| device.owner == owner && device.symbolic_name == symbolic_name);
         let device = found.ok_or(NOT_FOUND)?;
-        device.ask(IRP_MJ_CREATE)?;
+        let file = table::reserve() as usize;
+        device.ask(file, IRP_MJ_CREATE)?;
         Ok(ControlHandle {
             device,
+            file,
             requests: RefCell::default(),
         })
     }

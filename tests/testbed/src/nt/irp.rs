@@ -73,6 +73,8 @@ pub struct Question<'a> {
     pub input: &'a [u8],
     /// Bytes of the caller's output buffer.
     pub room: usize,
+    /// The open file, by address.
+    pub file: usize,
 }
 
 impl Request {
@@ -109,6 +111,7 @@ impl Request {
         memory.stack.Parameters.OutputBufferLength = room as u32;
         memory.stack.Parameters.IoControlCode = question.code;
         memory.stack.DeviceObject = device;
+        memory.stack.FileObject = question.file as *mut c_void;
         memory.irp.AssociatedIrp = bytes.cast();
         (memory.irp.StackCount, memory.irp.CurrentLocation) = (1, 1);
         memory.irp.CurrentStackLocation = &raw mut memory.stack;
@@ -262,12 +265,13 @@ const fn is_error(status: NTSTATUS) -> bool {
     status.cast_unsigned() >> 30 == 3
 }
 
-/// How many requests the driver of a device has.
+/// How many requests of a device pend.
 pub fn requests_of(device: *mut DEVICE_OBJECT) -> usize {
     let requests = sim::local::<Requests>();
     let all = requests.0.borrow();
+    let pends = |request: &Request| request.memory.borrow().stack.Control & SL_PENDING_RETURNED != 0;
     all.iter()
-        .filter(|request| request.device == device as usize)
+        .filter(|request| request.device == device as usize && pends(request))
         .count()
 }
 

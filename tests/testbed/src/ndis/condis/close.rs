@@ -4,7 +4,9 @@ use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
 
-use cxndk::sys::ndis::{NDIS_HANDLE, NDIS_STATUS, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS};
+use cxndk::sys::ndis::{
+    NDIS_HANDLE, NDIS_STATUS, NDIS_STATUS_FAILURE, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS,
+};
 
 use super::object::{self, Life, Party, Phase, Vc, pointer};
 use super::{client_broke, enter, settle};
@@ -25,6 +27,10 @@ pub unsafe extern "win64" fn NdisClCloseCall(
     let ddi = "NdisClCloseCall";
     enter(ddi, Level::Dispatch);
     let vc = object::client_vc(vc, ddi);
+    if vc.phase.get() == Phase::Idle && vc.telling.get() {
+        // The call has just failed: there is none to close.
+        return NDIS_STATUS_FAILURE;
+    }
     let party = closing_party(&vc, ddi, party);
     match vc.phase.get() {
         Phase::Closing => sim::fail("CLOSE-33", format!("{ddi} of {vc} for the second time")),

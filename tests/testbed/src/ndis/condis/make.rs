@@ -71,9 +71,14 @@ pub unsafe extern "win64" fn NdisClMakeCall(
     }
     made(&vc, "ProtocolCmMakeCall", status, manager_context as usize);
     let (host, parameters) = (vc.family.adapter.host, parameters as usize);
-    settle(host, status, move |status| {
-        tell_made(&vc, status, handle, parameters as *mut CO_CALL_PARAMETERS);
-    })
+    let told = Rc::clone(&vc);
+    let result = settle(host, status, move |status| {
+        tell_made(&told, status, handle, parameters as *mut CO_CALL_PARAMETERS);
+    });
+    if result != NDIS_STATUS_PENDING {
+        vc.telling.set(false);
+    }
+    result
 }
 
 /// The call is made, or has failed.
@@ -107,6 +112,7 @@ fn made(vc: &Rc<Vc>, what: &str, status: NDIS_STATUS, manager_context: usize) {
     }
     if vc.phase.get() == Phase::Making {
         vc.phase.set(Phase::Idle);
+        vc.telling.set(true);
     }
 }
 
@@ -120,6 +126,7 @@ fn tell_made(vc: &Vc, status: NDIS_STATUS, party: NDIS_HANDLE, parameters: *mut 
         vc.family.binding,
         ClMakeCallCompleteHandler(status, pointer(vc.client_context.get()), party, parameters)
     );
+    vc.telling.set(false);
 }
 
 /// `NdisCmMakeCallComplete`.

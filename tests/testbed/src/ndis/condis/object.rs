@@ -90,6 +90,8 @@ pub(in crate::ndis) struct Vc {
     pub(super) closed_with: RefCell<Option<Rc<Party>>>,
     /// When `ProtocolCmCloseCall` was entered.
     pub(super) close_time: Cell<u64>,
+    /// The client is being told that its call could not be made: it may not know yet.
+    pub(super) telling: Cell<bool>,
     pub(super) before_close: Cell<Phase>,
     pub(super) told_of_close: Cell<bool>,
     /// `ProtocolClCloseCallComplete` is on a stack.

@@ -44,6 +44,7 @@ fn new_vc(family: &Rc<Family>, by_manager: bool, context: usize) -> Rc<Vc> {
         made_with: RefCell::default(),
         closed_with: RefCell::default(),
         close_time: Cell::new(0),
+        telling: Cell::new(false),
         before_close: Cell::new(Phase::Idle),
         told_of_close: Cell::new(false),
         in_close_complete: Cell::new(false),

@@ -256,6 +256,8 @@ pub(super) fn bind(protocol: &Rc<Protocol>, adapter: &Rc<AdapterState>) {
             "ProtocolBindAdapterEx succeeded and did not open the adapter".to_owned(),
         );
     }
+    // A binding is paused after its open: NDIS restarts it.
+    pnp_event(&binding, RESTART);
     condis::announce(&binding);
 }
 

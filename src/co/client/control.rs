@@ -1,0 +1,323 @@
+//! The control device: there while the driver has an adapter, it starts self-tests, one at a time.
+//!
+//! Cancelling the request, or closing the handle that it came through, breaks the test off.
+
+use wdk_sys::_DEVICE_OBJECT as DEVICE_OBJECT;
+
+use super::{
+    report::{IOCTL, TestRequest},
+    run::Run,
+    script,
+};
+use crate::{
+    nt::{
+        NdisHandle, NoMemory, Once, Passive, Ref, SpinLock, Status, WorkItem,
+        control_device::{ControlDevice, Dispatch, Names, Text, context_of},
+        irp::{Request, release_cancelled},
+        sync::{AtomicUsize, Ordering},
+    },
+    sys::condis::IRP,
+};
+
+/// The device's name in the system.
+static DEVICE: Text<14> = Text::new("\\Device\\cxndk");
+/// The device's name for programs, which open it as `\\.\cxndk`.
+pub static LINK: Text<18> = Text::new("\\DosDevices\\cxndk");
+/// The system and administrators may do everything with it, nobody else anything.
+static SECURITY: Text<28> = Text::new("D:P(A;;GA;;;SY)(A;;GA;;;BA)");
+/// The most adapters that can be tested.
+const MAX_ADAPTERS: usize = 32;
+/// Between looks at the end of a run.
+const LOOK_MS: u32 = 1;
+
+/// The place of the one run.
+struct Slot {
+    /// The adapter of the run that is there, or is just going; 0 for none.
+    luid: u64,
+    run: Option<Ref<Run>>,
+}
+
+/// The control device's place.
+struct Door {
+    device: Option<ControlDevice>,
+    /// Somebody registers or deregisters it.
+    busy: bool,
+}
+
+/// The self-test of a driver.
+pub struct SelfTest {
+    driver: Once<NdisHandle>,
+    worker: Once<WorkItem<Self>>,
+    /// The driver's adapters that are initialized, oldest first; 0 is none.
+    adapters: SpinLock<[u64; MAX_ADAPTERS]>,
+    door: SpinLock<Door>,
+    slot: SpinLock<Slot>,
+    /// Requests that are being looked at.
+    entered: AtomicUsize,
+}
+
+impl core::fmt::Debug for SelfTest {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("SelfTest")
+    }
+}
+
+impl SelfTest {
+    /// Without a driver yet.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub fn try_new() -> Result<Ref<Self>, NoMemory> {
+        Ref::try_new(Self {
+            driver: Once::new(),
+            worker: Once::new(),
+            adapters: SpinLock::new([0; MAX_ADAPTERS]),
+            door: SpinLock::new(Door {
+                device: None,
+                busy: false,
+            }),
+            slot: SpinLock::new(Slot { luid: 0, run: None }),
+            entered: AtomicUsize::new(0),
+        })
+    }
+
+    /// The driver is registered: `ndis` is its handle.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub fn prepare(&self, ndis: NdisHandle) -> Result<(), NoMemory> {
+        // Both are set once: a driver is registered once.
+        let _ = self.worker.set(WorkItem::try_new(ndis, Self::work)?);
+        let _ = self.driver.set(ndis);
+        Ok(())
+    }
+
+    /// The driver goes; it has no adapter any more. Nothing of a run is left when this returns.
+    pub fn stop(&self, passive: Passive<'_>) {
+        if let Some(worker) = self.worker.get() {
+            worker.drain(passive);
+        }
+    }
+
+    /// An adapter is initialized: it can be tested from now on, as far as there is memory for that.
+    pub fn adapter_came(this: &Ref<Self>, luid: u64, passive: Passive<'_>) {
+        {
+            let mut adapters = this.adapters.lock();
+            if let Some(place) = adapters.iter_mut().find(|place| **place == 0) {
+                *place = luid;
+            }
+        }
+        this.enter_door(passive);
+        let closed = this.door.lock().device.is_none();
+        if closed && let Some(device) = this.open(passive) {
+            this.door.lock().device = Some(device);
+        }
+        this.leave_door();
+    }
+
+    fn open(&self, passive: Passive<'_>) -> Option<ControlDevice> {
+        let names = Names {
+            device: DEVICE.string(),
+            link: LINK.string(),
+            security: SECURITY.string(),
+        };
+        let dispatch = Dispatch {
+            create: Some(succeed),
+            cleanup: Some(cleanup),
+            close: Some(succeed),
+            control: Some(control),
+            other: Some(refuse),
+        };
+        let driver = *self.driver.get()?;
+        let context = core::ptr::from_ref(self).cast();
+        // SAFETY: the routines are those of this page; the self-test outlives the device.
+        unsafe { ControlDevice::register(driver, &names, &dispatch, context, passive) }.ok()
+    }
+
+    /// An adapter goes: no test of it begins, one that runs is broken off.
+    pub fn adapter_goes(&self, luid: u64) {
+        for place in self.adapters.lock().iter_mut() {
+            if *place == luid {
+                *place = 0;
+            }
+        }
+        self.abort_if(Status::DEVICE_REMOVED, |run| run.plan().luid == luid);
+    }
+
+    /// The adapter is gone. Nothing of a test of it is left when this returns; with the last adapter the device goes.
+    pub fn adapter_gone(&self, luid: u64, passive: Passive<'_>) {
+        while self.slot.lock().luid == luid {
+            passive.sleep_ms(LOOK_MS);
+        }
+        self.enter_door(passive);
+        let last = self.adapters.lock().iter().all(|place| *place == 0);
+        let device = if last {
+            self.door.lock().device.take()
+        } else {
+            None
+        };
+        if let Some(device) = device {
+            // Who has come in finds no adapter, and leaves at once.
+            while self.entered.load(Ordering::Acquire) != 0 {
+                passive.sleep_ms(LOOK_MS);
+            }
+            device.deregister(passive);
+        }
+        self.leave_door();
+    }
+
+    /// Waits for its turn to register or deregister the device.
+    fn enter_door(&self, passive: Passive<'_>) {
+        while core::mem::replace(&mut self.door.lock().busy, true) {
+            passive.sleep_ms(LOOK_MS);
+        }
+    }
+
+    fn leave_door(&self) {
+        self.door.lock().busy = false;
+    }
+
+    /// Breaks the run off that `wanted` chooses. `<= DISPATCH_LEVEL`. Under the lock, so that nobody else keeps the run.
+    fn abort_if(&self, why: Status, wanted: impl Fn(&Run) -> bool) {
+        let slot = self.slot.lock();
+        if let Some(run) = slot.run.as_ref().filter(|run| wanted(run)) {
+            run.abort(why);
+        }
+    }
+
+    /// A request for a test: refused at once, or pending.
+    fn ask(this: &Ref<Self>, request: Request) -> i32 {
+        if request.code() != IOCTL {
+            return request.complete(Status::INVALID_DEVICE_REQUEST);
+        }
+        let claimed = TestRequest::parse(request.input(), request.room()).and_then(|plan| this.claim(plan));
+        match claimed {
+            Ok(plan) => Self::begin(this, plan, request),
+            Err(status) => request.complete(status),
+        }
+    }
+
+    /// Takes the place of the one run for the adapter that is meant.
+    fn claim(&self, mut plan: TestRequest) -> Result<TestRequest, Status> {
+        // The adapters' lock is held, so that an adapter that goes finds either no run or this one.
+        let adapters = self.adapters.lock();
+        let mut present = adapters.iter().copied().filter(|place| *place != 0);
+        plan.luid = present
+            .find(|place| plan.luid == 0 || *place == plan.luid)
+            .ok_or(Status::NO_SUCH_DEVICE)?;
+        let mut slot = self.slot.lock();
+        if slot.luid != 0 {
+            return Err(Status::SHARING_VIOLATION);
+        }
+        slot.luid = plan.luid;
+        Ok(plan)
+    }
+
+    fn begin(this: &Ref<Self>, plan: TestRequest, request: Request) -> i32 {
+        let file = request.file();
+        let pending = request.pend();
+        match Run::try_new(plan, file, pending.address()) {
+            Ok(run) => {
+                run.keep(pending);
+                this.slot.lock().run = Some(run.clone());
+                // SAFETY: `cancelled` marks the run, under its lock, and then releases the request.
+                unsafe { run.arm(cancelled) };
+                // The adapter may have gone since the place was taken, and found no run to break off.
+                if !this.adapters.lock().contains(&plan.luid) {
+                    run.abort(Status::DEVICE_REMOVED);
+                }
+                drop(run);
+                if let Some(worker) = this.worker.get() {
+                    worker.queue(this.clone());
+                }
+            }
+            Err(no_memory) => {
+                this.slot.lock().luid = 0;
+                pending.complete(no_memory.into(), &[]);
+            }
+        }
+        Status::PENDING.0
+    }
+
+    /// Runs what is in the slot, and empties it: when its adapter's number goes from there, all of it is gone.
+    fn work(this: &Ref<Self>, passive: Passive<'_>) {
+        let run = this.slot.lock().run.clone();
+        let Some(run) = run else { return };
+        script::execute(&run, passive);
+        let kept = this.slot.lock().run.take();
+        drop((run, kept));
+        this.slot.lock().luid = 0;
+    }
+}
+
+/// Hands a request to `act` with the device's self-test; without one the device is just coming or going.
+///
+/// # Safety
+/// The arguments are those of a dispatch routine of the device.
+unsafe fn dispatch(
+    device: *mut DEVICE_OBJECT,
+    irp: *mut IRP,
+    act: impl FnOnce(&Ref<SelfTest>, Request) -> i32,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    let Some(request) = (unsafe { Request::new(irp) }) else {
+        return Status::INVALID_PARAMETER.0;
+    };
+    // SAFETY: the caller's promise.
+    let context = unsafe { context_of(device) }.cast::<SelfTest>();
+    if context.is_null() {
+        return request.complete(Status::DEVICE_NOT_READY);
+    }
+    // SAFETY: what the device was registered with, which outlives it.
+    let this = unsafe { Ref::clone_raw(context) };
+    this.entered.fetch_add(1, Ordering::AcqRel);
+    let status = act(&this, request);
+    this.entered.fetch_sub(1, Ordering::AcqRel);
+    status
+}
+
+/// IRP_MJ_CREATE, IRP_MJ_CLOSE. `PASSIVE_LEVEL`.
+unsafe extern "win64" fn succeed(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> i32 {
+    // SAFETY: the system's duty.
+    unsafe { dispatch(device, irp, |_, request| request.complete(Status::SUCCESS)) }
+}
+
+/// Every other request. `PASSIVE_LEVEL`.
+unsafe extern "win64" fn refuse(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> i32 {
+    // SAFETY: the system's duty.
+    unsafe {
+        dispatch(device, irp, |_, request| {
+            request.complete(Status::INVALID_DEVICE_REQUEST)
+        })
+    }
+}
+
+/// IRP_MJ_CLEANUP: nobody wants the report any more. `PASSIVE_LEVEL`.
+unsafe extern "win64" fn cleanup(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> i32 {
+    // SAFETY: the system's duty.
+    unsafe {
+        dispatch(device, irp, |this, request| {
+            let file = request.file();
+            this.abort_if(Status::CANCELLED, |run| run.is_of_file(file));
+            request.complete(Status::SUCCESS)
+        })
+    }
+}
+
+/// IRP_MJ_DEVICE_CONTROL. `PASSIVE_LEVEL`.
+unsafe extern "win64" fn control(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> i32 {
+    // SAFETY: the system's duty.
+    unsafe { dispatch(device, irp, SelfTest::ask) }
+}
+
+/// The sender of a request wants it back. `DISPATCH_LEVEL`, with the cancel spin lock held.
+unsafe extern "win64" fn cancelled(device: *mut DEVICE_OBJECT, irp: *mut IRP) {
+    // SAFETY: the system's duty; the device is registered while a request pends.
+    let context = unsafe { context_of(device) }.cast::<SelfTest>();
+    // SAFETY: what the device was registered with, which outlives it.
+    if let Some(this) = unsafe { context.as_ref() } {
+        this.abort_if(Status::CANCELLED, |run| run.is_of(irp.addr()));
+    }
+    // SAFETY: the end of the cancel routine.
+    unsafe { release_cancelled(irp) }
+}
