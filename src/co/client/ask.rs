@@ -6,7 +6,7 @@ use core::{ffi::c_void, ptr::null_mut};
 
 use super::{
     protocol,
-    run::{Life, Run},
+    run::{Life, Run, Way},
     side::Side,
 };
 use crate::{
@@ -43,8 +43,7 @@ pub(super) fn open_family(run: &Ref<Run>, family: *mut CO_ADDRESS_FAMILY) {
     let binding = {
         let mut state = run.state.lock();
         let unused = state.family.life == Life::Closed(Status::PENDING);
-        let may = state.adapter.life == Life::Open && unused && !state.finishing && state.aborted.is_none();
-        if !may {
+        if state.adapter.life != Life::Open || !unused || !state.may_begin() {
             return;
         }
         state.family.life = Life::Opening;
@@ -219,7 +218,7 @@ pub(super) fn send(side: &Side, message: &mut Message, index: usize) {
 pub(super) fn release_adapter(run: &Run, passive: Passive<'_>) {
     let unbinding = {
         let mut state = run.state.lock();
-        state.released = true;
+        state.way = Way::Released;
         state.unbinding.take()
     };
     if let Some(unbinding) = unbinding {

@@ -7,7 +7,7 @@ use core::{ffi::c_void, ptr::null_mut};
 
 use super::{
     ask, edge,
-    run::{Life, Run},
+    run::{Life, Run, Way},
 };
 use crate::{
     co::{format, upcall::Handle},
@@ -89,7 +89,7 @@ unsafe extern "win64" fn bind(
     {
         let mut state = run.state.lock();
         let unused = state.adapter.life == Life::Closed(Status::PENDING);
-        if !unused || state.finishing || state.aborted.is_some() {
+        if !unused || !state.may_begin() {
             return Status::UNSUCCESSFUL.0;
         }
         state.adapter.life = Life::Opening;
@@ -165,7 +165,7 @@ unsafe extern "win64" fn unbind(unbind: *mut c_void, context: *mut c_void) -> i3
     let run = unsafe { run(context) };
     {
         let mut state = run.state.lock();
-        if !state.released {
+        if state.way != Way::Released {
             // SAFETY: NDIS's handle of the unbind, used once, to complete it.
             state.unbinding = Some(unsafe { Handle::new(unbind) });
             drop(state);

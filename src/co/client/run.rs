@@ -71,12 +71,21 @@ impl Opened {
     }
 }
 
+/// Where the script is going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Forward,
+    /// Everything is taken down: nothing new begins.
+    Back,
+    /// There is nothing on the adapter any more.
+    Released,
+}
+
 /// What changes during a run.
 pub(super) struct State {
     /// Why the run has to end, if it has to.
     pub(super) aborted: Option<Status>,
-    /// Everything is taken down: nothing new begins.
-    pub(super) finishing: bool,
+    pub(super) way: Way,
     /// The binding may send (`NetEventRestart`, `NetEventPause`).
     pub(super) running: bool,
     /// Messages that are being sent or on their way, of both sides.
@@ -85,8 +94,6 @@ pub(super) struct State {
     pub(super) adapter: Opened,
     /// `ProtocolUnbindAdapterEx` pends.
     pub(super) unbinding: Option<Handle>,
-    /// The script has nothing on the adapter any more.
-    pub(super) released: bool,
     pub(super) family: Opened,
     /// `ProtocolClNotifyCloseAf` pends.
     pub(super) notified: bool,
@@ -97,6 +104,13 @@ pub(super) struct State {
     pub(super) taker: Option<Ref<Side>>,
     /// What takers of earlier calls counted.
     pub(super) taken: SideReport,
+}
+
+impl State {
+    /// Whether something new may begin.
+    pub(super) fn may_begin(&self) -> bool {
+        self.way == Way::Forward && self.aborted.is_none()
+    }
 }
 
 /// One run.
@@ -124,12 +138,11 @@ impl Run {
         let news = Event::try_new()?;
         let state = State {
             aborted: None,
-            finishing: false,
+            way: Way::Forward,
             running: false,
             sending: 0,
             adapter: Opened::NEVER,
             unbinding: None,
-            released: false,
             family: Opened::NEVER,
             notified: false,
             sap: Opened::NEVER,
@@ -233,7 +246,7 @@ impl Run {
     /// The call of this run arrived on `side`: takes it, unless the run ends or has one.
     pub(super) fn take(this: &Ref<Self>, side: &Ref<Side>) -> bool {
         let mut state = this.state.lock();
-        if state.finishing || state.aborted.is_some() || state.taker.is_some() {
+        if !state.may_begin() || state.taker.is_some() {
             return false;
         }
         side.begin_call(state.call);

@@ -12,7 +12,7 @@ use core::{
 use super::{
     ask,
     report::{Step, TestReport},
-    run::{Life, Run},
+    run::{Life, Run, Way},
     side::{self, DEPTH, Side},
 };
 use crate::{
@@ -267,7 +267,7 @@ impl Script<'_> {
     }
 
     /// The taker of an earlier call has gone: what it counted stays.
-    fn forget_taker(&mut self) {
+    fn forget_taker(&self) {
         let taker = self.run.state.lock().taker.take();
         if let Some(taker) = taker {
             self.run.state.lock().taken = taker.report();
@@ -353,7 +353,7 @@ impl Script<'_> {
 
     /// Undoes everything, in the order of rule AF-22, from wherever the run was.
     fn backward(&mut self) {
-        self.run.state.lock().finishing = true;
+        self.run.state.lock().way = Way::Back;
         let went_well = self.report.status == Status::SUCCESS.bits();
         self.withdraw();
         self.note_end(Step::Withdraw, went_well);

@@ -151,7 +151,7 @@ pub unsafe extern "win64" fn NdisDeregisterDeviceEx(handle: NDIS_HANDLE) {
 #[unsafe(no_mangle)]
 pub unsafe extern "win64" fn NdisGetDeviceReservedExtension(object: *mut DEVICE_OBJECT) -> *mut c_void {
     kernel::enter("NdisGetDeviceReservedExtension", Level::Any);
-    let device = find(|device| ptr::eq(&*device.object, object));
+    let device = find(|device| device.raw() == object);
     device.map_or(ptr::null_mut(), |device| {
         device.extension.as_ptr().cast_mut().cast()
     })

@@ -141,10 +141,9 @@ unsafe extern "win64" fn plain(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS
 unsafe extern "win64" fn control(object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     assert_eq!(object as usize, device().object.get());
     // SAFETY: the device object is ours.
-    assert_eq!(
-        unsafe { NdisGetDeviceReservedExtension(object).cast::<u64>().read() },
-        42
-    );
+    let kept = unsafe { NdisGetDeviceReservedExtension(object) }.cast::<u64>();
+    // SAFETY: the extension has 8 bytes.
+    assert_eq!(unsafe { kept.read() }, 42);
     // SAFETY: the system's request.
     let stack = unsafe { &mut *(*irp).CurrentStackLocation };
     let length = stack.Parameters.InputBufferLength as usize;
