@@ -157,18 +157,18 @@ fn what_call_managers_tell_each_other_is_read_back() {
         transmit: 1,
         receive: 2,
     };
-    for kind in [
-        Kind::Data,
-        Kind::Change(flow),
-        Kind::Answer { accepted: true },
-        Kind::Close,
+    for (kind, length) in [
+        (Kind::Data, 9),
+        (Kind::Change(flow), 0),
+        (Kind::Answer { accepted: true }, 0),
+        (Kind::Close, 9),
     ] {
-        let head = Head { kind, length: 9 };
-        assert_eq!(Head::parse(head.bytes(), HEAD as u32 + 9), Ok(head));
-        assert!(
-            Head::parse(head.bytes(), HEAD as u32 + 8).is_err(),
-            "a length that lies"
-        );
+        let head = Head { kind, length };
+        let received = HEAD as u32 + length;
+        assert_eq!(Head::parse(head.bytes(), received), Ok(head));
+        for lie in [received - 1, received + 1] {
+            assert!(Head::parse(head.bytes(), lie).is_err(), "a length that lies");
+        }
     }
 }
 

@@ -253,8 +253,8 @@ impl Leg {
             Kind::Answer { accepted } => receives.answer = Some(accepted),
             Kind::Close => {
                 let mut words = [0; MAX_CLOSE_DATA];
-                let said = words.get_mut(..head.length as usize);
-                if let Some(said) = said {
+                // No more than that, by the head.
+                if let Some(said) = words.get_mut(..head.length as usize) {
                     link.read(index, HEAD, said);
                     receives.words = CloseData::capture(said).unwrap_or(CloseData::EMPTY);
                 }

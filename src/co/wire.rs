@@ -22,7 +22,7 @@
 //! | 8 | 4 | quality of service: the longest message from the sender of the head |
 //! | 12 | 4 | quality of service: the longest message to the sender of the head |
 
-use super::format::{Flow, MAX_MESSAGE, MAX_PRIVATE_DATA, PrivateData};
+use super::format::{Flow, MAX_CLOSE_DATA, MAX_MESSAGE, MAX_PRIVATE_DATA, PrivateData};
 
 /// Bytes of a [`Hello`].
 pub const HELLO: usize = 16;
@@ -161,11 +161,11 @@ impl Head {
         }
         let kind = match (kind, result) {
             (1, 0) => Kind::Data,
-            (2, 0) if flow.transmit != 0 && flow.receive != 0 => Kind::Change(flow),
-            (3, 0 | 1) => Kind::Answer {
+            (2, 0) if length == 0 && flow.transmit != 0 && flow.receive != 0 => Kind::Change(flow),
+            (3, 0 | 1) if length == 0 => Kind::Answer {
                 accepted: result == 1,
             },
-            (4, 0) => Kind::Close,
+            (4, 0) if length as usize <= MAX_CLOSE_DATA => Kind::Close,
             _ => return Err(Malformed),
         };
         Ok(Self { kind, length })

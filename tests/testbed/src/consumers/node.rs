@@ -1,6 +1,7 @@
 //! Two connected queue pairs for scenarios: one node a host, each call made in a context of its host.
 
 use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -69,6 +70,32 @@ pub struct Node {
 }
 
 impl Node {
+    /// Connects from a host to whoever listens at an address, with private data. What was made on the way of a failure is closed.
+    ///
+    /// # Errors
+    ///
+    /// The step that failed.
+    pub fn dial(
+        from: &Host,
+        to: SocketAddr,
+        limits: EndpointLimits,
+        data: Vec<u8>,
+    ) -> Result<Self, SmbdError> {
+        let (host, local, open) = (from.id, from.at(0), from.open_ndk());
+        on(host, "connect", move || {
+            let mut endpoint = Endpoint::new(open.adapter(), limits)?;
+            match endpoint.connect_with(open.adapter(), local, to, &data) {
+                Ok(()) => Self::new(host, open, endpoint),
+                Err(error) => {
+                    endpoint.close_queue_pair()?;
+                    endpoint.close_rest()?;
+                    open.close();
+                    Err(error)
+                }
+            }
+        })
+    }
+
     /// The NDK adapter.
     pub fn adapter(&self) -> Adapter {
         self.open.adapter()
@@ -96,6 +123,11 @@ impl Node {
     /// Fills a part of the buffer.
     pub fn fill(&self, range: Range<usize>, value: u8) {
         self.buffer.borrow_mut().bytes_mut()[range].fill(value);
+    }
+
+    /// Writes into the buffer, from its beginning.
+    pub fn put(&self, bytes: &[u8]) {
+        self.buffer.borrow_mut().bytes_mut()[..bytes.len()].copy_from_slice(bytes);
     }
 
     /// A part of the buffer.
@@ -253,13 +285,7 @@ impl Pair {
             unreachable!("a world has two hosts")
         };
         let (listener, accepting) = Self::accept_one(b, port, limits)?;
-        let (from, to, open) = (a.at(0), b.at(port), a.open_ndk());
-        let host = a.id;
-        let connecting = on(host, "connect", move || {
-            let mut endpoint = Endpoint::new(open.adapter(), limits)?;
-            endpoint.connect(open.adapter(), from, to)?;
-            Node::new(host, open, endpoint)
-        })?;
+        let connecting = Node::dial(a, b.at(port), limits, Vec::new())?;
         Ok(Self {
             a: connecting,
             b: accepting.wait()?,

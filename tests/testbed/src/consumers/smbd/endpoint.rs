@@ -144,10 +144,25 @@ impl Endpoint {
     ///
     /// The step that failed.
     pub fn connect(&mut self, adapter: Adapter, from: SocketAddr, to: SocketAddr) -> Result<(), SmbdError> {
+        self.connect_with(adapter, from, to, &[])
+    }
+
+    /// As [`Self::connect`], with private data.
+    ///
+    /// # Errors
+    ///
+    /// The step that failed.
+    pub fn connect_with(
+        &mut self,
+        adapter: Adapter,
+        from: SocketAddr,
+        to: SocketAddr,
+        data: &[u8],
+    ) -> Result<(), SmbdError> {
         let connector = adapter.create_connector().during("NdkCreateConnector")?;
         self.connector = Some(connector);
         connector
-            .connect(self.qp, from, to, self.limits.reads, &[])
+            .connect(self.qp, from, to, self.limits.reads, data)
             .wait()
             .during("NdkConnect")?;
         let complete = connector.complete_connect(Some(disconnected), self.wake.context());
