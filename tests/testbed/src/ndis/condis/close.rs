@@ -11,7 +11,7 @@ use cxndk::sys::ndis::{
 use super::object::{self, Life, Party, Phase, Vc, pointer};
 use super::{client_broke, enter, settle};
 use crate::ndis::kernel::Level;
-use crate::sim;
+use crate::sim::{self, Stream};
 
 /// `NdisClCloseCall`: with all sends back, and with the last party of a multipoint call (CLOSE-01, CLOSE-03).
 ///
@@ -188,9 +188,19 @@ pub unsafe extern "win64" fn NdisCmCloseCallComplete(
 }
 
 impl Vc {
-    /// `ProtocolCmCloseCall` was entered at this very moment: the call manager could not know.
+    /// `ProtocolCmCloseCall` was entered at this very moment: a call manager that holds no lock could not know (CLOSE-33, VRF-38).
     pub(super) fn close_is_new(&self) -> bool {
         self.close_time.get() == sim::now()
+    }
+
+    /// Whether NDIS passes on what the call manager has to say of a call that the client closes at this very moment.
+    ///
+    /// The pages say that a dispatch makes NDIS call the client's handler, and name no exception; they also say that `NdisClCloseCall`
+    /// marks the VC as closing, and not who looks at the mark. So the seed decides, and both sides have to stand both.
+    pub(super) fn passes_on(&self) -> bool {
+        let passes = sim::chance(Stream::Ndis, 500_000);
+        sim::note(format!("news of {self} crosses its close, passed on: {passes}"));
+        passes
     }
 }
 
@@ -210,11 +220,12 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingCloseCall(
     let vc = object::vc(vc, ddi);
     match vc.phase.get() {
         Phase::Offered | Phase::Accepted | Phase::Connected => {}
-        // Client and peer closed at once: there is one close (CLOSE-33).
+        // Client and peer closed at once: there is one close (CLOSE-33), whether or not the client hears of the other.
+        Phase::Closing if vc.close_is_new() && vc.passes_on() => {}
         Phase::Closing if vc.close_is_new() => return,
         _ => sim::fail("CLOSE-33", format!("{ddi} of {vc}")),
     }
-    if vc.told_of_close.replace(true) {
+    if vc.told.replace(Some((sim::now(), status))).is_some() {
         sim::fail("CLOSE-30", format!("{ddi} of {vc} for the second time"));
     }
     let context = pointer(vc.client_context.get());

@@ -76,6 +76,13 @@ pub unsafe extern "win64" fn NdisCoSendNetBufferLists(
     if vc.phase.get() != Phase::Connected {
         client_broke("DATA-01", format!("{ddi} on {vc}"));
     }
+    // The client may have been about to send when it was told.
+    if vc.told.get().is_some_and(|(time, _)| time < sim::now()) {
+        sim::fail(
+            "CLOSE-31",
+            format!("{ddi} on {vc}, of which the client was told that it is closed"),
+        );
+    }
     // SAFETY: the caller's chain.
     for list in unsafe { chain(first) } {
         if outstanding(list as usize) {

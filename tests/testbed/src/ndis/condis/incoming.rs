@@ -39,12 +39,12 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingCall(
             format!("{ddi}: {sap} and {vc} are of different families"),
         );
     }
-    // SAP-10: the client gave the SAP up while the call was on its way.
+    // SAP-10: the client has given the SAP up, so it gets no more calls on it; the call manager is not done with it, so it may ask.
     if sap.life.get() == Life::Closing {
         return NDIS_STATUS_FAILURE;
     }
     vc.barred.set(false);
-    vc.told_of_close.set(false);
+    vc.told.set(None);
     vc.phase.set(Phase::Offered);
     vc.activations_told.set(vc.activations.get());
     let request = vc.offer.begin().expect("an idle VC has no offer");
@@ -114,6 +114,7 @@ pub unsafe extern "win64" fn NdisCmDispatchCallConnected(vc: NDIS_HANDLE) {
     match vc.phase.get() {
         Phase::Accepted if vc.active.get() => vc.phase.set(Phase::Connected),
         // The client closed the call that it had taken at the moment at which it became connected.
+        Phase::Closing if vc.close_is_new() && vc.passes_on() => {}
         Phase::Closing if vc.close_is_new() => return,
         _ => sim::fail("INC-07", format!("{ddi} of {vc}")),
     }

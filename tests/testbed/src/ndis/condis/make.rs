@@ -35,6 +35,15 @@ pub unsafe extern "win64" fn NdisClMakeCall(
             CmMakeCallHandler(context, parameters, ptr::null_mut(), &raw mut none)
         );
     }
+    // CLOSE-32: after a network that failed the client gives its VC up.
+    if let Some((_, why)) = vc.told.get()
+        && why != NDIS_STATUS_SUCCESS
+    {
+        client_broke(
+            "CLOSE-32",
+            format!("{ddi} on {vc}, whose last call the network ended with {why:#x}"),
+        );
+    }
     if faults::fire("NdisClMakeCall") {
         return NDIS_STATUS_RESOURCES;
     }
@@ -44,7 +53,7 @@ pub unsafe extern "win64" fn NdisClMakeCall(
         unsafe { place.write(party.handle) };
     }
     vc.phase.set(Phase::Making);
-    vc.told_of_close.set(false);
+    vc.told.set(None);
     vc.multipoint.set(party.is_some());
     vc.made_with.replace(party.clone());
     let Some(request) = vc.make.begin() else {

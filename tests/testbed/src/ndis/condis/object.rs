@@ -7,7 +7,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 
 use cxndk::sys::condis::CO_ADDRESS_FAMILY;
-use cxndk::sys::ndis::NDIS_HANDLE;
+use cxndk::sys::ndis::{NDIS_HANDLE, NDIS_STATUS};
 
 use super::request::Slot;
 use crate::ndis::adapter::AdapterState;
@@ -93,7 +93,8 @@ pub(in crate::ndis) struct Vc {
     /// The client is being told that its call could not be made: it may not know yet.
     pub(super) telling: Cell<bool>,
     pub(super) before_close: Cell<Phase>,
-    pub(super) told_of_close: Cell<bool>,
+    /// When and why the client was told to close.
+    pub(super) told: Cell<Option<(u64, NDIS_STATUS)>>,
     /// `ProtocolClCloseCallComplete` is on a stack.
     pub(super) in_close_complete: Cell<bool>,
     /// The call manager is in its delete handler: it does not count the VC any more.
@@ -115,6 +116,8 @@ pub(in crate::ndis) struct Party {
     pub(super) life: Cell<Life>,
     pub(super) add: Slot,
     pub(super) drop: Slot,
+    /// When `ProtocolCmDropParty` was entered.
+    pub(super) drop_time: Cell<u64>,
 }
 
 impl fmt::Display for Family {

@@ -29,6 +29,7 @@ impl Party {
             life: Cell::new(Life::Opening),
             add: Slot::default(),
             drop: Slot::default(),
+            drop_time: Cell::new(0),
         });
         object::insert(party.handle, Object::Party(Rc::clone(&party)));
         vc.parties.borrow_mut().push(Rc::clone(&party));
@@ -175,6 +176,7 @@ pub unsafe extern "win64" fn NdisClDropParty(
         });
     }
     party.life.set(Life::Closing);
+    party.drop_time.set(sim::now());
     let request = party.drop.begin().expect("the party was open");
     let status = to_manager!(
         vc.family.adapter,
@@ -232,9 +234,19 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingDropParty(
     enter(ddi, Level::Dispatch);
     let party = object::party(party, ddi);
     let vc = party.call(ddi);
-    // The client dropped it, or closed the call, in the meantime.
-    if party.life.get() == Life::Closing || vc.phase.get() == Phase::Closing {
-        return;
+    // The client drops it, or closes the call: as for news of a call, if that is at this very moment.
+    let dropping = party.life.get() == Life::Closing;
+    if dropping || vc.phase.get() == Phase::Closing {
+        let new = (dropping && party.drop_time.get() == sim::now()) || vc.close_is_new();
+        if !new {
+            sim::fail(
+                "PARTY-10",
+                format!("{ddi} of a party of {vc} that the client drops"),
+            );
+        }
+        if !vc.passes_on() {
+            return;
+        }
     }
     if vc.parties.borrow().len() < 2 {
         sim::fail("PARTY-10", format!("{ddi} of the last party of {vc}"));

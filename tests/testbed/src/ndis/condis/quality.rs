@@ -89,6 +89,7 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingCallQoSChange(
     let vc = object::vc(vc, ddi);
     match vc.phase.get() {
         Phase::Connected if vc.active.get() && vc.activations.get() > vc.activations_told.get() => {}
+        Phase::Closing if vc.close_is_new() && vc.passes_on() => {}
         Phase::Closing if vc.close_is_new() => return,
         _ => sim::fail("QOS-07", format!("{ddi} of {vc}")),
     }

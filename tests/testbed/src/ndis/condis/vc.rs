@@ -46,7 +46,7 @@ fn new_vc(family: &Rc<Family>, by_manager: bool, context: usize) -> Rc<Vc> {
         close_time: Cell::new(0),
         telling: Cell::new(false),
         before_close: Cell::new(Phase::Idle),
-        told_of_close: Cell::new(false),
+        told: Cell::new(None),
         in_close_complete: Cell::new(false),
         deleting: Cell::new(false),
         sends: RefCell::default(),

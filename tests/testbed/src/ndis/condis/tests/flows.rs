@@ -2,16 +2,12 @@
 
 use std::ptr;
 
-use cxndk::sys::ndis::{
-    NDIS_OID_REQUEST, NDIS_STATUS_FAILURE, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PENDING,
-};
+use cxndk::sys::ndis::{NDIS_STATUS_FAILURE, NDIS_STATUS_PENDING};
 
-use super::{INCOMING, OUTGOING, act, client, host, log, manager, pair, run, until};
-use crate::ndis::kernel;
-use crate::sim;
+use super::{INCOMING, OUTGOING, act, client, log, manager, pair, run, until};
 
 /// Every flow at several seeds, with a call manager that answers at once and with one that pends.
-fn passes(scenario: fn()) {
+pub(super) fn passes(scenario: fn()) {
     for seed in 0..20 {
         for pends in [false, true] {
             run(seed, None, pends, scenario).unwrap_or_else(|failure| panic!("{failure}"));
@@ -177,7 +173,7 @@ fn the_peer_closes_and_the_client_answers() {
 fn parameters_are_changed_from_both_sides() {
     passes(|| {
         make(0);
-        act(client::modify);
+        act(|| client::modify(OUTGOING));
         until("modified 0x0");
         act(|| manager::change(OUTGOING));
         until("changed");
@@ -218,44 +214,4 @@ fn packets_come_back_and_statuses_arrive() {
         until("status");
         end();
     });
-}
-
-/// Proves OID-23: a binding hears of one status at a time.
-#[test]
-fn statuses_come_one_after_the_other() {
-    passes(|| {
-        log();
-        for _ in 0..3 {
-            kernel::worker(host(), "status", manager::indicate_status);
-        }
-        sim::sleep(sim::MILLISECOND);
-        assert_eq!(log(), ["status begins", "status"].repeat(3));
-    });
-}
-
-/// Proves OID-01 of the CoNDIS contract: requests reach the miniport, the call manager and the client.
-#[test]
-fn requests_reach_whom_they_are_for() {
-    passes(|| {
-        act(|| client::ask(false));
-        until("miniport asked");
-        until("answered 0x0");
-        log();
-        act(|| client::ask(true));
-        until("manager asked");
-        until("answered 0x0");
-        // SAFETY: all fields may be zero.
-        let request: &'static mut NDIS_OID_REQUEST = Box::leak(Box::new(unsafe { std::mem::zeroed() }));
-        let request = std::ptr::from_mut(request) as usize;
-        let status = act(move || manager::ask_client(request as *mut NDIS_OID_REQUEST));
-        assert_eq!(status, NDIS_STATUS_NOT_SUPPORTED);
-    });
-}
-
-/// Proves AF-20, AF-21, AF-23, AF-24: the call manager asks its client to close, which does and says so.
-#[test]
-fn a_client_closes_at_the_call_managers_notice() {
-    for seed in 0..20 {
-        super::run_to_notice(seed).unwrap_or_else(|failure| panic!("{failure}"));
-    }
 }

@@ -1,20 +1,24 @@
 //! A tiny call manager and a tiny client that keep every rule, and all the ways in which they can be told to break one.
 
+mod asks;
 mod client;
+mod crossings;
+mod ends;
 mod flows;
 mod manager;
 mod wrong;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use cxndk::sys::ndis::NDIS_STATUS;
 
 use crate::ndis::tests::halted_with;
-use crate::ndis::{Adapter, kernel};
+use crate::ndis::{Adapter, Driver, kernel};
 use crate::sim::{self, HostId};
 
-pub(in crate::ndis) use self::manager::{attribute_flags, register_family, returned, set_options};
+pub(in crate::ndis) use self::manager::{attribute_flags, halt, register_family, returned, set_options};
 
 /// One way to be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,7 @@ enum Wrong {
     CompletesAndReturns,
     CompletesUnasked,
     CreatePends,
+    DeletePends,
     MakesInactive,
     FailsActive,
     MakesForeignParty,
@@ -76,6 +81,10 @@ enum Wrong {
     AnswersRequestPending,
     AnswersRequestTwice,
     AnswersRequestElsewhere,
+    AnswersOfOtherVc,
+    AnswersLate,
+    OffersDeregistered,
+    DropsLate,
     ManagerNotNull,
     HaltsWithFamily,
     // The client.
@@ -98,6 +107,14 @@ enum Wrong {
     SendsAfterClose,
     SendsOtherSource,
     SendsUnderWay,
+    SendsToldOfClose,
+    MakesAfterFailure,
+    CreatePendsClient,
+    DeletePendsClient,
+    AsksOfParty,
+    AsksTwice,
+    ClientAnswersPending,
+    ClientAnswersOther,
     ClosesWithSends,
     ClosesTwice,
     ClosesIdle,
@@ -154,8 +171,12 @@ struct Pair {
     queues: Cell<bool>,
     parameters: Cell<usize>,
     closed: Cell<bool>,
+    /// The request of a client that asks twice.
+    request: Cell<usize>,
     /// The client pends binds and unbinds.
     binds_later: Cell<bool>,
+    /// What the call manager does inside of its handlers.
+    inside: RefCell<BTreeMap<&'static str, fn()>>,
     machine: RefCell<Option<Adapter>>,
     log: RefCell<Vec<String>>,
 }
@@ -175,6 +196,18 @@ fn wrong(what: Wrong) -> bool {
 
 fn note(what: impl Into<String>) {
     pair().log.borrow_mut().push(what.into());
+}
+
+/// Has the call manager do something inside of one of its handlers, once; or, at "connect", instead of telling that a call is connected.
+fn at(handler: &'static str, f: fn()) {
+    pair().inside.borrow_mut().insert(handler, f);
+}
+
+/// Does what was asked for inside of this handler; whether there was something.
+fn inside(handler: &str) -> bool {
+    let f = pair().inside.borrow_mut().remove(handler);
+    f.into_iter().for_each(|f| f());
+    f.is_some()
 }
 
 /// What happened since the last look.
@@ -207,25 +240,36 @@ fn until(what: &str) {
     panic!("waited in vain for {what}: {:?}", log());
 }
 
+/// The tiny driver with the call manager on a started adapter, and the tiny client on that with the family open.
+fn start(seed: u64, what: Option<Wrong>, pends: bool) -> (Driver, Adapter) {
+    pair().wrong.set(what);
+    pair().pends.set(pends);
+    pair().binds_later.set(seed % 2 == 1);
+    pair().on.set(true);
+    let (driver, adapter) = halted_with();
+    pair().machine.replace(Some(adapter.clone()));
+    adapter.start().expect("the adapter starts");
+    act(client::register);
+    until("open");
+    (driver, adapter)
+}
+
+/// The end of a run whose adapter is halted, and whose client is gone.
+fn unload(driver: Driver, adapter: Adapter) {
+    adapter.remove();
+    driver.unload();
+}
+
 /// Starts the adapter with the tiny call manager, and the tiny client on it; afterwards closes and stops everything.
 fn run(seed: u64, what: Option<Wrong>, pends: bool, scenario: fn()) -> Result<(), sim::Failure> {
     sim::run(seed, move || {
-        pair().wrong.set(what);
-        pair().pends.set(pends);
-        pair().binds_later.set(seed % 2 == 1);
-        pair().on.set(true);
-        let (driver, adapter) = halted_with();
-        pair().machine.replace(Some(adapter.clone()));
-        adapter.start().expect("the adapter starts");
-        act(client::register);
-        until("open");
+        let (driver, adapter) = start(seed, what, pends);
         scenario();
         act(client::close_family);
         until("family closed");
         act(client::deregister);
         adapter.stop();
-        adapter.remove();
-        driver.unload();
+        unload(driver, adapter);
     })
 }
 
@@ -234,23 +278,4 @@ fn caught(what: Wrong, scenario: fn()) -> &'static str {
     run(7, Some(what), true, scenario)
         .err()
         .map_or("none", |failure| failure.rule)
-}
-
-/// Starts as [`run`] does; the family is closed at the call manager's notice.
-fn run_to_notice(seed: u64) -> Result<(), sim::Failure> {
-    sim::run(seed, move || {
-        pair().pends.set(true);
-        pair().on.set(true);
-        let (driver, adapter) = halted_with();
-        adapter.start().expect("the adapter starts");
-        act(client::register);
-        until("open");
-        assert_eq!(act(manager::notify_close), 0x103);
-        until("notified 0x0");
-        adapter.pause();
-        adapter.halt_bound(0);
-        act(client::deregister);
-        adapter.remove();
-        driver.unload();
-    })
 }

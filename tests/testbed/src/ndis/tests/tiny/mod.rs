@@ -412,6 +412,7 @@ unsafe extern "win64" fn synchronized(_context: *mut c_void) -> u8 {
 }
 
 unsafe extern "win64" fn halt(_context: *mut c_void, _action: i32) {
+    connections::halt();
     // SAFETY: the handle is the interrupt's.
     let result = unsafe {
         NdisMSynchronizeWithInterruptEx(handle(&tiny().interrupt), 0, Some(synchronized), ptr::null_mut())

@@ -5,7 +5,7 @@ use std::ptr;
 use cxndk::sys::condis::*;
 use cxndk::sys::ndis::*;
 
-use super::super::{Wrong, host, note, pair, until, wrong};
+use super::super::{Wrong, host, inside, note, pair, until, wrong};
 use super::{BINDING, Handle, PENDING};
 use crate::ndis::kernel;
 
@@ -110,6 +110,10 @@ pub(super) unsafe extern "win64" fn unbind(unbind: Handle, context: Handle) -> i
     }
     let unbind = unbind as usize;
     let work = move || {
+        if inside("leave") {
+            super::close_family();
+            until("family closed");
+        }
         if !wrong(Wrong::UnbindsWithoutClosing) {
             close_adapter();
         }

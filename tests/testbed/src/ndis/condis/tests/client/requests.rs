@@ -5,51 +5,105 @@ use std::ptr;
 use cxndk::sys::condis::*;
 use cxndk::sys::ndis::*;
 
-use super::super::{FAMILY, note, pair};
+use super::super::{FAMILY, OUTGOING, Wrong, host, note, pair, wrong};
+use super::{BINDING, Handle, PENDING, clients, expect, party};
+use crate::ndis::kernel;
 use crate::sim;
 
-use super::{BINDING, Handle, PENDING, clients, expect};
+/// What a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum About {
+    Adapter,
+    Vc,
+    Party,
+}
+
+/// A request that stays.
+pub(in super::super) fn new_request() -> *mut NDIS_OID_REQUEST {
+    // SAFETY: all fields may be zero.
+    Box::leak(Box::new(unsafe { std::mem::zeroed() }))
+}
+
+/// `NdisCoOidRequest`, of the call manager or the miniport, about the adapter.
+pub(in super::super) fn ask(manager: bool) {
+    ask_about(manager, About::Adapter);
+}
 
 /// `NdisCoOidRequest`, of the call manager or the miniport.
-pub(in super::super) fn ask(manager: bool) {
-    // SAFETY: all fields may be zero.
-    let request: &'static mut NDIS_OID_REQUEST = Box::leak(Box::new(unsafe { std::mem::zeroed() }));
+pub(in super::super) fn ask_about(manager: bool, about: About) {
     let family = if manager { clients(FAMILY) } else { ptr::null_mut() };
+    let (mut vc, mut of) = (ptr::null_mut(), ptr::null_mut());
+    if about != About::Adapter {
+        vc = clients(OUTGOING);
+    }
+    if about == About::Party {
+        of = party(0);
+    }
     let binding = pair().binding.get() as Handle;
-    // SAFETY: the handles are good, the request stays.
-    let status = unsafe { NdisCoOidRequest(binding, family, ptr::null_mut(), ptr::null_mut(), request) };
+    let mut request = new_request();
+    if wrong(Wrong::AsksTwice) {
+        let first = pair().request.get();
+        if first != 0 {
+            request = first as *mut NDIS_OID_REQUEST;
+        }
+        pair().request.set(request as usize);
+    }
+    // SAFETY: the handles are good, or checked; the request stays.
+    let status = unsafe { NdisCoOidRequest(binding, family, vc, of, request) };
     if status != PENDING {
         note(format!("answered {status:#x}"));
     }
 }
 
 pub(super) unsafe extern "win64" fn request_done(
-    _family: Handle,
-    _vc: Handle,
-    _party: Handle,
+    family: Handle,
+    vc: Handle,
+    party: Handle,
     _: *mut NDIS_OID_REQUEST,
     status: i32,
 ) {
+    note(format!("answered of {family:?} {vc:?} {party:?}"));
     note(format!("answered {status:#x}"));
 }
 
 pub(super) unsafe extern "win64" fn request(
     family: Handle,
-    _vc: Handle,
-    _party: Handle,
-    _: *mut NDIS_OID_REQUEST,
+    vc: Handle,
+    party: Handle,
+    request: *mut NDIS_OID_REQUEST,
 ) -> i32 {
     expect(family, FAMILY);
-    NDIS_STATUS_NOT_SUPPORTED
+    note(format!("client asked of {vc:?} {party:?}"));
+    let request = request as usize;
+    if !pair().pends.get() {
+        return NDIS_STATUS_NOT_SUPPORTED;
+    }
+    let vc = if vc.is_null() { vc } else { clients(OUTGOING) } as usize;
+    let party = if party.is_null() { party } else { super::party(0) } as usize;
+    kernel::worker(host(), "client", move || {
+        let status = if wrong(Wrong::ClientAnswersPending) {
+            PENDING
+        } else {
+            NDIS_STATUS_NOT_SUPPORTED
+        };
+        let vc = if wrong(Wrong::ClientAnswersOther) { 0 } else { vc } as Handle;
+        let (family, party) = (clients(FAMILY), party as Handle);
+        // SAFETY: the request that pends.
+        unsafe { NdisCoOidRequestComplete(family, vc, party, request as *mut NDIS_OID_REQUEST, status) };
+    });
+    PENDING
 }
 
 pub(super) unsafe extern "win64" fn co_status(
     context: Handle,
-    _vc: Handle,
+    vc: Handle,
     _indication: *mut NDIS_STATUS_INDICATION,
 ) {
     assert_eq!(context as usize, BINDING);
     note("status begins");
     sim::sleep(sim::MICROSECOND);
     note("status");
+    if !vc.is_null() {
+        note(format!("status of {vc:?}"));
+    }
 }

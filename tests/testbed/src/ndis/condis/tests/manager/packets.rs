@@ -3,7 +3,7 @@
 use cxndk::sys::condis::*;
 use cxndk::sys::ndis::*;
 
-use super::super::{OUTGOING, Wrong, note, pair, wrong};
+use super::super::{INCOMING, OUTGOING, Wrong, note, pair, wrong};
 use super::{Handle, PENDING, expect, managers};
 
 pub(super) unsafe extern "win64" fn send(context: Handle, list: *mut NET_BUFFER_LIST, _flags: u32) {
@@ -52,6 +52,11 @@ pub(in super::super) fn indicate_for_now(which: usize) {
 /// `MiniportReturnNetBufferLists` of the tiny miniport.
 pub(in crate::ndis) fn returned() {
     note("returned");
+}
+
+/// The handle of the VC for incoming calls.
+pub(in super::super) fn incoming() -> Handle {
+    managers(INCOMING)
 }
 
 /// The handle of the VC that the client made.

@@ -5,8 +5,9 @@ use std::ptr;
 use cxndk::sys::ndis::NDIS_STATUS_FAILURE;
 
 use super::super::flows::{make, take};
-use super::super::{INCOMING, OUTGOING, Wrong, act, client, manager, pair, until};
+use super::super::{INCOMING, OUTGOING, Wrong, act, at, client, manager, pair, until};
 use super::{assert_caught, call, incoming};
+use crate::sim;
 
 /// Proves MAKE-04, MAKE-05, MAKE-08, VC-20: calls that are made in a wrong way.
 #[test]
@@ -32,7 +33,13 @@ fn wrong_ways_to_make_a_call_are_caught() {
 #[test]
 fn wrong_ways_to_end_a_call_are_caught() {
     assert_caught(Wrong::ClosesActive, "CLOSE-08", call);
-    assert_caught(Wrong::ReportsCloseInClose, "CLOSE-33", call);
+    assert_caught(Wrong::ReportsCloseInClose, "CLOSE-33", || {
+        at("close_call", || {
+            sim::sleep(sim::MICROSECOND);
+            manager::report_close(OUTGOING);
+        });
+        call();
+    });
     assert_caught(Wrong::ReportsCloseTwice, "CLOSE-30", || {
         make(0);
         act(|| manager::report_close(OUTGOING));
@@ -48,6 +55,16 @@ fn wrong_ways_to_end_a_call_are_caught() {
     assert_caught(Wrong::DropsLastParty, "PARTY-10", || {
         make(1);
         act(|| manager::report_drop(0));
+    });
+    assert_caught(Wrong::DropsLate, "PARTY-10", || {
+        make(1);
+        act(client::add);
+        until("added 0x0");
+        at("drop_party", || {
+            sim::sleep(sim::MICROSECOND);
+            manager::report_drop(0);
+        });
+        act(|| client::drop_party(0));
     });
     assert_caught(Wrong::DeletesInHandler, "CLOSE-21", incoming);
     assert_caught(Wrong::DispatchesInHandler, "CLOSE-22", incoming);
@@ -101,7 +118,7 @@ fn completions_that_do_not_fit_are_caught() {
 fn changes_that_are_not_activated_are_caught() {
     assert_caught(Wrong::ModifiesWithoutActivation, "QOS-03", || {
         make(0);
-        act(client::modify);
+        act(|| client::modify(OUTGOING));
         until("modified 0x0");
     });
     assert_caught(Wrong::ChangesWithoutActivation, "QOS-07", || {

@@ -121,7 +121,7 @@ fn a_late_registration_is_caught() {
     });
 }
 
-/// Proves VRF-51, GEN-02, GEN-04: completions twice, with PENDING, beside a return, unasked; a create that pends.
+/// Proves VRF-51, GEN-02, GEN-04, VC-06, VC-11: completions twice, with PENDING, beside a return, unasked; creates and deletes that pend.
 #[test]
 fn wrong_completions_are_caught() {
     for what in [Wrong::CompletesPending, Wrong::CompletesAndReturns] {
@@ -133,6 +133,14 @@ fn wrong_completions_are_caught() {
         act(manager::complete_unasked);
     });
     assert_caught(Wrong::CreatePends, "GEN-04", || act(client::create));
+    assert_caught(Wrong::DeletePends, "GEN-04", || {
+        act(client::create);
+        client_deletes();
+    });
+    assert_caught(Wrong::CreatePendsClient, "GEN-04", || {
+        act(manager::create_incoming)
+    });
+    assert_caught(Wrong::DeletePendsClient, "GEN-04", incoming);
 }
 
 /// Proves AF-12, AF-14, HALT-01, OID-22: families that are closed in use, or left; a status of nobody.
@@ -158,10 +166,9 @@ fn a_client_that_ignores_the_notice_is_caught() {
     });
 }
 
-/// Proves DATA-01, DATA-12, CLOSE-01, CLOSE-02, CLOSE-03, CLOSE-33, MAKE-01, VC-01, VC-08, QOS-01, PARTY-01, INC-04: what a client
-/// does with calls and packets when it must not.
+/// Proves DATA-01, CLOSE-01, CLOSE-02, CLOSE-03, CLOSE-33: a client that sends when it must not, or ends a call wrongly.
 #[test]
-fn wrong_clients_are_caught() {
+fn clients_that_send_or_close_wrongly_are_caught() {
     assert_caught(Wrong::SendsEarly, "DATA-01", || {
         act(client::create);
         act(client::send);
@@ -196,9 +203,27 @@ fn wrong_clients_are_caught() {
         make(1);
         act(|| client::close(OUTGOING, ptr::null_mut()));
     });
+}
+
+/// Proves CLOSE-31, CLOSE-32, DATA-12, MAKE-01, VC-01, VC-08, QOS-01, PARTY-01, INC-04: what else a client does with calls and packets when it must not.
+#[test]
+fn wrong_clients_are_caught() {
     assert_caught(Wrong::DeletesConnected, "VC-08", || {
         make(0);
         client_deletes();
+    });
+    assert_caught(Wrong::SendsToldOfClose, "CLOSE-31", || {
+        make(0);
+        act(|| manager::report_close(OUTGOING));
+        sim::sleep(sim::MICROSECOND);
+        act(client::send);
+    });
+    assert_caught(Wrong::MakesAfterFailure, "CLOSE-32", || {
+        make(0);
+        act(|| manager::report_failure(OUTGOING));
+        act(|| client::close(OUTGOING, ptr::null_mut()));
+        until("closed 0x0");
+        act(|| client::make(0));
     });
     assert_caught(Wrong::MakesTwice, "MAKE-01", || {
         make(0);
@@ -207,7 +232,7 @@ fn wrong_clients_are_caught() {
     assert_caught(Wrong::NotNull, "VC-01", || act(client::create));
     assert_caught(Wrong::ModifiesIdle, "QOS-01", || {
         act(client::create);
-        act(client::modify);
+        act(|| client::modify(OUTGOING));
     });
     assert_caught(Wrong::AddsToPointToPoint, "PARTY-01", || {
         make(0);
@@ -230,7 +255,7 @@ fn wrong_clients_are_caught() {
     }
 }
 
-/// Proves VRF-50, GEN-03, VC-12, AF-12, SAP-08, PARTY-06, CLOSE-20: handles that are used past their end.
+/// Proves VRF-50, GEN-03, VC-12, AF-12, SAP-08, SAP-10, PARTY-06, CLOSE-20: handles that are used past their end.
 #[test]
 fn dead_handles_are_caught() {
     assert_caught(Wrong::UsesDeleted, "VRF-50", || {
@@ -257,6 +282,14 @@ fn dead_handles_are_caught() {
             client::close_family();
             client::create();
         });
+    });
+    assert_caught(Wrong::OffersDeregistered, "VRF-50", || {
+        act(client::register_sap);
+        until("sap");
+        act(manager::create_incoming);
+        act(client::deregister_sap);
+        until("sap gone");
+        act(manager::offer);
     });
     assert_caught(Wrong::UsesDeregisteredSap, "VRF-50", || {
         act(client::register_sap);

@@ -2,8 +2,11 @@
 
 use cxndk::sys::ndis::NDIS_STATUS_PENDING;
 
+use super::super::client::About;
+use super::super::flows::make;
 use super::super::{Wrong, act, adapter, client, manager, until};
 use super::assert_caught;
+use crate::sim;
 
 /// Proves OID-05: answers that pend, that come twice, that come by the function for requests to the miniport.
 #[test]
@@ -18,6 +21,40 @@ fn wrong_answers_to_requests_are_caught() {
             until("answered 0x0");
         });
     }
+}
+
+/// Proves OID-05, OID-07, OID-09, OID-02 of the CoNDIS contract, VRF-06: answers about another VC, from a client, too late; questions about what
+/// does not belong together, and one that is out.
+#[test]
+fn wrong_questions_and_late_answers_are_caught() {
+    assert_caught(Wrong::AnswersOfOtherVc, "OID-05", || {
+        act(client::create);
+        act(|| client::ask_about(false, About::Vc));
+        until("answered 0x0");
+    });
+    assert_caught(Wrong::AnswersLate, "VRF-06", || {
+        act(|| client::ask(true));
+        sim::sleep(13 * sim::SECOND);
+    });
+    assert_caught(Wrong::ClientAnswersPending, "OID-09", || {
+        act(|| manager::ask_client(About::Adapter));
+        until("client answered 0xc00000bb");
+    });
+    assert_caught(Wrong::ClientAnswersOther, "OID-09", || {
+        act(client::create);
+        act(|| manager::ask_client(About::Vc));
+        until("client answered 0xc00000bb");
+    });
+    assert_caught(Wrong::AsksOfParty, "OID-07", || {
+        make(1);
+        act(|| client::ask_about(false, About::Party));
+    });
+    assert_caught(Wrong::AsksTwice, "OID-02", || {
+        act(|| {
+            client::ask(true);
+            client::ask(true);
+        });
+    });
 }
 
 /// Proves OID-21: a status before the registration attributes, and one after Halt.
