@@ -3,9 +3,9 @@
 //! The processor's trap flag stops the thread after every instruction; the handler decodes the next one and counts it. The
 //! count begins at the entry of the given function and ends when it returns. What the simulated kernel does on behalf of
 //! the driver is not the driver's: a call of one of the `kernel` functions counts as one kernel call, and its
-//! instructions are left out. It works wherever the program runs, needs no privilege, and gives the same numbers every time.
+//! instructions are left out, except for what a function like `GetScatterGatherList` calls back in the driver. It works wherever the program runs, needs no privilege, and gives the same numbers every time.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 use std::ptr;
 use std::sync::Once;
@@ -58,6 +58,10 @@ struct State {
     back: u64,
     kernel_back: u64,
     kernel_stack: u64,
+    /// A routine of the driver that the running kernel function calls; 0 for none.
+    callback: u64,
+    /// Where that returns to, and the kernel function's own return, while it runs.
+    called_back: Option<(u64, (u64, u64))>,
     watch: Watch,
     cost: Cost,
 }
@@ -70,6 +74,11 @@ unsafe impl Sync for Shared {}
 static STATE: Shared = Shared(UnsafeCell::new(None));
 static MEASURING: std::sync::Mutex<()> = std::sync::Mutex::new(());
 static HANDLER: Once = Once::new();
+
+thread_local! {
+    /// Whether this thread measures.
+    static MEASURES: Cell<bool> = const { Cell::new(false) };
+}
 
 /// `RFLAGS.TF`.
 const TRAP_FLAG: i64 = 0x100;
@@ -90,14 +99,18 @@ pub fn measure<T>(entry: usize, watch: &Watch, call: impl FnOnce() -> T) -> (Cos
         back: 0,
         kernel_back: 0,
         kernel_stack: 0,
+        callback: 0,
+        called_back: None,
         watch: watch.clone(),
         cost: Cost::default(),
     };
     // SAFETY: the lock makes this the only measurement, and no handler runs before the flag is set.
     unsafe { *STATE.0.get() = Some(state) };
+    MEASURES.set(true);
     set_trap_flag(true);
     let result = call();
     set_trap_flag(false);
+    MEASURES.set(false);
     // SAFETY: the flag is clear, so no handler runs any more.
     let state = unsafe { (*STATE.0.get()).take() }.expect("set above");
     assert!(
@@ -105,6 +118,16 @@ pub fn measure<T>(entry: usize, watch: &Watch, call: impl FnOnce() -> T) -> (Cos
         "the function to measure was not called"
     );
     (state.cost, result)
+}
+
+/// Says that the running kernel function calls this routine of the driver now: its instructions are the driver's.
+pub fn calls_back(routine: usize) {
+    if MEASURES.get() {
+        // SAFETY: this thread measures; its handler runs between two instructions of it and leaves the place alone.
+        if let Some(state) = unsafe { &mut *STATE.0.get() } {
+            state.callback = routine as u64;
+        }
+    }
 }
 
 #[inline(never)]
@@ -160,6 +183,12 @@ impl State {
                 self.count(next, registers);
             }
             Phase::Inside if next == self.back => self.phase = Phase::After,
+            Phase::Inside if self.called_back.is_some_and(|(back, _)| next == back) => {
+                if let Some((_, (back, stack))) = self.called_back.take() {
+                    (self.kernel_back, self.kernel_stack) = (back, stack);
+                }
+                self.phase = Phase::InKernel;
+            }
             Phase::Inside if self.watch.kernel.contains(&(next as usize)) => {
                 // SAFETY: as above.
                 self.kernel_back = unsafe { *(stack as *const u64) };
@@ -176,6 +205,14 @@ impl State {
                 } else {
                     self.count(next, registers);
                 }
+            }
+            Phase::InKernel if next == self.callback && self.called_back.is_none() => {
+                // SAFETY: as above.
+                let back = unsafe { *(stack as *const u64) };
+                self.called_back = Some((back, (self.kernel_back, self.kernel_stack)));
+                self.callback = 0;
+                self.phase = Phase::Inside;
+                self.count(next, registers);
             }
             Phase::Before | Phase::InKernel | Phase::After => {}
         }

@@ -201,6 +201,14 @@ unsafe extern "win64" fn put_dma_adapter(adapter: PDMA_ADAPTER) {
         .retain(|known| !Rc::ptr_eq(known, &found));
 }
 
+/// What drivers call through their adapter objects to map and unmap memory, for those who measure.
+pub fn mapping_functions() -> [usize; 2] {
+    [
+        get_scatter_gather_list as *const () as usize,
+        put_scatter_gather_list as *const () as usize,
+    ]
+}
+
 unsafe extern "win64" fn get_scatter_gather_list(
     adapter: PDMA_ADAPTER,
     device: PDEVICE_OBJECT,
@@ -238,6 +246,7 @@ unsafe extern "win64" fn get_scatter_gather_list(
     };
     let (device, context) = (device as usize, context as usize);
     let call = move || {
+        crate::probe::calls_back(routine as usize);
         // SAFETY: the driver gave the routine for this call; the list lives until it is given back.
         unsafe {
             routine(

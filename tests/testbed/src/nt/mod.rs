@@ -41,7 +41,9 @@ pub use context::{
 pub use device::{
     IoAllocateDriverObjectExtension, IoGetDriverObjectExtension, device_object, release_driver_object,
 };
-pub use dma::{IoGetDmaAdapter, allocate_common, dma_outstanding, expect_no_dma, free_common};
+pub use dma::{
+    IoGetDmaAdapter, allocate_common, dma_outstanding, expect_no_dma, free_common, mapping_functions,
+};
 pub use event::{
     KeClearEvent, KeInitializeEvent, KeResetEvent, KeSetEvent, KeWaitForSingleObject, event_initialize,
     event_is_set, event_reset, event_set, event_wait,

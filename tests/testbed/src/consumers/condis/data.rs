@@ -23,6 +23,11 @@ impl CallClient {
         });
     }
 
+    /// As [`Self::send`], in the running context, which is one of the host's.
+    pub fn send_here(vc: CoHandle, messages: &[Vec<u8>]) {
+        send(&object::get(vc), messages, ptr::null_mut());
+    }
+
     /// As [`Self::send`], with an id by which [`Self::cancel`] finds the packet.
     pub fn send_with_id(&self, vc: CoHandle, messages: &[Vec<u8>], id: usize) {
         let messages = messages.to_vec();

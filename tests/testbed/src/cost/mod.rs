@@ -1,7 +1,9 @@
-//! What the calls of the driver's data path cost, measured on a connected pair by stepping through them.
+//! What the calls of the driver's data path cost, measured on a connected pair and on calls by stepping through them.
 //!
 //! The doorbell pages are plain memory while a call is measured, so that its register writes cost what they cost the driver.
 //! A request that is not measured follows and rings for those that were.
+
+mod calls;
 
 use std::ops::Range;
 
@@ -63,8 +65,9 @@ impl Row {
 pub fn table(seed: u64) -> Result<Vec<Row>, WorldError> {
     World::run(&WorldConfig::new(seed), |world| {
         let pair = Pair::connect(world, 4420).expect("the pair connects");
-        let rows = rows(&world.hosts[0].device, &pair);
+        let mut rows = rows(&world.hosts[0].device, &pair);
         pair.close().unwrap_or_else(|error: SmbdError| panic!("{error}"));
+        rows.extend(calls::rows(world));
         rows
     })
 }
@@ -87,6 +90,23 @@ fn watch(registers: Range<usize>) -> Watch {
     }
 }
 
+/// Where the device's registers lie.
+fn registers(device: &connectx::Device) -> Range<usize> {
+    let bar = device.function().bar(0);
+    let from = bar.driver_pointer() as usize;
+    from..from + bar.size()
+}
+
+/// Runs `call` with doorbell pages that are plain memory.
+fn without_doorbells<T>(device: &connectx::Device, call: impl FnOnce() -> T) -> T {
+    let bar = device.function().bar(0);
+    let length = (DOORBELLS.end - DOORBELLS.start) as usize;
+    bar.set_plain(DOORBELLS.start, length, true);
+    let result = call();
+    bar.set_plain(DOORBELLS.start, length, false);
+    result
+}
+
 /// The measuring end.
 #[derive(Clone)]
 struct Meter {
@@ -100,12 +120,10 @@ struct Meter {
 
 impl Meter {
     fn new(device: &std::rc::Rc<connectx::Device>, a: &Node, b: &Node) -> Self {
-        let bar = device.function().bar(0);
-        let from = bar.driver_pointer() as usize;
         let address = a.buffer.borrow().address();
         Self {
             device: device.clone(),
-            watch: watch(from..from + bar.size()),
+            watch: watch(registers(device)),
             qp: a.qp,
             cq: a.cq,
             entry: sge(address, MESSAGE as u32, a.mr.local_token()),
@@ -115,12 +133,7 @@ impl Meter {
 
     /// Measures one call of the driver's `function`, which `call` makes.
     fn once<T>(&self, function: usize, call: impl FnOnce() -> T) -> Cost {
-        let bar = self.device.function().bar(0);
-        let length = (DOORBELLS.end - DOORBELLS.start) as usize;
-        bar.set_plain(DOORBELLS.start, length, true);
-        let (cost, _) = measure(function, &self.watch, call);
-        bar.set_plain(DOORBELLS.start, length, false);
-        cost
+        without_doorbells(&self.device, || measure(function, &self.watch, call)).0
     }
 
     /// Measures `operations` calls, the last of which is told so.
