@@ -1,5 +1,7 @@
 //! The driver's self-test, asked for as a program asks: through the control device.
 
+mod breaks;
+mod refusals;
 mod scene;
 
 use cxndk::co::client::report::{STEPS, SideReport};

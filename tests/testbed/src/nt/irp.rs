@@ -188,7 +188,7 @@ impl Request {
             sim::park_until("a request of a program", deadline);
         }
         match self.completed.get() {
-            Some(status) if !is_error(status) => Ok(self.output.take()),
+            Some(status) if !is_error(status) => Ok(self.output.borrow().clone()),
             status => Err(status.unwrap_or(PENDING)),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
+use std::ptr;
 use std::rc::Rc;
 
 use cxndk::sys::condis::{
@@ -14,7 +15,7 @@ use cxndk::sys::ndis::{
 use wdk_standin::UNICODE_STRING;
 
 use super::{BIND, Protocol, failed, on_host};
-use crate::ndis::adapter::AdapterState;
+use crate::ndis::adapter::{AdapterState, State};
 use crate::ndis::condis;
 use crate::ndis::kernel::{self, Level};
 use crate::ndis::table::{self, Object};
@@ -48,6 +49,8 @@ pub(in crate::ndis) struct Binding {
     waiter: Cell<Option<TaskId>>,
     /// Requests of the protocol driver that are not completed.
     pub(in crate::ndis) requests: Cell<u32>,
+    /// A bind, an unbind or an event of the adapter is under way: NDIS does one at a time.
+    busy: Cell<bool>,
     /// The context in its status handler (OID-23).
     pub(in crate::ndis) indicating: Cell<Option<TaskId>>,
 }
@@ -66,6 +69,20 @@ impl Binding {
                 format!("{ddi} with a binding whose adapter is not open yet"),
             );
         }
+    }
+
+    /// Waits until nothing else is done with the binding; false if it was undone meanwhile.
+    fn take_turn(self: &Rc<Self>) -> bool {
+        let deadline = sim::now() + LONGEST;
+        while self.busy.get() {
+            if sim::now() >= deadline {
+                sim::fail(BIND, "a bind, an unbind or an event takes more than 60 s");
+            }
+            sim::sleep(sim::MICROSECOND);
+        }
+        let there = !matching(|other| ptr::eq(other, &raw const **self)).is_empty();
+        self.busy.set(there);
+        there
     }
 
     /// Waits for the bind or unbind that the handler pended.
@@ -144,16 +161,21 @@ pub(super) fn unbind_protocol(protocol: &Protocol) {
 
 /// Tells the bindings of an adapter that it is about to pause.
 pub(in crate::ndis) fn pause_all(adapter: &AdapterState) {
-    bindings_of(adapter)
-        .iter()
-        .for_each(|binding| pnp_event(binding, PAUSE));
+    tell_all(adapter, PAUSE);
 }
 
 /// Tells the bindings of an adapter that it runs again.
 pub(in crate::ndis) fn restart_all(adapter: &AdapterState) {
-    bindings_of(adapter)
-        .iter()
-        .for_each(|binding| pnp_event(binding, RESTART));
+    tell_all(adapter, RESTART);
+}
+
+fn tell_all(adapter: &AdapterState, event: i32) {
+    for binding in bindings_of(adapter) {
+        if binding.take_turn() {
+            pnp_event(&binding, event);
+            binding.busy.set(false);
+        }
+    }
 }
 
 fn pnp_event(binding: &Binding, event: i32) {
@@ -216,8 +238,13 @@ pub(super) fn bind(protocol: &Rc<Protocol>, adapter: &Rc<AdapterState>) {
         result: Cell::new(None),
         waiter: Cell::new(None),
         requests: Cell::new(0),
+        busy: Cell::new(true),
         indicating: Cell::new(None),
     });
+    // The adapter may have begun to stop since it was chosen.
+    if adapter.state.get() != State::Running && adapter.state.get() != State::Restarting {
+        return;
+    }
     if bindings_of(adapter)
         .iter()
         .any(|other| other.protocol.handle == protocol.handle)
@@ -259,10 +286,14 @@ pub(super) fn bind(protocol: &Rc<Protocol>, adapter: &Rc<AdapterState>) {
     // A binding is paused after its open: NDIS restarts it.
     pnp_event(&binding, RESTART);
     condis::announce(&binding);
+    binding.busy.set(false);
 }
 
 /// `ProtocolUnbindAdapterEx`, and what has to be true after it (HALT-01).
 fn unbind(binding: &Rc<Binding>) {
+    if !binding.take_turn() {
+        return;
+    }
     binding.pending.set(true);
     binding.result.set(None);
     let handler = binding.protocol.characteristics.UnbindAdapterHandlerEx;
@@ -290,6 +321,7 @@ fn forget(binding: &Rc<Binding>) {
         .0
         .borrow_mut()
         .retain(|other| !Rc::ptr_eq(other, binding));
+    binding.busy.set(false);
 }
 
 /// `NdisCompleteBindAdapterEx`.
