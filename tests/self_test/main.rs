@@ -1,6 +1,7 @@
 //! The driver's self-test, asked for as a program asks: through the control device.
 
 mod breaks;
+mod faults;
 mod refusals;
 mod scene;
 

@@ -52,7 +52,7 @@ pub struct SelfTest {
     adapters: SpinLock<[u64; MAX_ADAPTERS]>,
     door: SpinLock<Door>,
     slot: SpinLock<Slot>,
-    /// Requests that are being looked at.
+    /// Requests that are being looked at, or answered.
     entered: AtomicUsize,
 }
 
@@ -243,10 +243,16 @@ impl SelfTest {
     fn work(this: &Ref<Self>, passive: Passive<'_>) {
         let run = this.slot.lock().run.clone();
         let Some(run) = run else { return };
-        script::execute(&run, passive);
+        let answer = script::execute(&run, passive);
         let kept = this.slot.lock().run.take();
         drop((run, kept));
+        // Whoever is answered may ask again at once; whoever takes the device away waits for this.
+        this.entered.fetch_add(1, Ordering::AcqRel);
         this.slot.lock().luid = 0;
+        if let Some(answer) = answer {
+            answer.give();
+        }
+        this.entered.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -276,17 +276,32 @@ impl Run {
         self.state.lock().sending == 0
     }
 
-    /// Answers the request with the report, or with the reason if its sender wants nothing any more. Later calls do nothing.
-    pub(super) fn answer(&self, report: &TestReport) {
-        let Some(request) = self.request.lock().take() else {
-            return;
-        };
-        let aborted = self.state.lock().aborted;
-        if aborted == Some(Status::CANCELLED) {
-            return request.complete(Status::CANCELLED, &[]);
-        }
+    /// The answer to the request: the report, or nothing if its sender wants it back. Once; later calls get none.
+    pub(super) fn answer(&self, report: &TestReport) -> Option<Answer> {
+        let request = self.request.lock().take()?;
+        let cancelled = self.state.lock().aborted == Some(Status::CANCELLED);
         let mut report = *report;
         report.elapsed_us = Instant::now().ticks().saturating_sub(self.begun.ticks()) / 10;
-        request.complete(Status::SUCCESS, report.bytes());
+        Some(Answer {
+            request,
+            report: (!cancelled).then_some(report),
+        })
+    }
+}
+
+/// What the sender of a request gets.
+#[must_use = "a request is completed"]
+pub(super) struct Answer {
+    request: Pending,
+    report: Option<TestReport>,
+}
+
+impl Answer {
+    /// Completes the request.
+    pub(super) fn give(self) {
+        match self.report {
+            Some(report) => self.request.complete(Status::SUCCESS, report.bytes()),
+            None => self.request.complete(Status::CANCELLED, &[]),
+        }
     }
 }

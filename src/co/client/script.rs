@@ -12,7 +12,7 @@ use core::{
 use super::{
     ask,
     report::{Step, TestReport},
-    run::{Life, Run, Way},
+    run::{Answer, Life, Run, Way},
     side::{self, DEPTH, Side},
 };
 use crate::{
@@ -52,8 +52,8 @@ pub(super) struct Script<'a> {
     port: u16,
 }
 
-/// Runs the test and answers its request. When this returns nobody uses the run any more.
-pub(super) fn execute(run: &Ref<Run>, passive: Passive<'_>) {
+/// Runs the test; the answer, unless it had to be given early. When this returns nobody uses the run any more.
+pub(super) fn execute(run: &Ref<Run>, passive: Passive<'_>) -> Option<Answer> {
     let mut script = Script {
         run,
         passive,
@@ -68,7 +68,7 @@ pub(super) fn execute(run: &Ref<Run>, passive: Passive<'_>) {
     // Noted in the report.
     let _ = script.forward();
     script.backward();
-    run.answer(&script.finished_report());
+    run.answer(&script.finished_report())
 }
 
 impl Script<'_> {
@@ -133,9 +133,15 @@ impl Script<'_> {
             if !late && Instant::now().ms_since(begun) > PATIENCE_MS {
                 late = true;
                 self.report.note(step, Status::IO_TIMEOUT);
-                self.run.answer(&self.finished_report());
+                self.answer_early();
             }
             self.rest();
+        }
+    }
+
+    fn answer_early(&self) {
+        if let Some(answer) = self.run.answer(&self.finished_report()) {
+            answer.give();
         }
     }
 
@@ -369,7 +375,7 @@ impl Script<'_> {
         self.packets = None;
         if broken_off {
             // Whoever broke it off may wait for the answer, and need not wait for NDIS.
-            self.run.answer(&self.finished_report());
+            self.answer_early();
         }
         if self.registered {
             ask::deregister_protocol(self.run, self.passive);
