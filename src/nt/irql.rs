@@ -12,7 +12,8 @@ const DISPATCH_LEVEL: KIRQL = 2;
 /// Proof that the code runs at `PASSIVE_LEVEL` and may wait.
 ///
 /// Only the entry points that the kernel calls at `PASSIVE_LEVEL` make one: `DriverEntry`, unload, Initialize, Halt, Pause, Restart,
-/// OID requests, NDK adapter open and close and the NDK functions that NDKPI defines as passive-only, and work items. The
+/// OID requests, NDK adapter open and close and the NDK functions that NDKPI defines as passive-only, bind, unbind and PnP events of
+/// the driver's own client, and work items. The
 /// lifetime is that of the call. A function that holds a [`super::SpinGuard`] or [`DispatchGuard`] must not use a token
 /// that it got before; the simulated kernel ends a run that does.
 #[derive(Clone, Copy, Debug)]

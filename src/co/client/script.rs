@@ -451,7 +451,7 @@ fn failure(status: Status) -> Status {
 
 /// Sends as many messages of a side as there are at hand.
 fn pump(run: &Run, side: &Side, own: &mut [Message], messages: u32) {
-    while run.begin_send() {
+    while side.may_send() && run.begin_send() {
         let Some((index, mut pattern)) = side.next_message(messages) else {
             run.end_sends(1);
             return;

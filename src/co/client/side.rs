@@ -254,6 +254,12 @@ impl Side {
         self.flow.lock().free.count_ones() == DEPTH
     }
 
+    /// Whether the call stands: nobody has closed it (CLOSE-31).
+    pub(super) fn may_send(&self) -> bool {
+        let vc = self.vc.lock();
+        vc.life == Life::Connected && vc.peer_closed.is_none()
+    }
+
     /// Takes a message that is not on its way for the next one of `messages`: its index, its number and its bytes.
     pub(super) fn next_message(&self, messages: u32) -> Option<(usize, Pattern)> {
         let mut flow = self.flow.lock();
