@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cxndk::sys::condis as sys;
 use cxndk::sys::ndis::{NDIS_OID_REQUEST, NdisRequestQueryInformation, NdisRequestSetInformation};
-use cxndk_testbed::consumers::condis::News;
+use cxndk_testbed::consumers::condis::{News, OfferAnswer};
 use cxndk_testbed::ndis::condis;
 use cxndk_testbed::sim::faults::{self, Plan, When};
 
@@ -13,6 +13,8 @@ use super::scene::{Scene, until};
 const INVALID_DATA: i32 = 0xc001_0015_u32.cast_signed();
 const FAILURE: i32 = 0xc000_0001_u32.cast_signed();
 const NOT_SUPPORTED: i32 = 0xc000_00bb_u32.cast_signed();
+const HOST_UNREACHABLE: i32 = 0xc000_023d_u32.cast_signed();
+const IO_TIMEOUT: i32 = 0xc000_00b5_u32.cast_signed();
 
 /// Proves AF-07, AF-08, AF-11: another family or version is not opened.
 #[test]
@@ -84,6 +86,49 @@ fn a_call_that_nobody_takes_fails() {
         );
         assert_eq!(scene.a.delete_vc(vc), 0);
     });
+}
+
+/// Proves MAKE-07, MAKE-08: nobody is there, because the link is down, or nobody answers, because it loses everything; the call fails
+/// after a time, the VC is good for another.
+#[test]
+fn a_call_without_an_answer_times_out() {
+    Scene::run(8, 0, |scene| {
+        let vc = scene.a.create_vc(scene.family_a);
+        scene.link(false);
+        assert_eq!(scene.make(vc, scene.call()), HOST_UNREACHABLE);
+        scene.link(true);
+        scene.lose(1_000_000);
+        assert_eq!(scene.make(vc, scene.call()), IO_TIMEOUT);
+        scene.lose(0);
+        assert_eq!(scene.make(vc, scene.call()), 0);
+        until("B is there", || !scene.incoming().is_empty());
+        scene.end(vc, scene.incoming()[0]);
+    });
+}
+
+/// Proves MAKE-13, INC-04, INC-08: the caller closes while the other client thinks about the offer; when that accepts at last it is told
+/// that the call is gone, and closes it.
+#[test]
+fn an_offer_that_is_accepted_too_late_is_closed() {
+    for seed in 0..10 {
+        Scene::run(seed, 0, |scene| {
+            scene.b.answer_offers(scene.family_b, OfferAnswer::Later);
+            let vc = scene.a.create_vc(scene.family_a);
+            scene.a.make_call(vc, scene.call(), None);
+            let offered = [News::Offered(b"hi".to_vec())];
+            until("offered", || {
+                let peers = scene.incoming();
+                peers.first().is_some_and(|peer| scene.b.news(*peer) == offered)
+            });
+            Scene::close(&scene.a, vc, None, b"");
+            let peer = scene.incoming()[0];
+            assert!(!scene.b.news(peer).contains(&News::Connected));
+            scene.b.answer(peer, 0, None);
+            scene.close_incoming();
+            assert!(!scene.b.news(peer).contains(&News::Connected));
+            assert_eq!(scene.a.delete_vc(vc), 0);
+        });
+    }
 }
 
 /// Proves AF-13, AF-14: a family with a VC closes when that is gone.

@@ -6,6 +6,7 @@ use cxndk::co::format::{Call, Flow, PrivateData};
 use cxndk_testbed::connectx::Health;
 use cxndk_testbed::consumers::condis::{CallClient, CoHandle, News};
 use cxndk_testbed::sim;
+use cxndk_testbed::wire::link::Faults;
 use cxndk_testbed::world::{World, WorldConfig};
 
 /// Port of the SAP.
@@ -220,6 +221,14 @@ impl Scene<'_> {
     /// Cuts the link, or joins it.
     pub fn link(&self, up: bool) {
         self.world.link.set_up(up);
+    }
+
+    /// The link loses so many of a million packets.
+    pub fn lose(&self, loss: u32) {
+        self.world.link.set_faults(Faults {
+            loss,
+            ..Faults::default()
+        });
     }
 
     /// The firmware of A's device dies.

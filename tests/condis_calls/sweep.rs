@@ -62,12 +62,41 @@ fn is_made(news: &News) -> bool {
     matches!(news, News::Made(..))
 }
 
-/// A call with traffic both ways, closed by A after this many steps; in every third seed B closes at the same time. Without a number
-/// the call lives until everything has arrived; returns how many steps that took.
-fn live(seed: u64, steps: Option<u64>) -> u64 {
-    let took = AtomicU64::new(0);
-    Scene::run(seed, 20_000, |scene| {
+/// Who closes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Closes {
+    A,
+    Both,
+    /// As soon as it knows of the call, else A.
+    B,
+    /// A, a call with two leaves.
+    Multipoint,
+}
+
+impl Closes {
+    const fn of(seed: u64) -> Self {
+        match seed % 4 {
+            0 => Self::A,
+            1 => Self::Both,
+            2 => Self::B,
+            _ => Self::Multipoint,
+        }
+    }
+}
+
+/// A call and its traffic.
+struct Life<'a> {
+    scene: &'a Scene<'a>,
+    vc: CoHandle,
+    parties: Vec<CoHandle>,
+    traffic: [Traffic; 2],
+}
+
+impl<'a> Life<'a> {
+    /// Makes the call; everything else happens in contexts of its own.
+    fn begin(scene: &'a Scene<'a>, leaves: usize) -> Self {
         let vc = scene.a.create_vc(scene.family_a);
+        let parties: Vec<_> = (0..leaves).map(|_| scene.a.party(vc)).collect();
         let (a, b, family) = (scene.a.clone(), scene.b.clone(), scene.family_b);
         let outgoing = Traffic::start(scene, 0, &scene.a, move || {
             a.news(vc).contains(&News::Made(0, false)).then_some(vc)
@@ -77,53 +106,115 @@ fn live(seed: u64, steps: Option<u64>) -> u64 {
             let last = b.news(peer).pop()?;
             (last == News::Connected).then_some(peer)
         });
-        let start = sim::turns();
-        assert_eq!(scene.a.make_call(vc, scene.call(), None), 0x103);
-        match steps {
-            Some(steps) => sim::wait_for_turn(start + steps),
-            None => until("all arrived", || {
-                let peer = scene.incoming().first().copied();
-                scene.a.received(vc).len() == PACKETS
-                    && peer.is_some_and(|peer| scene.b.received(peer).len() == PACKETS)
-            }),
+        if let Some(second) = parties.get(1).copied() {
+            let (a, call, stopped) = (scene.a.clone(), scene.call(), Rc::clone(&outgoing.stopped));
+            scene.world.hosts[0].thread("second party", move || {
+                while !stopped.get() && !a.news(vc).iter().any(is_made) {
+                    sim::sleep(10 * sim::MICROSECOND);
+                }
+                if !stopped.get() && a.news(vc).contains(&News::Made(0, false)) {
+                    a.add_party(vc, call, second);
+                }
+            });
         }
-        took.store(sim::turns() - start, Ordering::Relaxed);
-        outgoing.stop();
-        incoming.stop();
-        close(scene, vc, seed.is_multiple_of(3));
-        assert_eq!(
-            scene.a.sent(vc).len(),
-            outgoing.sent.get(),
-            "every packet came back"
-        );
-        for peer in scene.incoming() {
-            assert_eq!(scene.b.sent(peer).len(), incoming.sent.get());
+        let status = scene.a.make_call(vc, scene.call(), parties.first().copied());
+        assert_eq!(status, 0x103);
+        Self {
+            scene,
+            vc,
+            parties,
+            traffic: [outgoing, incoming],
         }
-        assert_eq!(scene.a.delete_vc(vc), 0);
-        scene.close_incoming();
-    });
-    took.into_inner()
-}
+    }
 
-/// Closes A's call, if it has not failed: one completion, and one of the make before it.
-fn close(scene: &Scene<'_>, vc: CoHandle, both: bool) {
-    if both {
-        for peer in scene.incoming() {
-            if scene.b.news(peer).contains(&News::Connected) {
-                scene.b.close_call(peer, None, b"at once");
+    /// Everything that is sent has arrived at the first leaf, and all leaves are there.
+    fn wait(&self) {
+        until("all arrived", || {
+            let peers = self.scene.incoming();
+            let arrived = |peer: &CoHandle| self.scene.b.received(*peer).len() == PACKETS;
+            let there = peers.len() == self.parties.len().max(1);
+            there && self.scene.a.received(self.vc).len() == PACKETS && peers.first().is_some_and(arrived)
+        });
+    }
+
+    fn close(&self, closes: Closes) {
+        self.traffic.iter().for_each(Traffic::stop);
+        let mut by_b = false;
+        if matches!(closes, Closes::Both | Closes::B) {
+            by_b = self.close_at_b();
+        }
+        if closes == Closes::B && by_b {
+            let told = |news: &News| {
+                matches!(news, News::PeerClosed(..)) || is_made(news) && *news != News::Made(0, false)
+            };
+            until("A hears", || self.scene.a.news(self.vc).iter().any(told));
+        }
+        self.drop_second();
+        let failed = |news: &News| matches!(news, News::Made(status, _) if *status != 0);
+        if !self.scene.a.news(self.vc).iter().any(failed) {
+            Scene::close(&self.scene.a, self.vc, self.parties.first().copied(), b"bye");
+        }
+        let news = self.scene.a.news(self.vc);
+        let makes = news.iter().filter(|news| is_made(news)).count();
+        assert_eq!(makes, 1, "the make was completed");
+        let sent = self.traffic[0].sent.get();
+        assert_eq!(self.scene.a.sent(self.vc).len(), sent, "every packet came back");
+        if let Some(peer) = self.scene.incoming().first() {
+            assert_eq!(self.scene.b.sent(*peer).len(), self.traffic[1].sent.get());
+        }
+        assert_eq!(self.scene.a.delete_vc(self.vc), 0);
+        self.scene.close_incoming();
+    }
+
+    /// B closes the call if it knows of it.
+    fn close_at_b(&self) -> bool {
+        let peers = self.scene.incoming();
+        let offered = |news: &News| matches!(news, News::Offered(_));
+        let known = |peer: &&CoHandle| {
+            let news = self.scene.b.news(**peer);
+            news.iter().any(offered) && !news.contains(&News::Deleted)
+        };
+        let known = peers.iter().find(known);
+        if let Some(peer) = known {
+            self.scene.b.close_call(*peer, None, b"at once");
+        }
+        known.is_some()
+    }
+
+    /// All parties but one are dropped before the close (CLOSE-03).
+    fn drop_second(&self) {
+        let Some(second) = self.parties.get(1).copied() else {
+            return;
+        };
+        let news = || self.scene.a.news(second);
+        sim::sleep(20 * sim::MICROSECOND);
+        let made = self.scene.a.news(self.vc).contains(&News::Made(0, false));
+        if made && self.scene.a.was_asked(second) {
+            until("the party is added, or not", || !news().is_empty());
+            if news().contains(&News::PartyAdded(0)) {
+                self.scene.a.drop_party(second);
+                until("it is dropped", || news().contains(&News::PartyDropped(0)));
             }
         }
     }
-    let failed = |news: &News| matches!(news, News::Made(status, _) if *status != 0);
-    if !scene.a.news(vc).iter().any(failed) {
-        Scene::close(&scene.a, vc, None, b"bye");
-    }
-    let news = scene.a.news(vc);
-    assert_eq!(
-        news.iter().filter(|news| is_made(news)).count(),
-        1,
-        "the make was completed"
-    );
+}
+
+/// A call with traffic both ways, closed after this many steps. Without a number the call lives until everything has arrived; returns
+/// how many steps that took.
+fn live(seed: u64, steps: Option<u64>) -> u64 {
+    let took = AtomicU64::new(0);
+    let closes = Closes::of(seed);
+    Scene::run(seed, 20_000, |scene| {
+        let start = sim::turns();
+        let life = Life::begin(scene, if closes == Closes::Multipoint { 2 } else { 0 });
+        match steps {
+            Some(steps) => sim::wait_for_turn(start + steps),
+            None => life.wait(),
+        }
+        took.store(sim::turns() - start, Ordering::Relaxed);
+        life.close(closes);
+    });
+    took.into_inner()
 }
 
 /// Proves MAKE-13, CLOSE-09, CLOSE-33, CLOSE-34, HALT-07: each close completes exactly once, after the make, wherever it comes, and

@@ -15,6 +15,11 @@ impl CallClient {
         object::get(vc).received.borrow().clone()
     }
 
+    /// Whether NDIS was asked to add a party.
+    pub fn was_asked(&self, party: CoHandle) -> bool {
+        !object::get(party).handle.get().is_null() || !object::get(party).news.borrow().is_empty()
+    }
+
     /// How many packets of a VC the client keeps.
     pub fn held(&self, vc: CoHandle) -> usize {
         object::get(vc).held.borrow().len()

@@ -187,13 +187,22 @@ pub unsafe extern "win64" fn NdisCmCloseCallComplete(
     tell_closed(&vc, status, context);
 }
 
+/// How long the call manager's news of a call may be on its way to NDIS while the client ends the call: it looked, and lost its
+/// processor, or waited for a lock, before it called. No lock may be held over the call (VRF-38), so that nothing can rule this out.
+const CROSSING: u64 = 10 * sim::MICROSECOND;
+
+/// Whether news that NDIS hears now may have been on its way since before `time`.
+pub(super) fn crosses(time: u64) -> bool {
+    sim::now() - time <= CROSSING
+}
+
 impl Vc {
-    /// `ProtocolCmCloseCall` was entered at this very moment: a call manager that holds no lock could not know (CLOSE-33, VRF-38).
+    /// `ProtocolCmCloseCall` was entered just now: a call manager that was on its way to NDIS could not know (CLOSE-33).
     pub(super) fn close_is_new(&self) -> bool {
-        self.close_time.get() == sim::now()
+        crosses(self.close_time.get())
     }
 
-    /// Whether NDIS passes on what the call manager has to say of a call that the client closes at this very moment.
+    /// Whether NDIS passes on what the call manager has to say of a call that the client closes just now.
     ///
     /// The pages say that a dispatch makes NDIS call the client's handler, and name no exception; they also say that `NdisClCloseCall`
     /// marks the VC as closing, and not who looks at the mark. So the seed decides, and both sides have to stand both.

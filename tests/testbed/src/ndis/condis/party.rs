@@ -11,6 +11,7 @@ use cxndk::sys::ndis::{
     NDIS_STATUS_SUCCESS,
 };
 
+use super::close::crosses;
 use super::object::{self, Life, Party, Phase, Vc, pointer};
 use super::request::Slot;
 use super::{client_broke, enter, settle};
@@ -237,7 +238,7 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingDropParty(
     // The client drops it, or closes the call: as for news of a call, if that is at this very moment.
     let dropping = party.life.get() == Life::Closing;
     if dropping || vc.phase.get() == Phase::Closing {
-        let new = (dropping && party.drop_time.get() == sim::now()) || vc.close_is_new();
+        let new = (dropping && crosses(party.drop_time.get())) || vc.close_is_new();
         if !new {
             sim::fail(
                 "PARTY-10",

@@ -35,7 +35,7 @@ fn wrong_ways_to_end_a_call_are_caught() {
     assert_caught(Wrong::ClosesActive, "CLOSE-08", call);
     assert_caught(Wrong::ReportsCloseInClose, "CLOSE-33", || {
         at("close_call", || {
-            sim::sleep(sim::MICROSECOND);
+            sim::sleep(20 * sim::MICROSECOND);
             manager::report_close(OUTGOING);
         });
         call();
@@ -61,7 +61,7 @@ fn wrong_ways_to_end_a_call_are_caught() {
         act(client::add);
         until("added 0x0");
         at("drop_party", || {
-            sim::sleep(sim::MICROSECOND);
+            sim::sleep(20 * sim::MICROSECOND);
             manager::report_drop(0);
         });
         act(|| client::drop_party(0));
