@@ -2,6 +2,8 @@
 
 mod breaks;
 mod faults;
+mod neighbours;
+mod patterns;
 mod refusals;
 mod scene;
 
