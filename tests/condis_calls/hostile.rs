@@ -4,6 +4,7 @@ use cxndk::co::format::{Flow, PrivateData};
 use cxndk::co::wire::{Head, Hello, Kind};
 use cxndk_testbed::consumers::condis::{CoHandle, News};
 use cxndk_testbed::consumers::node::{LIMITS, Node};
+use cxndk_testbed::ndis::condis;
 use cxndk_testbed::sim;
 
 use super::scene::{Scene, numbered, until};
@@ -94,6 +95,7 @@ fn nonsense() -> Vec<Vec<u8>> {
 fn nonsense_ends_the_call() {
     for (n, nonsense) in nonsense().into_iter().enumerate() {
         Scene::run(n as u64, 0, |scene| {
+            condis::tolerate(&["CLOSE-31"]);
             let (node, peer) = dial(scene);
             let good = numbered(n, 100);
             say(&node, &[head(Kind::Data, 100), good.clone()].concat());

@@ -57,7 +57,7 @@ impl CallClient {
 }
 
 fn send(vc: &Object, messages: &[Vec<u8>], id: *mut c_void) {
-    let sent = Sent::new(messages, vc.handle.get(), id);
+    let sent = Sent::new(&vc.client.pools, messages, vc.handle.get(), id);
     let list = sent.list();
     vc.sending.borrow_mut().insert(list as usize, sent);
     // SAFETY: the handle is the VC's; the packet stays until it is completed.
@@ -126,7 +126,7 @@ pub(super) unsafe extern "win64" fn sent(context: *mut c_void, chain: *mut NET_B
         // SAFETY: a packet of the client's.
         let (status, next) = unsafe { ((*at).Status, (*at).Next) };
         let sent = vc.sending.borrow_mut().remove(&(at as usize));
-        assert!(sent.is_some(), "the packet is one that the VC has sent");
+        sent.expect("the packet is one that the VC has sent").free();
         vc.sent.borrow_mut().push(status);
         at = next;
     }

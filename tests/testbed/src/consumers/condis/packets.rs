@@ -1,57 +1,111 @@
 //! Packets that a client sends, and what is in those that it gets.
 
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::null_mut;
 
-use cxndk::sys::ndis::{NDIS_HANDLE, NET_BUFFER, NET_BUFFER_LIST};
+use cxndk::sys::condis::{
+    NET_BUFFER_LIST_POOL_PARAMETERS, NET_BUFFER_POOL_PARAMETERS, NdisAllocateNetBuffer,
+    NdisAllocateNetBufferAndNetBufferList, NdisAllocateNetBufferListPool, NdisAllocateNetBufferPool,
+    NdisFreeNetBuffer, NdisFreeNetBufferList, NdisFreeNetBufferListPool, NdisFreeNetBufferPool,
+};
+use cxndk::sys::ndis::{NDIS_HANDLE, NDIS_OBJECT_TYPE_DEFAULT, NET_BUFFER, NET_BUFFER_LIST};
+use wdk_standin::_MDL as MDL;
 
+use super::protocol::header;
 use crate::nt::{mdl_for, mdl_free};
 
 /// `NetBufferListCancelId`: where a packet's cancel id lies.
 const CANCEL_ID: usize = 5;
+/// Bytes in a buffer's first MDL that are not part of its message.
+const BEFORE: u32 = 5;
+
+/// Tag of the pools: `Sent`.
+const TAG: u32 = u32::from_le_bytes(*b"Sent");
+
+/// The pools of a binding.
+#[derive(Default)]
+pub(super) struct Pools {
+    /// Of lists with a buffer each.
+    lists: Cell<usize>,
+    /// Of the other buffers.
+    buffers: Cell<usize>,
+}
+
+impl Pools {
+    /// `NdisAllocateNetBufferListPool` and `NdisAllocateNetBufferPool`.
+    pub(super) fn allocate(&self, binding: NDIS_HANDLE) {
+        let kind = NDIS_OBJECT_TYPE_DEFAULT;
+        let mut lists = NET_BUFFER_LIST_POOL_PARAMETERS {
+            Header: header(kind, 1, size_of::<NET_BUFFER_LIST_POOL_PARAMETERS>()),
+            ProtocolId: 0,
+            fAllocateNetBuffer: 1,
+            ContextSize: 0,
+            PoolTag: TAG,
+            DataSize: 0,
+        };
+        let mut buffers = NET_BUFFER_POOL_PARAMETERS {
+            Header: header(kind, 1, size_of::<NET_BUFFER_POOL_PARAMETERS>()),
+            PoolTag: TAG,
+            DataSize: 0,
+        };
+        // SAFETY: the handle is that of the binding, the parameters are complete.
+        let lists = unsafe { NdisAllocateNetBufferListPool(binding, &raw mut lists) };
+        // SAFETY: as above.
+        let buffers = unsafe { NdisAllocateNetBufferPool(binding, &raw mut buffers) };
+        self.lists.set(lists as usize);
+        self.buffers.set(buffers as usize);
+    }
+
+    /// Every packet is back.
+    pub(super) fn free(&self) {
+        // SAFETY: allocated above, freed once.
+        unsafe { NdisFreeNetBufferListPool(self.lists.replace(0) as NDIS_HANDLE) };
+        // SAFETY: as above.
+        unsafe { NdisFreeNetBufferPool(self.buffers.replace(0) as NDIS_HANDLE) };
+    }
+}
 
 /// A packet that a client sent, with all that belongs to it.
 pub(super) struct Sent {
-    list: Box<NET_BUFFER_LIST>,
-    buffers: Vec<NET_BUFFER>,
+    list: *mut NET_BUFFER_LIST,
+    /// The buffers, of which the first came with the list.
+    buffers: Vec<*mut NET_BUFFER>,
     // Described by the MDLs.
     _data: Vec<Vec<u8>>,
 }
 
 impl Sent {
     /// A packet with a buffer a message, each in one MDL and a few more, as its first byte says; the first MDL begins with bytes that
-    /// are not part of the message.
-    pub(super) fn new(messages: &[Vec<u8>], vc: NDIS_HANDLE, id: *mut c_void) -> Self {
-        // SAFETY: all fields of a NET_BUFFER_LIST may be zero.
-        let mut list: Box<NET_BUFFER_LIST> = Box::new(unsafe { std::mem::zeroed() });
-        let (mut buffers, mut data) = (Vec::new(), Vec::new());
-        for message in messages {
+    /// are not part of the message. Without a message it has an empty buffer.
+    pub(super) fn new(pools: &Pools, messages: &[Vec<u8>], vc: NDIS_HANDLE, id: *mut c_void) -> Self {
+        let mut data = Vec::new();
+        let mut chains = messages.iter().map(|message| {
             let mut pieces = cut(message);
-            // SAFETY: all fields of a NET_BUFFER may be zero.
-            let mut buffer: NET_BUFFER = unsafe { std::mem::zeroed() };
-            let mut mdl = null_mut();
-            for piece in pieces.iter_mut().rev() {
-                let first = mdl_for(piece);
-                // SAFETY: just made.
-                unsafe { (*first).Next = mdl };
-                mdl = first;
-            }
-            buffer.MdlChain = mdl;
-            buffer.CurrentMdl = mdl;
-            buffer.CurrentMdlOffset = 5;
-            buffer.DataOffset = 5;
-            buffer.stDataLength = message.len();
+            let mdl = describe(&mut pieces);
             data.extend(pieces);
-            buffers.push(buffer);
+            (mdl, message.len())
+        });
+        let (pool, first) = (pools.lists.get() as NDIS_HANDLE, chains.next());
+        let (mdl, length) = first.unwrap_or((null_mut(), 0));
+        let offset = if mdl.is_null() { 0 } else { BEFORE };
+        // SAFETY: a pool of the binding, a chain with so many bytes.
+        let list = unsafe { NdisAllocateNetBufferAndNetBufferList(pool, 0, 0, mdl, offset, length) };
+        assert!(!list.is_null(), "there is memory for a packet");
+        // SAFETY: just allocated.
+        let raw = unsafe { &mut *list };
+        let mut buffers = vec![raw.FirstNetBuffer];
+        for (mdl, length) in chains {
+            let pool = pools.buffers.get() as NDIS_HANDLE;
+            // SAFETY: a pool of the binding, a chain with so many bytes.
+            let next = unsafe { NdisAllocateNetBuffer(pool, mdl, BEFORE, length) };
+            assert!(!next.is_null(), "there is memory for a buffer");
+            // SAFETY: the last buffer of the list.
+            unsafe { (**buffers.last().expect("there is one")).Next = next };
+            buffers.push(next);
         }
-        let mut next = null_mut();
-        for buffer in buffers.iter_mut().rev() {
-            buffer.Next = next;
-            next = &raw mut *buffer;
-        }
-        list.FirstNetBuffer = next;
-        list.SourceHandle = vc;
-        list.NetBufferListInfo[CANCEL_ID] = id;
+        raw.SourceHandle = vc;
+        raw.NetBufferListInfo[CANCEL_ID] = id;
         Self {
             list,
             buffers,
@@ -59,9 +113,41 @@ impl Sent {
         }
     }
 
-    pub(super) fn list(&self) -> *mut NET_BUFFER_LIST {
-        (&raw const *self.list).cast_mut()
+    pub(super) const fn list(&self) -> *mut NET_BUFFER_LIST {
+        self.list
     }
+
+    /// The packet is back.
+    pub(super) fn free(self) {
+        for (at, buffer) in self.buffers.iter().enumerate() {
+            // SAFETY: a buffer of ours.
+            let mut mdl = unsafe { (**buffer).MdlChain };
+            if at > 0 {
+                // SAFETY: as above; the list is freed below and does not use it.
+                unsafe { NdisFreeNetBuffer(*buffer) };
+            }
+            while !mdl.is_null() {
+                // SAFETY: made in `describe`, freed once.
+                let next = unsafe { (*mdl).Next };
+                mdl_free(mdl);
+                mdl = next;
+            }
+        }
+        // SAFETY: a list of ours that is back.
+        unsafe { NdisFreeNetBufferList(self.list) };
+    }
+}
+
+/// The MDLs of pieces of memory, in one chain.
+fn describe(pieces: &mut [Vec<u8>]) -> *mut MDL {
+    let mut mdl = null_mut();
+    for piece in pieces.iter_mut().rev() {
+        let first = mdl_for(piece);
+        // SAFETY: just made.
+        unsafe { (*first).Next = mdl };
+        mdl = first;
+    }
+    mdl
 }
 
 /// The memory of a message: 5 bytes before it, and as many pieces as its first byte says (modulo 48) and its length allows.
@@ -74,22 +160,8 @@ fn cut(message: &[u8]) -> Vec<Vec<u8>> {
     if cut.is_empty() {
         cut.push(Vec::new());
     }
-    cut[0].splice(0..0, [0xee; 5]);
+    cut[0].splice(0..0, [0xee; BEFORE as usize]);
     cut
-}
-
-impl Drop for Sent {
-    fn drop(&mut self) {
-        for buffer in &self.buffers {
-            let mut mdl = buffer.MdlChain;
-            while !mdl.is_null() {
-                // SAFETY: made in `new`, freed once.
-                let next = unsafe { (*mdl).Next };
-                mdl_free(mdl);
-                mdl = next;
-            }
-        }
-    }
 }
 
 /// The bytes of a packet that came, of its first buffer.

@@ -10,6 +10,7 @@ use cxndk::sys::condis::*;
 use cxndk::sys::ndis::*;
 use wdk_standin::UNICODE_STRING;
 
+use super::packets::Pools;
 use super::{CoHandle, News, OfferAnswer, data, object, request, told, wait_for};
 use crate::netio::InterfaceId;
 use crate::sim::{self, HostId};
@@ -25,6 +26,8 @@ pub(super) struct Protocol {
     handle: Cell<NDIS_HANDLE>,
     /// The handle of the binding; NULL without one.
     pub(super) binding: Cell<NDIS_HANDLE>,
+    /// The pools of the binding.
+    pub(super) pools: Pools,
     opened: Cell<Option<NDIS_STATUS>>,
     closed: Cell<bool>,
     /// Address families of which the adapter's call manager told.
@@ -60,6 +63,7 @@ impl Protocol {
             id: Cell::new(0),
             handle: Cell::new(ptr::null_mut()),
             binding: Cell::new(ptr::null_mut()),
+            pools: Pools::default(),
             opened: Cell::new(None),
             closed: Cell::new(false),
             families: RefCell::default(),
@@ -160,11 +164,16 @@ unsafe extern "win64" fn bind(
             protocol.binding.as_ptr(),
         )
     };
-    if status != NDIS_STATUS_PENDING {
-        return status;
+    let status = if status == NDIS_STATUS_PENDING {
+        wait_for("the adapter opens", || protocol.opened.get().is_some());
+        protocol.opened.get().unwrap_or(NDIS_STATUS_FAILURE)
+    } else {
+        status
+    };
+    if status == NDIS_STATUS_SUCCESS {
+        protocol.pools.allocate(protocol.binding.get());
     }
-    wait_for("the adapter opens", || protocol.opened.get().is_some());
-    protocol.opened.get().unwrap_or(NDIS_STATUS_FAILURE)
+    status
 }
 
 unsafe extern "win64" fn adapter_opened(context: *mut c_void, status: NDIS_STATUS) {
@@ -185,6 +194,7 @@ unsafe extern "win64" fn unbind(_unbind_context: *mut c_void, context: *mut c_vo
     wait_for("the families are closed before the adapter goes", || {
         open().is_empty()
     });
+    protocol.pools.free();
     let binding = protocol.binding.replace(ptr::null_mut());
     // SAFETY: the handle is that of the binding.
     if unsafe { NdisCloseAdapterEx(binding) } == NDIS_STATUS_PENDING {

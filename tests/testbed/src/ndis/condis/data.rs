@@ -6,18 +6,23 @@ use cxndk::sys::condis::{
     NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL, NDIS_RECEIVE_FLAGS_RESOURCES, NDIS_RETURN_FLAGS_DISPATCH_LEVEL,
 };
 use cxndk::sys::ndis::{
-    NDIS_HANDLE, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL, NDIS_STATUS, NDIS_STATUS_PENDING, NET_BUFFER_LIST,
+    NDIS_HANDLE, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL, NDIS_STATUS, NDIS_STATUS_PAUSED,
+    NDIS_STATUS_PENDING, NET_BUFFER_LIST,
 };
 
-use super::object::{self, Phase, Vc, pointer};
+use super::object::{self, Phase, Sending, Vc, pointer};
 use super::{client_broke, enter, upcall};
 use crate::ndis::adapter::State;
 use crate::ndis::kernel::Level;
+use crate::ndis::packet;
 use crate::ndis::protocol::open_binding;
 use crate::sim;
 
 /// `NDIS_SEND_FLAGS_DISPATCH_LEVEL`.
 const SEND_AT_DISPATCH: u32 = 1;
+
+/// VRF-08.
+const LONGEST: u64 = 30 * sim::SECOND;
 
 /// Whether a packet is with the miniport or with a client.
 pub(in crate::ndis) fn outstanding(list: usize) -> bool {
@@ -34,14 +39,18 @@ pub(in crate::ndis) fn all_outstanding() -> Vec<usize> {
     vcs.iter().flat_map(lists).collect()
 }
 
-/// The packets of a chain.
+/// The packets of a chain, each of which is looked at before what follows it.
 ///
 /// # Safety
-/// `first` is a chain of packets.
-unsafe fn chain(first: *mut NET_BUFFER_LIST) -> Vec<*mut NET_BUFFER_LIST> {
+/// What passes `check` is a packet.
+unsafe fn chain(
+    first: *mut NET_BUFFER_LIST,
+    check: impl Fn(*mut NET_BUFFER_LIST),
+) -> Vec<*mut NET_BUFFER_LIST> {
     let mut lists = Vec::new();
     let mut next = first;
     while !next.is_null() {
+        check(next);
         lists.push(next);
         // SAFETY: the caller's promise.
         next = unsafe { (*next).Next };
@@ -78,16 +87,25 @@ pub unsafe extern "win64" fn NdisCoSendNetBufferLists(
     }
     // The client may have been about to send when it was told.
     if vc.told.get().is_some_and(|(time, _)| time < sim::now()) {
-        sim::fail(
+        client_broke(
             "CLOSE-31",
             format!("{ddi} on {vc}, of which the client was told that it is closed"),
         );
     }
-    // SAFETY: the caller's chain.
-    for list in unsafe { chain(first) } {
+    let check = |list: *mut NET_BUFFER_LIST| {
         if outstanding(list as usize) {
             sim::fail("DATA-05", format!("{ddi}: {list:p} is under way already"));
         }
+        if !packet::is_of_pool(list as usize) {
+            sim::fail(
+                "DATA-01",
+                format!("{ddi}: {list:p} is no list of a pool (any more)"),
+            );
+        }
+    };
+    let rejected = vc.family.adapter.state.get() == State::Paused;
+    // SAFETY: packets of pools.
+    for list in unsafe { chain(first, check) } {
         // SAFETY: the caller's packet.
         let packet = unsafe { &mut *list };
         if packet.SourceHandle != vc.handle {
@@ -97,9 +115,12 @@ pub unsafe extern "win64" fn NdisCoSendNetBufferLists(
             );
         }
         packet.Status = NDIS_STATUS_PENDING;
-        vc.sends
-            .borrow_mut()
-            .insert(list as usize, packet.FirstNetBuffer as usize);
+        let sending = Sending {
+            buffer: packet.FirstNetBuffer as usize,
+            time: sim::now(),
+            rejected,
+        };
+        vc.sends.borrow_mut().insert(list as usize, sending);
     }
     let handlers = vc.family.adapter.driver.calls.get().miniport;
     let handler = handlers.and_then(|m| m.CoSendNetBufferListsHandler);
@@ -127,7 +148,7 @@ pub unsafe extern "win64" fn NdisMCoSendNetBufferListsComplete(
     let vc = object::vc(vc, ddi);
     let mut next = first;
     while !next.is_null() {
-        let Some(buffer) = vc.sends.borrow_mut().remove(&(next as usize)) else {
+        let Some(sending) = vc.sends.borrow_mut().remove(&(next as usize)) else {
             sim::fail(
                 "DATA-04",
                 format!("{ddi}: {next:p} of {vc} is not with the miniport"),
@@ -135,7 +156,12 @@ pub unsafe extern "win64" fn NdisMCoSendNetBufferListsComplete(
         };
         // SAFETY: a packet of the client's that was with the miniport.
         let packet = unsafe { &*next };
-        expect_whole(ddi, packet.Status, packet.FirstNetBuffer as usize == buffer);
+        expect_whole(
+            ddi,
+            packet.Status,
+            packet.FirstNetBuffer as usize == sending.buffer,
+        );
+        expect_prompt(ddi, packet.Status, &sending);
         next = packet.Next;
     }
     let co = vc.family.binding.protocol.co.get();
@@ -158,6 +184,19 @@ fn expect_whole(ddi: &str, status: NDIS_STATUS, same: bool) {
     }
 }
 
+/// VRF-08, VRF-40: a packet comes back in time, and with PAUSED if it was sent in Paused.
+fn expect_prompt(ddi: &str, status: NDIS_STATUS, sending: &Sending) {
+    if sim::now() >= sending.time + LONGEST {
+        sim::fail("VRF-08", format!("{ddi}: a packet was under way for 30 s"));
+    }
+    if sending.rejected && status != NDIS_STATUS_PAUSED {
+        sim::fail(
+            "VRF-40",
+            format!("{ddi}: a send in Paused completed with {status:#x}"),
+        );
+    }
+}
+
 /// `NdisMCoIndicateReceiveNetBufferLists` (DATA-09, DATA-10).
 ///
 /// # Safety
@@ -174,8 +213,19 @@ pub unsafe extern "win64" fn NdisMCoIndicateReceiveNetBufferLists(
     expect_level(ddi, flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL != 0);
     let vc = object::vc(vc, ddi);
     vc.expect_receiving(ddi);
-    // SAFETY: the caller's chain.
-    let lists = unsafe { chain(first) };
+    let check = |list: *mut NET_BUFFER_LIST| {
+        if outstanding(list as usize) {
+            sim::fail("DATA-10", format!("{ddi}: {list:p} is with a client"));
+        }
+        if !packet::is_of_pool(list as usize) {
+            sim::fail(
+                packet::PACKET,
+                format!("{ddi}: {list:p} is no list of a pool (any more)"),
+            );
+        }
+    };
+    // SAFETY: packets of pools.
+    let lists = unsafe { chain(first, check) };
     if lists.len() != count as usize {
         sim::fail(
             "VRF-43",
@@ -184,9 +234,6 @@ pub unsafe extern "win64" fn NdisMCoIndicateReceiveNetBufferLists(
     }
     let back_at_once = flags & NDIS_RECEIVE_FLAGS_RESOURCES != 0;
     for list in lists {
-        if outstanding(list as usize) {
-            sim::fail("DATA-10", format!("{ddi}: {list:p} is with a client"));
-        }
         // SAFETY: the caller's packet.
         if unsafe { (*list).SourceHandle } != vc.handle {
             sim::fail("DATA-09", format!("{ddi}: {list:p} is not of {vc}"));
@@ -236,15 +283,18 @@ pub unsafe extern "win64" fn NdisReturnNetBufferLists(
     enter(ddi, Level::Dispatch);
     expect_level(ddi, flags & NDIS_RETURN_FLAGS_DISPATCH_LEVEL != 0);
     let binding = open_binding(binding, ddi);
-    // SAFETY: the caller's chain.
-    for list in unsafe { chain(first) } {
+    let holder = |list: *mut NET_BUFFER_LIST| {
         let of = object::vcs(|vc| {
             vc.family.binding.handle == binding.handle && vc.lent.borrow().contains(&(list as usize))
         });
-        let Some(vc) = of.first() else {
+        let Some(vc) = of.into_iter().next() else {
             sim::fail("DATA-12", format!("{ddi}: {list:p} is not with this client"));
         };
-        vc.lent.borrow_mut().remove(&(list as usize));
+        vc
+    };
+    // SAFETY: packets that the client has.
+    for list in unsafe { chain(first, |list| drop(holder(list))) } {
+        holder(list).lent.borrow_mut().remove(&(list as usize));
     }
     let adapter = &binding.adapter;
     let handler = adapter.driver.characteristics.ReturnNetBufferListsHandler;

@@ -109,7 +109,7 @@ fn enter(ddi: &'static str, level: Level) {
 struct Tolerated(Cell<&'static [&'static str]>);
 
 /// Lets clients break these rules from now on, as NDIS does, which leaves them to the call manager: VC-08, AF-12, CLOSE-02, MAKE-01,
-/// PARTY-01 and DATA-01 are such.
+/// PARTY-01, DATA-01, CLOSE-31 and CLOSE-32 are such.
 pub fn tolerate(rules: &'static [&'static str]) {
     sim::local::<Tolerated>().0.set(rules);
 }

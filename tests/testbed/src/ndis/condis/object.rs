@@ -99,12 +99,21 @@ pub(in crate::ndis) struct Vc {
     pub(super) in_close_complete: Cell<bool>,
     /// The call manager is in its delete handler: it does not count the VC any more.
     pub(super) deleting: Cell<bool>,
-    /// Packets that the miniport has, each with its first buffer.
-    pub(super) sends: RefCell<BTreeMap<usize, usize>>,
+    /// Packets that the miniport has.
+    pub(super) sends: RefCell<BTreeMap<usize, Sending>>,
     /// Packets of the miniport that the client has.
     pub(super) lent: RefCell<BTreeSet<usize>>,
     /// Receive handlers on stacks.
     pub(super) indicating: Cell<u32>,
+}
+
+/// A packet that the miniport has.
+pub(in crate::ndis) struct Sending {
+    /// Its first buffer.
+    pub(super) buffer: usize,
+    pub(super) time: u64,
+    /// Sent when the adapter was Paused: it has to come back with PAUSED.
+    pub(super) rejected: bool,
 }
 
 /// A party of a multipoint call.

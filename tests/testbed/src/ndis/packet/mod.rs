@@ -83,6 +83,11 @@ pub(super) fn expect_no_pool_of(owner: NDIS_HANDLE, when: &str) {
     }
 }
 
+/// Whether a list is one that a pool gave, and is not freed.
+pub(super) fn is_of_pool(list: usize) -> bool {
+    packets().lists.borrow().contains_key(&list)
+}
+
 /// The MDLs of a chain.
 ///
 /// # Safety

@@ -4,7 +4,7 @@ use std::ptr;
 
 use cxndk::sys::ndis::{NDIS_STATUS_FAILURE, NDIS_STATUS_PENDING};
 
-use super::{INCOMING, OUTGOING, act, client, log, manager, pair, run, until};
+use super::{INCOMING, OUTGOING, act, adapter, client, log, manager, pair, run, until};
 
 /// Every flow at several seeds, with a call manager that answers at once and with one that pends.
 pub(super) fn passes(scenario: fn()) {
@@ -198,6 +198,21 @@ fn a_multipoint_call_is_closed_with_its_last_party() {
         act(|| client::close(OUTGOING, client::party(1)));
         closed_as("close of outgoing with party 1");
         assert_eq!(act(|| client::delete(OUTGOING)), 0);
+    });
+}
+
+/// Proves VRF-40, HALT-02 of the CoNDIS contract: a packet that is sent to a paused adapter comes back, and the call goes on afterwards.
+#[test]
+fn a_call_stands_while_the_adapter_is_paused() {
+    passes(|| {
+        make(0);
+        adapter().pause();
+        act(client::send);
+        until("sent 0xc023002a");
+        adapter().restart().expect("the adapter runs again");
+        act(client::send);
+        until("sent");
+        end();
     });
 }
 

@@ -64,8 +64,8 @@ unsafe extern "win64" fn unload(_object: *mut DRIVER_OBJECT) {
     }
 }
 
-unsafe extern "win64" fn returned(_context: *mut c_void, _lists: *mut NET_BUFFER_LIST, _flags: u32) {
-    connections::returned();
+unsafe extern "win64" fn returned(_context: *mut c_void, lists: *mut NET_BUFFER_LIST, _flags: u32) {
+    connections::returned(lists);
 }
 
 unsafe extern "win64" fn set_options(driver: *mut c_void, _context: *mut c_void) -> i32 {

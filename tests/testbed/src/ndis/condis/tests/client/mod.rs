@@ -13,7 +13,8 @@ use wdk_standin::UNICODE_STRING;
 
 use self::binding::{adapter_closed, bind, opened, pnp_event, unbind};
 pub(super) use self::binding::{binding, close_adapter, open_adapter};
-pub(super) use self::packets::{give_back, send, send_again};
+use self::packets::{allocate_pools, free_pools};
+pub(super) use self::packets::{give_back, new_list, new_pool, send, send_again, send_and_free};
 use self::packets::{received, sent};
 pub(super) use self::requests::{About, ask, ask_about, new_request};
 use self::requests::{co_status, request, request_done};
@@ -77,12 +78,14 @@ pub(super) fn register() {
 
 /// `NdisDeregisterProtocolDriver`.
 pub(super) fn deregister() {
+    free_pools();
     // SAFETY: the handle is good.
     unsafe { NdisDeregisterProtocolDriver(pair().protocol.get() as Handle) };
 }
 
 unsafe extern "win64" fn set_options(protocol: Handle, _context: Handle) -> i32 {
     pair().protocol.set(protocol as usize);
+    allocate_pools(protocol);
     let mut co = NDIS_PROTOCOL_CO_CHARACTERISTICS {
         Header: header(NDIS_OBJECT_TYPE_CO_PROTOCOL_CHARACTERISTICS, 1, 40),
         Flags: 0,

@@ -14,8 +14,10 @@ use cxndk::sys::ndis::*;
 pub(super) use self::call::{change, complete_unasked, connect, offer, report_close, report_failure};
 use self::call::{close_call, incoming_complete, make_call, modify};
 pub(in crate::ndis) use self::packets::returned;
-use self::packets::send;
-pub(super) use self::packets::{incoming, indicate, indicate_again, indicate_for_now, outgoing};
+use self::packets::{allocate_pool, free_pool, send};
+pub(super) use self::packets::{
+    complete_send, incoming, indicate, indicate_again, indicate_for_now, outgoing,
+};
 pub(super) use self::party::report_drop;
 use self::party::{add_party, drop_party};
 pub(super) use self::requests::{ask_client, indicate_status, indicate_status_of};
@@ -119,6 +121,7 @@ pub(in crate::ndis) fn attribute_flags(adapter: NDIS_HANDLE) -> u32 {
 /// The beginning of the tiny miniport's `MiniportHaltEx`.
 pub(in crate::ndis) fn halt() {
     inside("halt");
+    free_pool();
 }
 
 /// The end of the tiny miniport's `MiniportInitializeEx`.
@@ -126,6 +129,7 @@ pub(in crate::ndis) fn register_family(adapter: NDIS_HANDLE) -> i32 {
     if !pair().on.get() {
         return 0;
     }
+    allocate_pool(adapter);
     let mut family = CO_ADDRESS_FAMILY {
         AddressFamily: CO_ADDRESS_FAMILY_INFINIBAND,
         MajorVersion: 1,
@@ -138,6 +142,9 @@ pub(in crate::ndis) fn register_family(adapter: NDIS_HANDLE) -> i32 {
     let again = unsafe { NdisMCmRegisterAddressFamilyEx(adapter, &raw mut family) };
     assert_eq!(again, NDIS_STATUS_FAILURE, "AF-02");
     old.into_iter().for_each(kernel::lower);
+    if status != NDIS_STATUS_SUCCESS {
+        free_pool();
+    }
     status
 }
 

@@ -5,6 +5,7 @@ use std::ptr;
 use super::super::flows::make;
 use super::super::{OUTGOING, Wrong, act, adapter, client, manager, pair};
 use super::{assert_caught, call};
+use crate::sim;
 
 /// Proves VC-24, VC-25, INC-11, DATA-04, DATA-09, VRF-43: packets at a wrong time, miscounted, of another VC, twice.
 #[test]
@@ -40,6 +41,52 @@ fn wrong_packets_of_the_miniport_are_caught() {
     assert_caught(Wrong::IndicatesForeign, "DATA-09", || {
         make(0);
         act(|| manager::indicate(OUTGOING, 1, ptr::null_mut()));
+    });
+}
+
+/// Proves DATA-05, VRF-39: what is under way is freed by its owner, list, buffer or memory; what is completed is touched by the miniport.
+#[test]
+fn packets_that_are_freed_or_touched_too_early_or_late_are_caught() {
+    for what in [
+        Wrong::FreesListUnderWay,
+        Wrong::FreesBufferUnderWay,
+        Wrong::FreesMdlUnderWay,
+    ] {
+        assert_caught(what, "DATA-05", || {
+            pair().queues.set(true);
+            make(0);
+            act(client::send_and_free);
+        });
+    }
+    assert_caught(Wrong::TouchesSent, "FAULT", || {
+        make(0);
+        act(client::send);
+    });
+}
+
+/// Proves DATA-01 and the check PACKET: packets that are of no pool.
+#[test]
+fn packets_of_no_pool_are_caught() {
+    assert_caught(Wrong::SendsOwnMemory, "DATA-01", || {
+        make(0);
+        act(client::send);
+    });
+    assert_caught(Wrong::IndicatesOwnMemory, "PACKET", || {
+        make(0);
+        act(|| manager::indicate(OUTGOING, 1, manager::outgoing()));
+    });
+}
+
+/// Proves VRF-08: a packet that comes back after half a minute.
+#[test]
+fn packets_that_come_back_late_are_caught() {
+    assert_caught(Wrong::CompletesSendLate, "VRF-08", || {
+        pair().queues.set(true);
+        make(0);
+        act(client::send);
+        sim::sleep(30 * sim::SECOND);
+        let list = pair().queued.borrow()[0];
+        act(move || manager::complete_send(list));
     });
 }
 
@@ -80,6 +127,11 @@ fn packets_in_paused_are_caught() {
         make(0);
         act(|| manager::indicate(OUTGOING, 1, manager::outgoing()));
         adapter().pause();
+    });
+    assert_caught(Wrong::IgnoresPause, "VRF-40", || {
+        make(0);
+        adapter().pause();
+        act(client::send);
     });
     assert_caught(Wrong::IndicatesPaused, "VRF-40", || {
         make(0);
