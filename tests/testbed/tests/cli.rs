@@ -181,6 +181,22 @@ fn a_driver_that_is_none_is_refused_by_name() {
     }
 }
 
+#[test]
+fn the_environment_names_the_driver_for_every_command() {
+    let directory = tempfile::tempdir().unwrap();
+    let nothing = directory.path().join("nothing.sys");
+    for command in ["copy", "call"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_cxndk-testbed"))
+            .env("CXNDK_DRIVER", &nothing)
+            .arg(command)
+            .output()
+            .expect("the testbed runs");
+        assert!(!output.status.success(), "{command}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(nothing.to_str().unwrap()), "{command}: {said}");
+    }
+}
+
 fn call(arguments: &[&str]) -> (bool, Value) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cxndk-testbed"));
     let output = command

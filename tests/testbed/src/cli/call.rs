@@ -1,7 +1,5 @@
 //! `call`: host A calls host B over the CoNDIS call manager, messages flow both ways, either side closes.
 
-use std::io;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
@@ -9,9 +7,9 @@ use clap::Args;
 use super::call_report::CallReport;
 use super::conversation::Conversation;
 use super::copy::CommandError;
-use super::describe::{Traffic, describe_device, describe_driver, describe_link, loss};
-use crate::driver_source::DriverSource;
-use crate::world::{World, WorldConfig, WorldError};
+use super::describe::{Traffic, describe_device, describe_driver, describe_link};
+use super::run::RunArguments;
+use crate::world::{World, WorldError};
 
 /// The most leaves of one call.
 const MOST_PARTIES: u64 = 64;
@@ -25,21 +23,9 @@ pub struct CallArguments {
     /// Leaves of the call; more than one make it multipoint.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=MOST_PARTIES))]
     parties: u64,
-    /// The seed of every choice: the same seed gives the same run.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Percent of the packets that the link loses.
-    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = loss)]
-    loss: f64,
-    /// Records every frame of the link to this file, for Wireshark.
-    #[arg(long, value_name = "FILE.pcap")]
-    capture: Option<PathBuf>,
-    /// Runs this driver image (or the one that CXNDK_DRIVER names) instead of the driver that is linked in.
-    #[arg(long, value_name = "FILE.sys")]
-    driver: Option<PathBuf>,
-    /// Prints one JSON object instead of a report.
-    #[arg(long)]
-    json: bool,
+    /// Seed, link, driver, output.
+    #[command(flatten)]
+    run: RunArguments,
 }
 
 /// Runs the command; true if every message arrived as it was sent, every call closed once, and no rule was broken.
@@ -49,23 +35,12 @@ pub struct CallArguments {
 /// Why there is nothing to report.
 pub fn call(arguments: &CallArguments) -> Result<bool, CommandError> {
     let report = run(arguments)?;
-    if arguments.json {
-        serde_json::to_writer(io::stdout(), &report)?;
-        println!();
-    } else {
-        print!("{report}");
-    }
+    arguments.run.print(&report)?;
     Ok(report.is_good())
 }
 
 fn run(arguments: &CallArguments) -> Result<CallReport, CommandError> {
-    let mut config = WorldConfig::new(arguments.seed);
-    config.link.faults.loss = (arguments.loss * 10_000.0).round() as u32;
-    config.capture.clone_from(&arguments.capture);
-    config.driver = arguments
-        .driver
-        .clone()
-        .map_or_else(DriverSource::from_environment, DriverSource::Image);
+    let config = arguments.run.config();
 
     let started = Instant::now();
     let result = World::run(&config, |world| in_world(world, arguments));
@@ -81,7 +56,7 @@ fn run(arguments: &CallArguments) -> Result<CallReport, CommandError> {
         }
         Err(error) => return Err(error.into()),
     };
-    report.seed = arguments.seed;
+    report.seed = arguments.run.seed;
     report.parties = arguments.parties;
     report.wall_ns = started.elapsed().as_nanos() as u64;
     report.link = describe_link(&config);

@@ -12,15 +12,15 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::describe::{Traffic, describe_device, describe_driver, describe_link, loss};
+use super::describe::{Traffic, describe_device, describe_driver, describe_link};
 use super::report::{Closes, CopyReport, Details};
+use super::run::RunArguments;
 use super::source::{Source, SourceError};
 use crate::consumers::copy::{Client, ClientReport, CopyError, Desk, Server, ServerReport};
 use crate::consumers::ndk::Adapter;
-use crate::driver_source::DriverSource;
 use crate::ndis;
 use crate::sim;
-use crate::world::{World, WorldConfig, WorldError};
+use crate::world::{World, WorldError};
 
 /// What the progress bar shows.
 #[allow(
@@ -34,21 +34,9 @@ const BAR: &str = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
 pub struct CopyArguments {
     /// The file to copy; without it a file of 64 MiB is generated.
     path: Option<PathBuf>,
-    /// The seed of every choice: the same seed gives the same run.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Percent of the packets that the link loses.
-    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = loss)]
-    loss: f64,
-    /// Records every frame of the link to this file, for Wireshark.
-    #[arg(long, value_name = "FILE.pcap")]
-    capture: Option<PathBuf>,
-    /// Runs this driver image (or the one that CXNDK_DRIVER names) instead of the driver that is linked in.
-    #[arg(long, value_name = "FILE.sys")]
-    driver: Option<PathBuf>,
-    /// Prints one JSON object instead of a report.
-    #[arg(long)]
-    json: bool,
+    /// Seed, link, driver, output.
+    #[command(flatten)]
+    run: RunArguments,
 }
 
 /// Why there is no report.
@@ -73,27 +61,16 @@ pub enum CommandError {
 pub fn copy(arguments: &CopyArguments) -> Result<bool, CommandError> {
     let source = match &arguments.path {
         Some(path) => Source::open(path)?,
-        None => Source::generate(arguments.seed)?,
+        None => Source::generate(arguments.run.seed)?,
     };
     let report = run(arguments, &source)?;
-    if arguments.json {
-        serde_json::to_writer(io::stdout(), &report)?;
-        println!();
-    } else {
-        print!("{report}");
-    }
+    arguments.run.print(&report)?;
     Ok(report.is_good())
 }
 
 fn run(arguments: &CopyArguments, source: &Source) -> Result<CopyReport, CommandError> {
     let store = tempfile::tempfile().map_err(SourceError::Temporary)?;
-    let mut config = WorldConfig::new(arguments.seed);
-    config.link.faults.loss = (arguments.loss * 10_000.0).round() as u32;
-    config.capture.clone_from(&arguments.capture);
-    config.driver = arguments
-        .driver
-        .clone()
-        .map_or(DriverSource::Linked, DriverSource::Image);
+    let config = arguments.run.config();
 
     let bar = progress_bar(arguments, source.length * 2);
     let started = Instant::now();
@@ -110,7 +87,7 @@ fn run(arguments: &CopyArguments, source: &Source) -> Result<CopyReport, Command
         }
         Err(error) => return Err(error.into()),
     };
-    report.seed = arguments.seed;
+    report.seed = arguments.run.seed;
     report.wall_ns = wall_ns;
     report.details.link = describe_link(&config);
     Ok(report)
@@ -130,7 +107,7 @@ fn failed(what: String) -> CopyReport {
 }
 
 fn progress_bar(arguments: &CopyArguments, bytes: u64) -> ProgressBar {
-    let shown = io::stderr().is_terminal() && !arguments.json;
+    let shown = io::stderr().is_terminal() && !arguments.run.json;
     let target = if shown {
         ProgressDrawTarget::stderr()
     } else {

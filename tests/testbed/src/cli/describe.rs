@@ -4,19 +4,6 @@ use std::fmt::Write as _;
 
 use crate::world::{Host, World, WorldConfig};
 
-/// The most loss that still is a link.
-const MAX_LOSS_PERCENT: f64 = 50.0;
-
-/// Percent of lost packets, from the command line.
-pub(super) fn loss(text: &str) -> Result<f64, String> {
-    let percent: f64 = text.parse().map_err(|_| format!("'{text}' is not a number"))?;
-    if (0.0..=MAX_LOSS_PERCENT).contains(&percent) {
-        Ok(percent)
-    } else {
-        Err(format!("{percent} is not between 0 and {MAX_LOSS_PERCENT}"))
-    }
-}
-
 /// What both devices and the link did.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Traffic {

@@ -6,6 +6,7 @@ mod conversation;
 mod copy;
 mod describe;
 mod report;
+mod run;
 mod source;
 
 pub use call::{CallArguments, call};
