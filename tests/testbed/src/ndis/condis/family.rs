@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use cxndk::sys::condis::CO_ADDRESS_FAMILY;
 use cxndk::sys::ndis::{
-    NDIS_HANDLE, NDIS_STATUS, NDIS_STATUS_FAILURE, NDIS_STATUS_PENDING, NDIS_STATUS_RESOURCES,
-    NDIS_STATUS_SUCCESS,
+    NDIS_HANDLE, NDIS_STATUS, NDIS_STATUS_FAILURE, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PENDING,
+    NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
 };
 
 use super::object::{self, Family, Life, pointer};
@@ -14,7 +14,7 @@ use super::registration;
 use super::{client_broke, enter, settle, upcall};
 use crate::ndis::adapter::{AdapterState, State};
 use crate::ndis::kernel::{self, Level};
-use crate::ndis::protocol::Binding;
+use crate::ndis::protocol::{Binding, open_binding};
 use crate::ndis::table::{self, Object};
 use crate::sim::{self, faults};
 
@@ -72,6 +72,29 @@ pub unsafe extern "win64" fn NdisMCmRegisterAddressFamilyEx(
         NDIS_STATUS_SUCCESS
     } else {
         NDIS_STATUS_FAILURE
+    }
+}
+
+/// `NdisCmRegisterAddressFamilyEx`, of a protocol driver that is a call manager: FAILURE for a family that the miniport manages itself,
+/// which stays its one call manager (AF-04). The simulated NDIS has no call managers above other miniports.
+///
+/// # Safety
+/// The family is complete.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn NdisCmRegisterAddressFamilyEx(
+    binding: NDIS_HANDLE,
+    family: *mut CO_ADDRESS_FAMILY,
+) -> NDIS_STATUS {
+    let ddi = "NdisCmRegisterAddressFamilyEx";
+    enter(ddi, Level::Passive);
+    let binding = open_binding(binding, ddi);
+    // SAFETY: the caller's family.
+    let kind = unsafe { (*family).AddressFamily };
+    let managed = object::registered_families(&binding.adapter);
+    if managed.iter().any(|family| family.AddressFamily == kind) {
+        NDIS_STATUS_FAILURE
+    } else {
+        NDIS_STATUS_NOT_SUPPORTED
     }
 }
 

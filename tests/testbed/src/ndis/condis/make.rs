@@ -56,9 +56,7 @@ pub unsafe extern "win64" fn NdisClMakeCall(
     vc.told.set(None);
     vc.multipoint.set(party.is_some());
     vc.made_with.replace(party.clone());
-    let Some(request) = vc.make.begin() else {
-        sim::fail("MAKE-01", format!("{ddi} on {vc} while another one is pending"));
-    };
+    let request = vc.make.begin().expect("an idle VC has no call out");
     let handle = party.as_ref().map_or(ptr::null_mut(), |party| party.handle);
     let mut manager_context = ptr::null_mut();
     let status = to_manager!(

@@ -25,7 +25,7 @@
 //!
 //! Where the contract leaves open what NDIS does, the seed decides: whether a result at once is a result or a completion (GEN-01), whether
 //! an activation pends (VC-22), and whether the client hears what crosses its close (CLOSE-33). A call that is dispatched on a SAP whose
-//! deregistration pends is refused without the client (SAP-10). There are no call managers apart from miniports.
+//! deregistration pends is refused without the client (SAP-10). There are no call managers apart from miniports (AF-04).
 
 /// Calls a handler of the call manager of an adapter.
 macro_rules! to_manager {

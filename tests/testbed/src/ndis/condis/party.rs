@@ -59,13 +59,8 @@ impl Party {
         }
     }
 
-    fn call(&self, ddi: &str) -> Rc<Vc> {
-        self.vc.upgrade().unwrap_or_else(|| {
-            sim::fail(
-                "VRF-50",
-                format!("{ddi}: the VC of party {:p} is gone", self.handle),
-            )
-        })
+    fn call(&self) -> Rc<Vc> {
+        self.vc.upgrade().expect("a call's parties go before its VC")
     }
 }
 
@@ -147,7 +142,7 @@ pub unsafe extern "win64" fn NdisCmAddPartyComplete(
     let ddi = "NdisCmAddPartyComplete";
     enter(ddi, Level::Dispatch);
     let party = object::party(party, ddi);
-    let vc = party.call(ddi);
+    let vc = party.call();
     party.add.complete(ddi, status);
     added(&party, status, context as usize);
     tell_added(&vc, &party, status, parameters);
@@ -166,7 +161,7 @@ pub unsafe extern "win64" fn NdisClDropParty(
     let ddi = "NdisClDropParty";
     enter(ddi, Level::Dispatch);
     let party = object::client_party(party, ddi);
-    let vc = party.call(ddi);
+    let vc = party.call();
     if vc.phase.get() == Phase::Closing {
         sim::fail("CLOSE-03", format!("{ddi} of a party of {vc}"));
     }
@@ -214,7 +209,7 @@ pub unsafe extern "win64" fn NdisCmDropPartyComplete(status: NDIS_STATUS, party:
     let ddi = "NdisCmDropPartyComplete";
     enter(ddi, Level::Dispatch);
     let party = object::party(party, ddi);
-    let vc = party.call(ddi);
+    let vc = party.call();
     party.drop.complete(ddi, status);
     dropped(&party, status);
     tell_dropped(&vc, &party, status);
@@ -234,7 +229,7 @@ pub unsafe extern "win64" fn NdisCmDispatchIncomingDropParty(
     let ddi = "NdisCmDispatchIncomingDropParty";
     enter(ddi, Level::Dispatch);
     let party = object::party(party, ddi);
-    let vc = party.call(ddi);
+    let vc = party.call();
     // The client drops it, or closes the call: as for news of a call, if that is at this very moment.
     let dropping = party.life.get() == Life::Closing;
     if dropping || vc.phase.get() == Phase::Closing {

@@ -78,7 +78,7 @@ impl Binding {
             if sim::now() >= deadline {
                 sim::fail(BIND, "a bind, an unbind or an event takes more than 60 s");
             }
-            sim::sleep(sim::MICROSECOND);
+            sim::sleep(sim::MILLISECOND);
         }
         let there = !matching(|other| ptr::eq(other, &raw const **self)).is_empty();
         self.busy.set(there);

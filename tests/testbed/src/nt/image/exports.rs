@@ -108,6 +108,7 @@ exports! {
         NdisCmModifyCallQoSComplete,
         NdisCmNotifyCloseAddressFamily,
         NdisCmOpenAddressFamilyComplete,
+        NdisCmRegisterAddressFamilyEx,
         NdisCmRegisterSapComplete,
         NdisCoCreateVc,
         NdisCoDeleteVc,

@@ -2,7 +2,8 @@
 
 use std::ptr;
 
-use cxndk::sys::ndis::{NDIS_STATUS_FAILURE, NDIS_STATUS_PENDING};
+use cxndk::sys::condis::{CO_ADDRESS_FAMILY_INFINIBAND, CO_ADDRESS_FAMILY_Q2931};
+use cxndk::sys::ndis::{NDIS_STATUS_FAILURE, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PENDING};
 
 use super::{INCOMING, OUTGOING, act, adapter, client, log, manager, pair, run, until};
 
@@ -62,6 +63,21 @@ fn closed_as(what: &str) {
 #[test]
 fn a_client_opens_and_closes_the_family() {
     passes(|| {});
+}
+
+/// Proves AF-04: a protocol driver does not become the call manager of a family that the miniport manages.
+#[test]
+fn the_miniport_stays_the_one_call_manager_of_its_family() {
+    passes(|| {
+        assert_eq!(
+            act(|| client::manage(CO_ADDRESS_FAMILY_INFINIBAND)),
+            NDIS_STATUS_FAILURE
+        );
+        assert_eq!(
+            act(|| client::manage(CO_ADDRESS_FAMILY_Q2931)),
+            NDIS_STATUS_NOT_SUPPORTED
+        );
+    });
 }
 
 /// Proves MAKE-01, VC-02, CLOSE-02, CLOSE-12, CLOSE-13, CLOSE-15, CLOSE-16, CLOSE-17, CLOSE-18: made, closed, made again on the same VC.

@@ -8,6 +8,7 @@ use cxndk::sys::ndis::*;
 use super::super::{Wrong, host, inside, note, pair, until, wrong};
 use super::{BINDING, Handle, PENDING};
 use crate::ndis::kernel;
+use crate::sim;
 
 /// `NdisOpenAdapterEx` in the bind, or out of it.
 pub(in super::super) fn open_adapter(bind: Handle) -> i32 {
@@ -31,6 +32,9 @@ pub(in super::super) fn binding() -> Handle {
 fn open_and_wait(bind: Handle) -> i32 {
     let status = open_adapter(bind);
     if status == PENDING {
+        if wrong(Wrong::OpensFamilyEarly) {
+            super::open_family();
+        }
         until("adapter open");
         return 0;
     }
@@ -99,7 +103,7 @@ pub(in super::super) fn close_adapter() {
     // SAFETY: the handle is good, or it is checked.
     let status = unsafe { NdisCloseAdapterEx(pair().binding.get() as Handle) };
     while status == PENDING && !pair().closed.get() {
-        crate::sim::sleep(crate::sim::MICROSECOND);
+        sim::sleep(sim::MICROSECOND);
     }
 }
 
@@ -141,6 +145,9 @@ pub(super) unsafe extern "win64" fn pnp_event(
     _context: Handle,
     _event: *mut NET_PNP_EVENT_NOTIFICATION,
 ) -> i32 {
+    if wrong(Wrong::StuckInEvent) {
+        sim::sleep(100 * sim::SECOND);
+    }
     if wrong(Wrong::EventFails) {
         NDIS_STATUS_FAILURE
     } else {

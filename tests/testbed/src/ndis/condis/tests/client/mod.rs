@@ -135,6 +135,28 @@ unsafe extern "win64" fn status(_context: Handle, _indication: *mut NDIS_STATUS_
 unsafe extern "win64" fn received_plain(_: Handle, _: *mut NET_BUFFER_LIST, _: u32, _: u32, _: u32) {}
 unsafe extern "win64" fn sent_plain(_: Handle, _: *mut NET_BUFFER_LIST, _: u32) {}
 
+const fn family(kind: u32) -> CO_ADDRESS_FAMILY {
+    CO_ADDRESS_FAMILY {
+        AddressFamily: kind,
+        MajorVersion: 1,
+        MinorVersion: 0,
+    }
+}
+
+/// `NdisCmRegisterAddressFamilyEx`.
+pub(super) fn manage(kind: u32) -> i32 {
+    let mut family = family(kind);
+    // SAFETY: the handle is that of the binding.
+    unsafe { crate::ndis::condis::family::NdisCmRegisterAddressFamilyEx(binding(), &raw mut family) }
+}
+
+/// `NdisClOpenAddressFamilyEx` once more, or too early.
+pub(super) fn open_family() {
+    let mut family = family(CO_ADDRESS_FAMILY_INFINIBAND);
+    // SAFETY: our own handler.
+    unsafe { family_there(BINDING as Handle, &raw mut family) };
+}
+
 unsafe extern "win64" fn family_there(context: Handle, family: *mut CO_ADDRESS_FAMILY) {
     assert_eq!(context as usize, BINDING);
     let old = wrong(Wrong::OpensAtDispatch).then(|| kernel::raise(2));

@@ -164,6 +164,9 @@ pub(super) unsafe extern "win64" fn modify(context: Handle, parameters: *mut CO_
     if !wrong(Wrong::ModifiesWithoutActivation) {
         activate_vc(which);
     }
+    if wrong(Wrong::HoldsModify) {
+        return PENDING;
+    }
     let parameters = parameters as usize;
     answer(0, move |status| {
         // SAFETY: the handle of the call.

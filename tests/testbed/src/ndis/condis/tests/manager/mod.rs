@@ -24,7 +24,9 @@ pub(super) use self::requests::{ask_client, indicate_status, indicate_status_of}
 use self::requests::{miniport_request, request, request_complete};
 
 use self::vc::{activate, activated, create_vc, deactivate, deactivated, delete_vc};
-pub(super) use self::vc::{activate_vc, create_incoming, deactivate_vc, delete, delete_incoming};
+pub(super) use self::vc::{
+    activate_vc, complete_as_miniport, create_incoming, deactivate_vc, delete, delete_incoming,
+};
 
 use super::{FAMILY, SAP, Wrong, host, inside, note, pair, wrong};
 use crate::ndis::kernel;

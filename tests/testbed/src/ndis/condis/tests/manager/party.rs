@@ -5,7 +5,7 @@ use std::ptr;
 use cxndk::sys::condis::*;
 
 use super::super::{OUTGOING, Wrong, inside, pair, wrong};
-use super::{Handle, answer, expect};
+use super::{Handle, PENDING, answer, expect};
 
 /// Context of its first party; the others follow.
 pub(super) const PARTY: usize = 0x50;
@@ -36,6 +36,9 @@ pub(super) unsafe extern "win64" fn add_party(
     }
     // SAFETY: NDIS gives a place.
     unsafe { place.write(own as Handle) };
+    if wrong(Wrong::HoldsParty) {
+        return PENDING;
+    }
     let (party, parameters) = (party as usize, parameters as usize);
     answer(0, move |status| {
         // SAFETY: the handles of the request.

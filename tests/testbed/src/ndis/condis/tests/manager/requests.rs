@@ -53,6 +53,10 @@ pub(super) unsafe extern "win64" fn request(
     let vc = if vc.is_null() { vc } else { managers(OUTGOING) } as usize;
     let of = if of.is_null() { of } else { party() } as usize;
     answer(0, move |status| {
+        if wrong(Wrong::AnswersTooMuch) {
+            // SAFETY: the request that pends; query and set agree in these fields.
+            unsafe { (*(request as *mut NDIS_OID_REQUEST)).DATA.INFORMATION.BytesUsed = 1 };
+        }
         if wrong(Wrong::AnswersLate) {
             sim::sleep(12 * sim::SECOND);
         }

@@ -5,6 +5,7 @@ use std::ptr;
 use cxndk::sys::condis::*;
 
 use super::super::{FAMILY, INCOMING, OUTGOING, Wrong, note, pair, wrong};
+
 use super::{CONTEXTS, Handle, PENDING, expect, managers};
 
 pub(super) unsafe extern "win64" fn create_vc(context: Handle, handle: Handle, place: *mut Handle) -> i32 {
@@ -30,6 +31,16 @@ pub(in super::super) fn activate_vc(which: usize) {
     // SAFETY: a VC of ours.
     let status = unsafe { NdisMCmActivateVc(managers(which), &raw mut parameters) };
     assert!(status == 0 || status == PENDING);
+}
+
+/// The completion functions of a miniport under a call manager of its own.
+pub(in super::super) fn complete_as_miniport(which: usize) {
+    if wrong(Wrong::DeactivatesAsMiniport) {
+        // SAFETY: none: a wrong driver.
+        unsafe { NdisMCoDeactivateVcComplete(0, managers(which)) };
+    }
+    // SAFETY: none: a wrong driver.
+    unsafe { NdisMCoActivateVcComplete(0, managers(which), ptr::null_mut()) };
 }
 
 /// `NdisMCmDeactivateVc` of one VC.

@@ -1,6 +1,9 @@
 //! Clients that are wrong about their binding.
 
-use super::super::{Wrong, act, adapter, client, run};
+use std::collections::BTreeSet;
+
+use super::super::{Wrong, act, adapter, client, run, until};
+use crate::sim;
 
 /// The rule that ends the run, in which binds are completed later or at once.
 fn assert_caught(what: Wrong, later: bool, scenario: fn()) {
@@ -30,15 +33,33 @@ fn wrong_bindings_are_caught() {
         assert_caught(what, true, || {});
     }
     assert_caught(Wrong::EventFails, false, || adapter().pause());
+    assert_caught(Wrong::StuckInEvent, false, || {
+        sim::spawn(sim::TaskSpec::new("pause"), || adapter().pause());
+        act(client::close_family);
+        until("family closed");
+        act(client::deregister);
+    });
     assert_caught(Wrong::OpensOutside, false, || {
         act(|| client::open_adapter(client::binding()));
     });
     assert_caught(Wrong::UsesClosedBinding, false, || {
         act(client::close_family);
-        super::super::until("family closed");
+        until("family closed");
         act(|| {
             client::close_adapter();
             client::ask(false);
         });
     });
+}
+
+/// Proves PROTO-BIND: a family that is opened before the adapter is; the seed decides whether there is such a moment.
+#[test]
+fn a_binding_that_is_used_too_early_is_caught() {
+    let rules = (0..20).map(|seed| {
+        run(seed, Some(Wrong::OpensFamilyEarly), true, || {})
+            .err()
+            .map(|failure| failure.rule)
+    });
+    let rules: BTreeSet<_> = rules.collect();
+    assert!(rules.contains(&None) && rules.contains(&Some("PROTO-BIND")));
 }

@@ -7,7 +7,9 @@ use cxndk::sys::ndis::NDIS_STATUS_FAILURE;
 use super::super::flows::{make, take};
 use super::super::{INCOMING, OUTGOING, Wrong, act, at, client, manager, pair, until};
 use super::{assert_caught, call, incoming};
-use crate::sim;
+use crate::ndis::driver;
+use crate::ndis::tests::halted_with;
+use crate::sim::{self, HostId};
 
 /// Proves MAKE-04, MAKE-05, MAKE-08, VC-20: calls that are made in a wrong way.
 #[test]
@@ -127,8 +129,47 @@ fn changes_that_are_not_activated_are_caught() {
     });
 }
 
-/// Proves VC-04: a place for the handle that does not hold NULL.
+/// Proves VC-04: a place for the handle that does not hold NULL, a family of another adapter.
 #[test]
-fn a_handle_that_is_not_null_is_caught() {
+fn vcs_that_are_made_wrongly_are_caught() {
     assert_caught(Wrong::ManagerNotNull, "VC-04", || act(manager::create_incoming));
+    assert_caught(Wrong::CreatesOnOtherAdapter, "VC-04", || {
+        let _other = halted_with();
+        let other = driver::adapters_of(HostId(1))[0].handle;
+        pair().adapter.set(other as usize);
+        act(manager::create_incoming);
+    });
+}
+
+/// Proves GEN-02: calls that are closed while other requests about them are out, and completions that are another miniport's.
+#[test]
+fn requests_that_are_never_completed_are_caught() {
+    assert_caught(Wrong::HoldsModify, "GEN-02", || {
+        make(0);
+        act(|| client::modify(OUTGOING));
+        act(|| client::close(OUTGOING, ptr::null_mut()));
+        until("closed 0x0");
+    });
+    assert_caught(Wrong::HoldsParty, "GEN-02", || {
+        make(1);
+        act(client::add);
+        act(|| client::close(OUTGOING, client::party(0)));
+        until("closed 0x0");
+    });
+    for what in [Wrong::ActivatesAsMiniport, Wrong::DeactivatesAsMiniport] {
+        assert_caught(what, "GEN-02", || act(|| manager::complete_as_miniport(OUTGOING)));
+    }
+}
+
+/// Proves INC-01: a SAP of one family, a VC of another.
+#[test]
+fn an_offer_between_families_is_caught() {
+    assert_caught(Wrong::OffersOfOtherFamily, "INC-01", || {
+        act(client::register_sap);
+        until("sap");
+        act(client::open_family);
+        sim::sleep(sim::MILLISECOND);
+        act(manager::create_incoming);
+        act(manager::offer);
+    });
 }

@@ -199,6 +199,18 @@ fn clients_that_send_or_close_wrongly_are_caught() {
         act(client::create);
         act(|| client::close(OUTGOING, ptr::null_mut()));
     });
+    assert_caught(Wrong::ClosesForeignCallsParty, "CLOSE-03", || {
+        make(1);
+        take();
+        act(|| client::close(INCOMING, client::party(0)));
+    });
+    assert_caught(Wrong::DropsAfterClose, "CLOSE-03", || {
+        make(1);
+        act(|| {
+            client::close(OUTGOING, client::party(0));
+            client::drop_party(0);
+        });
+    });
     assert_caught(Wrong::ClosesWithoutParty, "CLOSE-03", || {
         make(1);
         act(|| client::close(OUTGOING, ptr::null_mut()));
@@ -233,6 +245,13 @@ fn wrong_clients_are_caught() {
     assert_caught(Wrong::ModifiesIdle, "QOS-01", || {
         act(client::create);
         act(|| client::modify(OUTGOING));
+    });
+    assert_caught(Wrong::ModifiesTwice, "QOS-01", || {
+        make(0);
+        act(|| {
+            client::modify(OUTGOING);
+            client::modify(OUTGOING);
+        });
     });
     assert_caught(Wrong::AddsToPointToPoint, "PARTY-01", || {
         make(0);

@@ -23,13 +23,17 @@ fn wrong_answers_to_requests_are_caught() {
     }
 }
 
-/// Proves OID-05, OID-07, OID-09, OID-02 of the CoNDIS contract, VRF-06: answers about another VC, from a client, too late; questions about what
+/// Proves OID-05, OID-06, OID-07, OID-09, OID-02 of the CoNDIS contract, VRF-06: answers about another VC, from a client, too late; questions about what
 /// does not belong together, and one that is out.
 #[test]
 fn wrong_questions_and_late_answers_are_caught() {
     assert_caught(Wrong::AnswersOfOtherVc, "OID-05", || {
         act(client::create);
         act(|| client::ask_about(false, About::Vc));
+        until("answered 0x0");
+    });
+    assert_caught(Wrong::AnswersTooMuch, "OID-06", || {
+        act(|| client::ask(true));
         until("answered 0x0");
     });
     assert_caught(Wrong::AnswersLate, "VRF-06", || {
@@ -66,6 +70,17 @@ fn statuses_of_no_adapter_are_caught() {
         until("family closed");
         adapter().stop();
         act(manager::indicate_status);
+    });
+}
+
+/// Proves AF-20: a call manager that gives notice twice.
+#[test]
+fn a_second_notice_is_caught() {
+    assert_caught(Wrong::NoticesTwice, "AF-20", || {
+        act(|| {
+            manager::notify_close();
+            manager::notify_close();
+        });
     });
 }
 
