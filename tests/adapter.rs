@@ -165,7 +165,7 @@ fn network_direct_goes_off_when_its_consumers_have_closed_and_on_again() {
     }
 }
 
-/// Proves ADAPTER-22, ADAPTER-23.
+/// Proves ADAPTER-22, ADAPTER-23, ATTR-07.
 #[test]
 fn network_direct_stays_off_when_the_registry_says_so() {
     let off = || Value::Text("0".to_owned());

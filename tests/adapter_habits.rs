@@ -1,0 +1,147 @@
+//! What an adapter does at the edges of its life, and what it says that it can.
+
+mod common;
+
+use cxndk::sys::ndis::{
+    NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_REQUEST_ABORTED, NdisHaltDeviceStopped, NdisShutdownBugCheck,
+    OID_802_3_MULTICAST_LIST, OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_RCV_OK, OID_GEN_STATISTICS,
+    OID_GEN_XMIT_OK,
+};
+use cxndk_testbed::ndis::State;
+use cxndk_testbed::nt;
+use cxndk_testbed::sim::{self, MICROSECOND, SECOND};
+
+use self::common::Host;
+
+fn in_sim(seed: u64, scenario: impl FnOnce(Host) + Send) {
+    sim::run(seed, || scenario(Host::new())).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+}
+
+/// Proves HALT-06: whatever the link does, nothing is indicated after the halt, nor on the way into it.
+#[test]
+fn a_halted_adapter_is_silent() {
+    for seed in 0..10 {
+        in_sim(seed, |host| {
+            host.adapter.start().expect("the adapter starts");
+            host.device.set_carrier(false);
+            sim::sleep(seed * 20 * MICROSECOND);
+            host.adapter.stop();
+            let indications = host.adapter.indications().len();
+            for up in [true, false, true] {
+                host.device.set_carrier(up);
+                sim::sleep(SECOND);
+            }
+            assert_eq!(host.adapter.indications().len(), indications);
+            host.unload();
+        });
+    }
+}
+
+/// Proves STATE-04: an adapter that was just initialized receives nothing: no filter; so does one that was
+/// halted in between.
+#[test]
+fn an_adapter_begins_with_empty_filters() {
+    in_sim(1, |host| {
+        for _ in 0..2 {
+            host.adapter.initialize().expect("the adapter initializes");
+            let mut filter = [0xff; 4];
+            let query = host.adapter.query(OID_GEN_CURRENT_PACKET_FILTER, &mut filter);
+            assert_eq!((query, filter), (Ok(4), [0; 4]));
+            host.adapter.restart().expect("it runs");
+            host.adapter
+                .set(OID_802_3_MULTICAST_LIST, &[1, 0, 0x5e, 0, 0, 1])
+                .expect("a list of one");
+            host.adapter.pause();
+            host.adapter.halt(NdisHaltDeviceStopped);
+        }
+        host.unload();
+    });
+}
+
+/// Proves ATTR-08: an OID is answered if and only if it is in the list that the adapter gave; nothing that is not there is.
+#[test]
+fn the_list_of_requests_is_what_is_answered() {
+    in_sim(2, |host| {
+        host.adapter.start().expect("the adapter starts");
+        let listed = host.adapter.general().expect("general attributes").oids;
+        let unknown = |oid: u32| {
+            let not_supported = |result: Result<usize, cxndk_testbed::ndis::OidError>| {
+                result.is_err_and(|error| error.status == NDIS_STATUS_NOT_SUPPORTED)
+            };
+            not_supported(host.adapter.query(oid, &mut [0; 512]))
+                && not_supported(host.adapter.set(oid, &[]))
+                && not_supported(host.adapter.direct_query(oid, &mut [0; 512]))
+        };
+        // Those of power must not fail, whatever is asked of them.
+        for oid in listed.iter().filter(|oid| **oid >> 16 != 0xfd01) {
+            assert!(!unknown(*oid), "{oid:#x} is listed");
+        }
+        let general = (0x0001_0101..0x0001_0140).chain(0x0002_0101..0x0002_0220);
+        let ethernet = (0x0101_0101..0x0101_0110).chain(0x0102_0101..0x0102_0110);
+        for oid in general.chain(ethernet).chain(0xfc04_0200..0xfc04_0210) {
+            // NDIS answers some itself; those it does not pass on.
+            if !listed.contains(&oid) {
+                assert!(unknown(oid), "{oid:#x} is not listed");
+            }
+        }
+        host.adapter.stop();
+        host.unload();
+    });
+}
+
+/// Proves STAT-03: on a link of a gigabit or more counters have 64 bits.
+#[test]
+fn counters_have_64_bits() {
+    in_sim(3, |host| {
+        host.adapter.start().expect("the adapter starts");
+        for oid in [OID_GEN_XMIT_OK, OID_GEN_RCV_OK] {
+            assert_eq!(host.adapter.query(oid, &mut [0; 8]), Ok(8), "{oid:#x}");
+        }
+        host.adapter.stop();
+        host.unload();
+    });
+}
+
+/// Proves SHUT-02: a shutdown in the midst of a bug check, above all levels at which locks may be taken.
+#[test]
+fn a_bug_check_shuts_the_adapter_down() {
+    for seed in 0..10 {
+        in_sim(seed, |host| {
+            host.adapter.start().expect("the adapter starts");
+            sim::sleep(seed * 30 * MICROSECOND);
+            host.adapter.shutdown(NdisShutdownBugCheck);
+            assert_eq!(host.adapter.state(), State::Shutdown);
+            sim::sleep(SECOND);
+        });
+    }
+}
+
+/// Proves OID-08: a request is cancelled at any moment: it is answered once, as if nothing were or as aborted; to cancel when there is
+/// none does nothing.
+#[test]
+fn a_request_is_cancelled_at_any_moment() {
+    for seed in 0..40 {
+        in_sim(seed, |host| {
+            host.adapter.start().expect("the adapter starts");
+            assert!(!host.adapter.cancel_oids(), "there is none");
+            let adapter = host.adapter.clone();
+            let id = adapter.interface().expect("an interface").host;
+            let asking = nt::thread(id, "ask", move || {
+                for _ in 0..5 {
+                    let mut statistics = [0; 152];
+                    match adapter.query(OID_GEN_STATISTICS, &mut statistics) {
+                        Ok(length) => assert_eq!(length, 152),
+                        Err(error) => assert_eq!(error.status, NDIS_STATUS_REQUEST_ABORTED),
+                    }
+                }
+            });
+            for _ in 0..10 {
+                sim::sleep(seed * 500);
+                host.adapter.cancel_oids();
+            }
+            sim::join(asking);
+            host.adapter.stop();
+            host.unload();
+        });
+    }
+}

@@ -1,0 +1,26 @@
+//! What the data path must not cost, whatever else it does: the benchmark `data_path` says the rest.
+
+use cxndk_testbed::cost;
+// What the driver imports.
+use cxndk as _;
+
+/// Proves QP-02: no post of Network Direct takes a lock or calls the kernel, a poll takes one lock; nothing allocates; at most one
+/// register is written. A send on a VC allocates nothing either, and rings once for each leaf.
+#[test]
+fn posts_take_no_lock_and_nothing_allocates() {
+    let rows = cost::table(1).expect("the world stands");
+    assert!(rows.len() > 15, "{}", rows.len());
+    for row in rows {
+        let cost = row.cost;
+        assert_eq!(cost.allocations, 0, "{}", row.name);
+        if row.name.starts_with("VC ") {
+            assert!((1..=4).contains(&cost.mmio_writes), "{}", row.name);
+            continue;
+        }
+        let polls = row.name.starts_with("poll") || row.name == "arm";
+        let lock = if polls { 2 } else { 0 };
+        assert!(cost.kernel_calls <= lock, "{}: {cost:?}", row.name);
+        assert_eq!(cost.locked, 0, "{}", row.name);
+        assert!(cost.mmio_writes <= 1, "{}", row.name);
+    }
+}
