@@ -6,6 +6,7 @@ mod neighbours;
 mod patterns;
 mod refusals;
 mod scene;
+mod two_adapters;
 
 use cxndk::co::client::report::{STEPS, SideReport};
 

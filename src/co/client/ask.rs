@@ -67,23 +67,25 @@ pub(super) fn family_opened(run: &Run, status: Status, handle: *mut c_void) {
     run.tell();
 }
 
-/// `NdisClCloseAddressFamily` (AF-12). Whether it was open.
-pub(super) fn close_family(run: &Run) -> bool {
+/// `NdisClCloseAddressFamily` (AF-12), if it is open.
+pub(super) fn close_family(run: &Run) {
     let Some(handle) = run.state.lock().family.begin_close() else {
-        return false;
+        return;
     };
     // SAFETY: an open family, of which no VC and no SAP is left.
     let status = unsafe { condis::NdisClCloseAddressFamily(handle.as_raw()) };
     if status != NDIS_STATUS_PENDING {
         family_closed(run, Status(status));
     }
-    true
 }
 
 /// The end of [`close_family`].
 pub(super) fn family_closed(run: &Run, status: Status) {
     run.state.lock().family.closed(status);
-    run.tell();
+    // A close that failed is asked for again after a pause, not at once.
+    if status == Status::SUCCESS {
+        run.tell();
+    }
 }
 
 /// `NdisClNotifyCloseAddressFamilyComplete`, if the call manager waits for it (AF-23).
@@ -193,17 +195,16 @@ pub(super) fn make_call(caller: &Side, parameters: &mut OwnParams) {
     }
 }
 
-/// `NdisClCloseCall` (CLOSE-01 to CLOSE-03). Whether there was a call to close.
-pub(super) fn close_call(side: &Side) -> bool {
+/// `NdisClCloseCall` (CLOSE-01 to CLOSE-03), if there is a call to close.
+pub(super) fn close_call(side: &Side) {
     let Some(handle) = side.begin_close() else {
-        return false;
+        return;
     };
     // SAFETY: a VC with a call on which nothing is on its way.
     let status = unsafe { condis::NdisClCloseCall(handle.as_raw(), null_mut(), null_mut(), 0) };
     if status != NDIS_STATUS_PENDING {
         side.closed(Status(status));
     }
-    true
 }
 
 /// `NdisCoSendNetBufferLists` (DATA-01). The message is NDIS's until it comes back.

@@ -31,6 +31,8 @@ use crate::{
 const PATIENCE_MS: u64 = 15_000;
 /// Between looks at what does not announce itself.
 const LOOK_MS: u32 = 100;
+/// Before what was refused is asked for again.
+const RETRY_MS: u32 = 2;
 /// Receive buffers of a side.
 const RECEIVES: u16 = 32;
 /// Where the SAP's port is looked for, and how many are tried.
@@ -111,13 +113,13 @@ impl Script<'_> {
             if Instant::now().ms_since(begun) > PATIENCE_MS {
                 return Err(Status::IO_TIMEOUT);
             }
-            self.rest();
+            self.rest(LOOK_MS);
         }
     }
 
-    /// Until the next news, or a little longer.
-    fn rest(&self) {
-        let look = NonZeroU32::new(LOOK_MS).unwrap_or(NonZeroU32::MIN);
+    /// Until the next news, or for so long.
+    fn rest(&self, milliseconds: u32) {
+        let look = NonZeroU32::new(milliseconds).unwrap_or(NonZeroU32::MIN);
         let _ = self.run.news().wait_ms(look, self.passive);
     }
 
@@ -135,7 +137,7 @@ impl Script<'_> {
                 self.report.note(step, Status::IO_TIMEOUT);
                 self.answer_early();
             }
-            self.rest();
+            self.rest(RETRY_MS);
         }
     }
 
@@ -322,7 +324,7 @@ impl Script<'_> {
             } else if Instant::now().ms_since(since) > PATIENCE_MS {
                 return Err(Status::IO_TIMEOUT);
             }
-            self.rest();
+            self.rest(LOOK_MS);
         }
     }
 
@@ -343,18 +345,13 @@ impl Script<'_> {
     /// Closes the call of a side, if there is one, and waits for the end of that. A close that the call manager refuses because
     /// its own side of the call is just changing is asked for again.
     fn close_side(&mut self, step: Step, side: &Ref<Side>) {
-        loop {
+        self.wait_for_end(step, |_| {
             // CLOSE-01: what was sent comes back first.
-            self.wait_for_end(step, |_| side.is_quiet());
-            if !ask::close_call(side) {
-                return;
+            if side.is_quiet() {
+                ask::close_call(side);
             }
-            self.wait_for_end(step, |_| side.vc.lock().life != side::Life::Closing);
-            if !side.has_call() {
-                return;
-            }
-            self.passive.sleep_ms(1);
-        }
+            !side.has_call()
+        });
     }
 
     /// Undoes everything, in the order of rule AF-22, from wherever the run was.
@@ -401,9 +398,7 @@ impl Script<'_> {
             self.close_side(Step::Withdraw, side);
         }
         if let Some(caller) = &caller {
-            while !ask::delete_vc(caller) {
-                self.passive.sleep_ms(1);
-            }
+            self.wait_for_end(Step::Withdraw, |_| ask::delete_vc(caller));
         }
         if let Some(taker) = &taker {
             self.wait_for_end(Step::Withdraw, |_| taker.vc.lock().deleted);
@@ -420,12 +415,11 @@ impl Script<'_> {
         self.wait_for_end(Step::Release, |this| {
             this.run.state.lock().family.life != Life::Opening
         });
-        while ask::close_family(self.run) {
-            self.wait_for_end(Step::Release, |this| {
-                this.run.state.lock().family.life != Life::Closing
-            });
-            self.passive.sleep_ms(1);
-        }
+        // One that is refused, because of a stranger's call that is not quite gone, is asked for again (AF-15).
+        self.wait_for_end(Step::Release, |this| {
+            ask::close_family(this.run);
+            matches!(this.run.state.lock().family.life, Life::Closed(_))
+        });
         ask::notice_done(self.run);
     }
 }

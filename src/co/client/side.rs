@@ -240,7 +240,10 @@ impl Side {
             };
             *count += 1;
         }
-        self.run.tell();
+        // A close that failed is asked for again after a pause, not at once.
+        if status == Status::SUCCESS {
+            self.run.tell();
+        }
     }
 
     /// `ProtocolCoDeleteVc`.

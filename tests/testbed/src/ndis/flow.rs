@@ -1,6 +1,7 @@
 //! The steps between the states of an adapter, each in a context of its host at `PASSIVE_LEVEL`.
 
 use std::ptr;
+use std::rc::Rc;
 
 use cxndk::sys::ndis::{
     CM_MEMORY_RESOURCE, CM_PARTIAL_RESOURCE_DESCRIPTOR, CM_PARTIAL_RESOURCE_DESCRIPTOR_u,
@@ -156,7 +157,10 @@ impl AdapterState {
         kernel::expect_clean("MiniportInitializeEx");
         if status == NDIS_STATUS_SUCCESS {
             self.expect_initialized();
-            self.pool_before.set(pool);
+            // Beside other adapters: what was there before the first of them.
+            let other = self.beside();
+            self.pool_before
+                .set(other.map_or(pool, |other| other.pool_before.get()));
             self.state.set(State::Paused);
             return status;
         }
@@ -180,12 +184,21 @@ impl AdapterState {
         }
         self.expect_nothing_held(true);
         super::packet::expect_no_pool_of(self.handle, "a failed MiniportInitializeEx");
-        kernel::expect_pool(self.host, pool, "VRF-42", "a failed MiniportInitializeEx");
+        if self.beside().is_none() {
+            kernel::expect_pool(self.host, pool, "VRF-42", "a failed MiniportInitializeEx");
+        }
         self.attributes.clear();
         self.edge.set_enabled(false);
         super::condis::forget_registrations(self);
         self.state.set(State::Halted);
         status
+    }
+
+    /// Another adapter of the host that is not Halted: nobody can tell its memory from this one's.
+    fn beside(&self) -> Option<Rc<Self>> {
+        super::driver::adapters_of(self.host)
+            .into_iter()
+            .find(|other| other.handle != self.handle && other.state.get() != State::Halted)
     }
 
     fn call_initialize(&self) -> NDIS_STATUS {
@@ -374,7 +387,9 @@ impl AdapterState {
         self.expect_nothing_held(false);
         super::condis::expect_none(self, "MiniportHaltEx");
         super::packet::expect_no_pool_of(self.handle, "MiniportHaltEx");
-        kernel::expect_pool(self.host, self.pool_before.get(), "VRF-42", "MiniportHaltEx");
+        if self.beside().is_none() {
+            kernel::expect_pool(self.host, self.pool_before.get(), "VRF-42", "MiniportHaltEx");
+        }
         if self.driver.adapters.borrow().len() == 1 {
             kernel::expect_no_dma(self.host, "MiniportHaltEx");
         }
