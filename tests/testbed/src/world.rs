@@ -254,13 +254,16 @@ impl World {
 
     /// Stops the adapters and unloads the driver; what the driver leaves behind is a violation.
     fn stop(self) {
-        for host in self.hosts {
+        for (index, host) in self.hosts.into_iter().enumerate() {
             // A device that was pulled out is halted already.
             if host.adapter.state() != ndis::State::Halted {
                 host.adapter.stop();
             }
             host.adapter.remove();
             host.driver.unload();
+            // Device and link refer to each other: without this neither would ever be freed.
+            self.link.port(index).disconnect();
+            host.device.plug(drop);
         }
     }
 }
