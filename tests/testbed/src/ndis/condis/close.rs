@@ -27,7 +27,8 @@ pub unsafe extern "win64" fn NdisClCloseCall(
     let ddi = "NdisClCloseCall";
     enter(ddi, Level::Dispatch);
     let vc = object::client_vc(vc, ddi);
-    if vc.phase.get() == Phase::Idle && vc.telling.get() {
+    let just_failed = vc.telling.get() || vc.told_failed.get() == Some(sim::now());
+    if vc.phase.get() == Phase::Idle && just_failed {
         // The call has just failed: there is none to close.
         return NDIS_STATUS_FAILURE;
     }

@@ -133,7 +133,9 @@ fn tell_made(vc: &Vc, status: NDIS_STATUS, party: NDIS_HANDLE, parameters: *mut 
         vc.family.binding,
         ClMakeCallCompleteHandler(status, pointer(vc.client_context.get()), party, parameters)
     );
-    vc.telling.set(false);
+    if vc.telling.replace(false) {
+        vc.told_failed.set(Some(sim::now()));
+    }
 }
 
 /// `NdisCmMakeCallComplete`.

@@ -90,8 +90,9 @@ pub(in crate::ndis) struct Vc {
     pub(super) closed_with: RefCell<Option<Rc<Party>>>,
     /// When `ProtocolCmCloseCall` was entered.
     pub(super) close_time: Cell<u64>,
-    /// The client is being told that its call could not be made: it may not know yet.
+    /// The client is being told that its call could not be made, and when it was: it may not know yet.
     pub(super) telling: Cell<bool>,
+    pub(super) told_failed: Cell<Option<u64>>,
     pub(super) before_close: Cell<Phase>,
     /// When and why the client was told to close.
     pub(super) told: Cell<Option<(u64, NDIS_STATUS)>>,

@@ -45,6 +45,7 @@ fn new_vc(family: &Rc<Family>, by_manager: bool, context: usize) -> Rc<Vc> {
         closed_with: RefCell::default(),
         close_time: Cell::new(0),
         telling: Cell::new(false),
+        told_failed: Cell::new(None),
         before_close: Cell::new(Phase::Idle),
         told: Cell::new(None),
         in_close_complete: Cell::new(false),
