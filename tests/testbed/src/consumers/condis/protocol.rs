@@ -28,6 +28,8 @@ pub(super) struct Protocol {
     pub(super) binding: Cell<NDIS_HANDLE>,
     /// The pools of the binding.
     pub(super) pools: Pools,
+    /// Which of its media the adapter has.
+    medium: Cell<u32>,
     opened: Cell<Option<NDIS_STATUS>>,
     closed: Cell<bool>,
     /// Address families of which the adapter's call manager told.
@@ -64,6 +66,7 @@ impl Protocol {
             handle: Cell::new(ptr::null_mut()),
             binding: Cell::new(ptr::null_mut()),
             pools: Pools::default(),
+            medium: Cell::new(0),
             opened: Cell::new(None),
             closed: Cell::new(false),
             families: RefCell::default(),
@@ -154,16 +157,24 @@ unsafe extern "win64" fn bind(
     protocol.opened.set(None);
     protocol.closed.set(false);
     protocol.families.borrow_mut().clear();
-    // SAFETY: the handles are NDIS's; the place is that of a protocol driver, which stays.
-    let status = unsafe {
-        NdisOpenAdapterEx(
-            protocol.handle.get(),
-            context,
-            ptr::null_mut(),
-            bind_context,
-            protocol.binding.as_ptr(),
-        )
+    let mut media = [NdisMedium802_3];
+    let mut open = NDIS_OPEN_PARAMETERS {
+        Header: header(
+            NDIS_OBJECT_TYPE_OPEN_PARAMETERS,
+            NDIS_OPEN_PARAMETERS_REVISION_1,
+            size_of::<NDIS_OPEN_PARAMETERS>(),
+        ),
+        // SAFETY: as above.
+        AdapterName: unsafe { (*parameters).AdapterName },
+        MediumArray: media.as_mut_ptr(),
+        MediumArraySize: 1,
+        SelectedMediumIndex: protocol.medium.as_ptr(),
+        FrameTypeArray: ptr::null_mut(),
+        FrameTypeArraySize: 0,
     };
+    let (handle, place) = (protocol.handle.get(), protocol.binding.as_ptr());
+    // SAFETY: the handles are NDIS's; the places are those of a protocol driver, which stays.
+    let status = unsafe { NdisOpenAdapterEx(handle, context, &raw mut open, bind_context, place) };
     let status = if status == NDIS_STATUS_PENDING {
         wait_for("the adapter opens", || protocol.opened.get().is_some());
         protocol.opened.get().unwrap_or(NDIS_STATUS_FAILURE)

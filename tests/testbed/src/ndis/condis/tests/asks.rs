@@ -1,5 +1,7 @@
 //! Requests between clients, miniport and call manager, and what the miniport tells; at every level, answered at once and later.
 
+use cxndk::sys::ndis::NDIS_STATUS_PENDING;
+
 use super::client::About;
 use super::flows::{end, make, passes};
 use super::{OUTGOING, act, client, host, log, manager, pair, until};
@@ -109,6 +111,34 @@ fn many_requests_are_out_at_a_time() {
             (count("answered 0x0"), count("client answered 0xc00000bb")),
             (16, 8)
         );
+    });
+}
+
+/// The packet filter, whose setting the tiny miniport pends.
+const PACKET_FILTER: u32 = 0x0001_010e;
+/// The lookahead, which it sets at once.
+const LOOKAHEAD: u32 = 0x0001_010f;
+
+/// Ordinary requests of a protocol driver come back by its handler, whatever level they were made at; the miniport gets one at a time.
+#[test]
+fn ordinary_requests_come_back() {
+    passes(|| {
+        log();
+        for level in LEVELS {
+            at(level, || {
+                for oid in [PACKET_FILTER, LOOKAHEAD, PACKET_FILTER] {
+                    assert_eq!(
+                        client::ask_plainly(oid, client::new_request()),
+                        NDIS_STATUS_PENDING
+                    );
+                }
+            });
+            sim::sleep(sim::MILLISECOND);
+            let mut answers = log();
+            answers.sort();
+            let filter = "plainly answered 0x1010e 0x0";
+            assert_eq!(answers, [filter, filter, "plainly answered 0x1010f 0x0"]);
+        }
     });
 }
 

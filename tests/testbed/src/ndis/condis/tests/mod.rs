@@ -129,6 +129,7 @@ enum Wrong {
     DeletePendsClient,
     AsksOfParty,
     AsksTwice,
+    AsksPlainlyTwice,
     ClientAnswersPending,
     ClientAnswersOther,
     ClosesWithSends,
@@ -139,6 +140,10 @@ enum Wrong {
     DropsAfterClose,
     ModifiesTwice,
     OpensFamilyEarly,
+    OpensWithoutParameters,
+    OpensWithoutHeader,
+    OpensByOtherName,
+    OpensOtherMedium,
     StuckInEvent,
     DeletesConnected,
     DeletesManagers,
@@ -178,6 +183,8 @@ struct Pair {
     adapter: Cell<usize>,
     protocol: Cell<usize>,
     binding: Cell<usize>,
+    /// The name of the adapter that is being bound.
+    adapter_name: Cell<usize>,
     /// The call manager's handles of the family and the SAP, of its own VC and the client's.
     managers: [Cell<usize>; 4],
     /// The client's handles of the same.

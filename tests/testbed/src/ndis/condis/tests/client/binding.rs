@@ -4,9 +4,10 @@ use std::ptr;
 
 use cxndk::sys::condis::*;
 use cxndk::sys::ndis::*;
+use wdk_standin::UNICODE_STRING;
 
 use super::super::{Wrong, host, inside, note, pair, until, wrong};
-use super::{BINDING, Handle, PENDING};
+use super::{BINDING, Handle, PENDING, header};
 use crate::ndis::kernel;
 use crate::sim;
 
@@ -15,8 +16,41 @@ pub(in super::super) fn open_adapter(bind: Handle) -> i32 {
     let mut handle = ptr::null_mut();
     let protocol = pair().protocol.get() as Handle;
     let context = BINDING as Handle;
-    // SAFETY: the handles are good, or checked.
-    let status = unsafe { NdisOpenAdapterEx(protocol, context, ptr::null_mut(), bind, &raw mut handle) };
+    let mut name = pair().adapter_name.get() as *mut UNICODE_STRING;
+    let mut units = [0x78];
+    let mut other = UNICODE_STRING {
+        Length: 2,
+        MaximumLength: 2,
+        Buffer: units.as_mut_ptr(),
+    };
+    if wrong(Wrong::OpensByOtherName) {
+        name = &raw mut other;
+    }
+    let mut media = vec![NdisMediumFddi, NdisMedium802_3];
+    media.truncate(if wrong(Wrong::OpensOtherMedium) { 1 } else { 2 });
+    let mut parameters = NDIS_OPEN_PARAMETERS {
+        Header: header(NDIS_OBJECT_TYPE_OPEN_PARAMETERS, 1, 56),
+        AdapterName: name,
+        MediumArray: media.as_mut_ptr(),
+        MediumArraySize: media.len() as u32,
+        SelectedMediumIndex: Box::leak(Box::new(9)),
+        FrameTypeArray: ptr::null_mut(),
+        FrameTypeArraySize: 0,
+    };
+    if wrong(Wrong::OpensWithoutHeader) {
+        parameters.Header.Type = 0;
+    }
+    let given = if wrong(Wrong::OpensWithoutParameters) {
+        ptr::null_mut()
+    } else {
+        &raw mut parameters
+    };
+    // SAFETY: the handles and parameters are good, or checked.
+    let status = unsafe { NdisOpenAdapterEx(protocol, context, given, bind, &raw mut handle) };
+    if status == NDIS_STATUS_SUCCESS {
+        // SAFETY: it stays.
+        assert_eq!(unsafe { *parameters.SelectedMediumIndex }, 1);
+    }
     if !handle.is_null() {
         pair().binding.set(handle as usize);
     }
@@ -54,6 +88,10 @@ pub(super) unsafe extern "win64" fn bind(
 ) -> i32 {
     // SAFETY: NDIS gives complete parameters.
     assert!(unsafe { (*parameters).MtuSize } > 0);
+    // SAFETY: as above.
+    pair()
+        .adapter_name
+        .set(unsafe { (*parameters).AdapterName } as usize);
     if wrong(Wrong::BindsWithoutOpening) {
         return 0;
     }

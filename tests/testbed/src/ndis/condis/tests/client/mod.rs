@@ -16,8 +16,8 @@ pub(super) use self::binding::{binding, close_adapter, open_adapter};
 use self::packets::{allocate_pools, free_pools};
 pub(super) use self::packets::{give_back, new_list, new_pool, send, send_again, send_and_free};
 use self::packets::{received, sent};
-pub(super) use self::requests::{About, ask, ask_about, new_request};
-use self::requests::{co_status, request, request_done};
+pub(super) use self::requests::{About, ask, ask_about, ask_plainly, new_request};
+use self::requests::{co_status, oid_done, request, request_done};
 
 use super::{FAMILY, INCOMING, OUTGOING, SAP, Wrong, inside, note, pair, wrong};
 use crate::ndis::kernel;
@@ -130,7 +130,6 @@ unsafe extern "win64" fn set_options(protocol: Handle, _context: Handle) -> i32 
     unsafe { NdisSetOptionalHandlers(protocol, (&raw mut client).cast()) }
 }
 
-unsafe extern "win64" fn oid_done(_context: Handle, _request: *mut NDIS_OID_REQUEST, _status: i32) {}
 unsafe extern "win64" fn status(_context: Handle, _indication: *mut NDIS_STATUS_INDICATION) {}
 unsafe extern "win64" fn received_plain(_: Handle, _: *mut NET_BUFFER_LIST, _: u32, _: u32, _: u32) {}
 unsafe extern "win64" fn sent_plain(_: Handle, _: *mut NET_BUFFER_LIST, _: u32) {}

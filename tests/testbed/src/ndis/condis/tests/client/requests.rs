@@ -55,6 +55,26 @@ pub(in super::super) fn ask_about(manager: bool, about: About) {
     }
 }
 
+/// `NdisOidRequest` that sets one word; the request stays.
+pub(in super::super) fn ask_plainly(oid: u32, request: *mut NDIS_OID_REQUEST) -> i32 {
+    let word = Box::leak(Box::new(0_u32));
+    // SAFETY: the request is ours.
+    let request = unsafe { &mut *request };
+    request.RequestType = NdisRequestSetInformation;
+    request.DATA.INFORMATION.Oid = oid;
+    request.DATA.INFORMATION.InformationBuffer = ptr::from_mut(word).cast();
+    request.DATA.INFORMATION.InformationBufferLength = 4;
+    // SAFETY: the handle is that of the binding, the request stays.
+    unsafe { NdisOidRequest(pair().binding.get() as Handle, request) }
+}
+
+pub(super) unsafe extern "win64" fn oid_done(context: Handle, request: *mut NDIS_OID_REQUEST, status: i32) {
+    assert_eq!(context as usize, BINDING);
+    // SAFETY: the request is ours; query and set agree in these fields.
+    let oid = unsafe { (*request).DATA.INFORMATION.Oid };
+    note(format!("plainly answered {oid:#x} {status:#x}"));
+}
+
 pub(super) unsafe extern "win64" fn request_done(
     family: Handle,
     vc: Handle,

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Wrong, act, adapter, client, run, until};
+use super::super::{Wrong, act, adapter, client, log, pair, run, unload, until};
+use crate::ndis::tests::halted_with;
 use crate::sim;
 
 /// The rule that ends the run, in which binds are completed later or at once.
@@ -19,6 +20,8 @@ fn assert_caught(what: Wrong, later: bool, scenario: fn()) {
 fn wrong_bindings_are_caught() {
     for what in [
         Wrong::BindsWithoutOpening,
+        Wrong::OpensWithoutParameters,
+        Wrong::OpensWithoutHeader,
         Wrong::NeverBinds,
         Wrong::OpensTwice,
         Wrong::BindsAndCompletes,
@@ -50,6 +53,25 @@ fn wrong_bindings_are_caught() {
             client::ask(false);
         });
     });
+}
+
+/// An adapter of another name, or of other media than it has, is not opened, and so not bound.
+#[test]
+fn adapters_that_are_not_there_are_not_opened() {
+    for what in [Wrong::OpensByOtherName, Wrong::OpensOtherMedium] {
+        let done = sim::run(1, move || {
+            pair().wrong.set(Some(what));
+            pair().on.set(true);
+            let (driver, adapter) = halted_with();
+            adapter.start().expect("the adapter starts");
+            act(client::register);
+            act(client::deregister);
+            assert!(log().is_empty(), "nothing is opened");
+            adapter.stop();
+            unload(driver, adapter);
+        });
+        done.unwrap_or_else(|failure| panic!("{failure}"));
+    }
 }
 
 /// Proves PROTO-BIND: a family that is opened before the adapter is; the seed decides whether there is such a moment.

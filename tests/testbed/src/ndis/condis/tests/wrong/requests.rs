@@ -53,6 +53,14 @@ fn wrong_questions_and_late_answers_are_caught() {
         make(1);
         act(|| client::ask_about(false, About::Party));
     });
+    assert_caught(Wrong::AsksPlainlyTwice, "OID-02", || {
+        act(|| {
+            let request = client::new_request();
+            for _ in 0..2 {
+                client::ask_plainly(0x0001_010e, request);
+            }
+        });
+    });
     assert_caught(Wrong::AsksTwice, "OID-02", || {
         act(|| {
             client::ask(true);
