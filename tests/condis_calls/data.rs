@@ -2,11 +2,15 @@
 
 use cxndk_testbed::ndis::condis;
 use cxndk_testbed::sim;
+use cxndk_testbed::sim::faults::{self, Plan, When};
 
 use super::scene::{Scene, numbered, until};
 
 const SUCCESS: i32 = 0;
 const ABORTED: i32 = 0xc001_000c_u32.cast_signed();
+/// Fault point of a mapping.
+const MAPPING: &str = "MmMapLockedPagesSpecifyCache";
+const NO_ROOM: i32 = 0xc000_009a_u32.cast_signed();
 const NOT_ACTIVATED: i32 = 0xc001_0023_u32.cast_signed();
 
 /// A message in one piece: the first byte is that of [`numbered`] that says so.
@@ -67,6 +71,29 @@ fn a_slow_link_holds_the_sender_back() {
             scene.end(vc, peer);
         });
     }
+}
+
+/// Proves DATA-02, DATA-04: messages of more pieces than the device takes, in memory of programs, which has no address in system
+/// space: they arrive in their turn; without room for an address one comes back as not sent, and the next goes.
+#[test]
+fn messages_in_memory_without_an_address_are_mapped() {
+    Scene::run(5, 0, |scene| {
+        let (vc, peer) = scene.connect();
+        // The first byte says how many pieces: 48.
+        let message = |n: usize| [vec![47, n as u8], numbered(n, 2000)].concat();
+        (0..10).for_each(|n| scene.a.send(vc, &[message(n)]));
+        until("all came back", || scene.a.sent(vc) == [SUCCESS; 10]);
+        faults::set(Some(Plan::new().fail(MAPPING, When::Nth(3))));
+        scene.a.send(vc, &[message(10)]);
+        until("it came back", || scene.a.sent(vc).len() == 11);
+        assert_eq!((scene.a.sent(vc)[10], faults::fired(MAPPING)), (NO_ROOM, 1));
+        faults::set(None);
+        scene.a.send(vc, &[message(11)]);
+        until("it arrived", || scene.b.received(peer).len() == 11);
+        let expected: Vec<_> = (0..12).filter(|n| *n != 10).map(message).collect();
+        assert_eq!(scene.b.received(peer), expected);
+        scene.end(vc, peer);
+    });
 }
 
 /// Proves DATA-10, DATA-12, DATA-13: a client that keeps what it gets is soon lent nothing more: it has to copy (RESOURCES), and misses

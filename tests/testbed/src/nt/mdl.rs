@@ -4,16 +4,20 @@ use super::context::{Level, enter, host};
 use crate::sim::{self, HostId, faults};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use wdk_standin::{_MDL, BOOLEAN, PMDL, PVOID, ULONG};
+use wdk_standin::{_MDL, _MEMORY_CACHING_TYPE, BOOLEAN, MEMORY_CACHING_TYPE, PMDL, PVOID, ULONG};
 
 /// Rule id of an MDL that is not what the call takes (MR-73: what is registered is resident; wdm.h pages of the calls).
 const MDL: &str = "MDL";
 /// `MDL_MAPPED_TO_SYSTEM_VA`.
 const MAPPED_TO_SYSTEM_VA: i16 = 0x1;
+/// `MDL_PAGES_LOCKED`.
+const PAGES_LOCKED: i16 = 0x2;
+/// `MdlMappingNoExecute` or `MdlMappingNoWrite` with it: what drivers of today ask for.
+const EXECUTE_NEVER: ULONG = 0x4000_0000;
 /// `MDL_SOURCE_IS_NONPAGED_POOL`.
 const SOURCE_IS_NONPAGED_POOL: i16 = 0x4;
 /// `MDL_PAGES_LOCKED`, `MDL_SOURCE_IS_NONPAGED_POOL`, `MDL_PARTIAL`: each says that the pages stay where they are.
-const RESIDENT: i16 = 0x2 | SOURCE_IS_NONPAGED_POOL | 0x10;
+const RESIDENT: i16 = PAGES_LOCKED | SOURCE_IS_NONPAGED_POOL | 0x10;
 const PAGE: usize = 4096;
 
 /// An MDL of resident memory. It is to be given back with [`mdl_free`].
@@ -30,6 +34,17 @@ pub fn mdl_for(memory: &mut [u8]) -> PMDL {
         ByteCount: memory.len() as u32,
         ByteOffset: offset as u32,
     }))
+}
+
+/// An MDL of locked pages that have no address in system space, as those of a program's memory. It is to be given back with
+/// [`mdl_free`].
+pub fn mdl_for_locked(memory: &mut [u8]) -> PMDL {
+    let mdl = mdl_for(memory);
+    // SAFETY: just made.
+    let this = unsafe { &mut *mdl };
+    this.MdlFlags = PAGES_LOCKED;
+    this.MappedSystemVa = std::ptr::null_mut();
+    mdl
 }
 
 /// Frees an MDL of [`mdl_for`].
@@ -157,6 +172,51 @@ pub unsafe extern "win64" fn MmBuildMdlForNonPagedPool(mdl: PMDL) {
     }
     this.MappedSystemVa = this.StartVa.wrapping_byte_add(this.ByteOffset as usize);
     this.MdlFlags |= SOURCE_IS_NONPAGED_POOL;
+}
+
+/// `MmMapLockedPagesSpecifyCache`: an address in system space for locked pages that have none, which stays with the MDL; NULL when
+/// there is no room. For the system itself, cached, and without a bug check. Fault point `MmMapLockedPagesSpecifyCache`.
+///
+/// # Safety
+/// `mdl` is a live MDL.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn MmMapLockedPagesSpecifyCache(
+    mdl: PMDL,
+    mode: i8,
+    cache: MEMORY_CACHING_TYPE,
+    requested: PVOID,
+    bug_check: ULONG,
+    priority: ULONG,
+) -> PVOID {
+    let ddi = "MmMapLockedPagesSpecifyCache";
+    enter(ddi, Level::Dispatch);
+    // SAFETY: the caller's MDL.
+    let this = unsafe { &mut *mdl };
+    let flags = this.MdlFlags;
+    if flags & PAGES_LOCKED == 0 || flags & (MAPPED_TO_SYSTEM_VA | SOURCE_IS_NONPAGED_POOL) != 0 {
+        sim::fail(
+            MDL,
+            format!("{ddi} of an MDL whose pages are not locked, or have an address: flags {flags:#x}"),
+        );
+    }
+    if mode != 0 || cache != _MEMORY_CACHING_TYPE::MmCached || !requested.is_null() || bug_check != 0 {
+        sim::fail(
+            MDL,
+            format!("{ddi}: mode {mode}, cache {cache}, at {requested:p}, bug check {bug_check}"),
+        );
+    }
+    if priority & EXECUTE_NEVER == 0 {
+        sim::fail(
+            MDL,
+            format!("{ddi}: memory that could be executed: {priority:#x}"),
+        );
+    }
+    if faults::fire("MmMapLockedPagesSpecifyCache") {
+        return std::ptr::null_mut();
+    }
+    this.MappedSystemVa = this.StartVa.wrapping_byte_add(this.ByteOffset as usize);
+    this.MdlFlags |= MAPPED_TO_SYSTEM_VA;
+    this.MappedSystemVa
 }
 
 /// `IoFreeMdl`: the memory that it describes is not touched.

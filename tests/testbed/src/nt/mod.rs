@@ -60,7 +60,8 @@ pub use lock::{
     KeReleaseSpinLockFromDpcLevel,
 };
 pub use mdl::{
-    IoAllocateMdl, IoFreeMdl, MmBuildMdlForNonPagedPool, mdl_for, mdl_free, mdl_pieces, mdls_outstanding,
+    IoAllocateMdl, IoFreeMdl, MmBuildMdlForNonPagedPool, MmMapLockedPagesSpecifyCache, mdl_for,
+    mdl_for_locked, mdl_free, mdl_pieces, mdls_outstanding,
 };
 pub use pool::{
     ExAllocatePool2, ExAllocatePoolWithTag, ExFreePool, ExFreePoolWithTag, expect_no_pool, expect_pool,

@@ -13,7 +13,7 @@ use cxndk::sys::ndis::{NDIS_HANDLE, NDIS_OBJECT_TYPE_DEFAULT, NET_BUFFER, NET_BU
 use wdk_standin::_MDL as MDL;
 
 use super::protocol::header;
-use crate::nt::{mdl_for, mdl_free};
+use crate::nt::{mdl_for, mdl_for_locked, mdl_free};
 
 /// `NetBufferListCancelId`: where a packet's cancel id lies.
 const CANCEL_ID: usize = 5;
@@ -141,8 +141,13 @@ impl Sent {
 /// The MDLs of pieces of memory, in one chain.
 fn describe(pieces: &mut [Vec<u8>]) -> *mut MDL {
     let mut mdl = null_mut();
-    for piece in pieces.iter_mut().rev() {
-        let first = mdl_for(piece);
+    for (at, piece) in pieces.iter_mut().enumerate().rev() {
+        // Memory of the system and of programs take turns.
+        let first = if at % 2 == 0 {
+            mdl_for(piece)
+        } else {
+            mdl_for_locked(piece)
+        };
         // SAFETY: just made.
         unsafe { (*first).Next = mdl };
         mdl = first;

@@ -58,6 +58,7 @@ exports! {
         KeWaitForSingleObject,
         KfRaiseIrql,
         MmBuildMdlForNonPagedPool,
+        MmMapLockedPagesSpecifyCache,
         ObReferenceObjectByHandle,
         ObfDereferenceObject,
         PsCreateSystemThread,

@@ -2,10 +2,11 @@
 
 use std::ptr;
 
-use wdk_standin::PMDL;
+use wdk_standin::{_MEMORY_CACHING_TYPE, MEMORY_CACHING_TYPE, PMDL};
 
 use super::super::{
-    ExAllocatePoolWithTag, IoAllocateMdl, IoFreeMdl, MmBuildMdlForNonPagedPool, mdl_pieces, mdls_outstanding,
+    ExAllocatePoolWithTag, IoAllocateMdl, IoFreeMdl, MmBuildMdlForNonPagedPool, MmMapLockedPagesSpecifyCache,
+    mdl_for, mdl_for_locked, mdl_free, mdl_pieces, mdls_outstanding,
 };
 use super::{caught, passes};
 
@@ -68,4 +69,54 @@ fn an_mdl_of_memory_that_is_no_pool_is_caught() {
         build(allocate(stack.as_ptr().cast_mut(), 64));
     });
     caught("MDL", |_| build(allocate(pool(100), 101)));
+}
+
+/// `MmMapLockedPagesSpecifyCache` as `MmGetSystemAddressForMdlSafe` calls it, for all but what a test changes.
+fn map(mdl: PMDL, (mode, cache, bug_check, priority): (i8, MEMORY_CACHING_TYPE, u32, u32)) -> usize {
+    // SAFETY: the MDL lives; what is wrong with it or the rest is what the test is about.
+    let address =
+        unsafe { MmMapLockedPagesSpecifyCache(mdl, mode, cache, ptr::null_mut(), bug_check, priority) };
+    address as usize
+}
+
+const GOOD: (i8, MEMORY_CACHING_TYPE, u32, u32) = (0, _MEMORY_CACHING_TYPE::MmCached, 0, 0x4000_0010);
+
+#[test]
+fn locked_pages_get_an_address() {
+    passes(|_| {
+        let mut memory = vec![7; 100];
+        let start = memory.as_ptr() as usize;
+        let mdl = mdl_for_locked(&mut memory);
+        assert_eq!(map(mdl, GOOD), start);
+        // SAFETY: the MDL lives.
+        assert_eq!(unsafe { (*mdl).MappedSystemVa } as usize, start);
+        mdl_free(mdl);
+    });
+}
+
+#[test]
+fn wrong_mappings_are_caught() {
+    let (mode, cache, bug_check, priority) = GOOD;
+    for wrong in [
+        (1, cache, bug_check, priority),
+        (mode, _MEMORY_CACHING_TYPE::MmNonCached, bug_check, priority),
+        (mode, cache, 1, priority),
+        (mode, cache, bug_check, 16),
+    ] {
+        caught("MDL", move |_| {
+            map(mdl_for_locked(&mut [7; 100]), wrong);
+        });
+    }
+    // Pages that may move, and pages that have an address.
+    caught("MDL", |_| {
+        map(allocate(pool(100), 100), GOOD);
+    });
+    caught("MDL", |_| {
+        map(mdl_for(&mut [7; 100]), GOOD);
+    });
+    caught("MDL", |_| {
+        let mdl = mdl_for_locked(&mut [7; 100]);
+        map(mdl, GOOD);
+        map(mdl, GOOD);
+    });
 }
