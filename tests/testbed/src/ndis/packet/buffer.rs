@@ -85,7 +85,9 @@ pub(super) unsafe fn describe(buffer: *mut NET_BUFFER, mdl: *mut MDL, offset: u3
     buffer.DataOffset = offset;
     buffer.stDataLength = length;
     // SAFETY: the caller's chain.
-    (buffer.CurrentMdl, buffer.CurrentMdlOffset) = unsafe { position(mdl, offset) };
+    let (current, within) = unsafe { position(mdl, offset) };
+    buffer.CurrentMdl = current;
+    buffer.CurrentMdlOffset = within;
 }
 
 /// The MDL of a chain in which the byte at `offset` lies, and where in it. The last MDL also has the place behind its end.

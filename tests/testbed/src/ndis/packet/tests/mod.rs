@@ -161,12 +161,8 @@ fn pools_give_data_and_contexts() {
         // SAFETY: it came with the buffer.
         assert_eq!(unsafe { (*mdl).ByteCount }, 100);
         // SAFETY: the context has a head.
-        let [size, offset] = unsafe {
-            (*list).Context.cast::<[u16; 8]>().read()[4..6]
-                .try_into()
-                .unwrap()
-        };
-        assert_eq!((size, offset), (48, 16));
+        let head = unsafe { (*list).Context.cast::<[u16; 8]>().read() };
+        assert_eq!(head[4..6], [48, 16], "its size, and where it is used");
         let buffers = buffer_pool(owner, 64);
         // SAFETY: the pool is good.
         let buffer = unsafe { NdisAllocateNetBufferMdlAndData(buffers) };
@@ -200,8 +196,8 @@ fn every_allocation_can_fail() {
     ];
     passes(|owner| {
         let (lists, buffers, filled) = (list_pool(owner), buffer_pool(owner, 0), buffer_pool(owner, 8));
-        for at in 0..POINTS.len() {
-            faults::set(Some(Plan::new().fail(POINTS[at], When::Nth(1))));
+        for (at, point) in POINTS.into_iter().enumerate() {
+            faults::set(Some(Plan::new().fail(point, When::Nth(1))));
             let got: usize = match at {
                 0 => list_pool(owner) as usize,
                 1 => buffer_pool(owner, 0) as usize,
@@ -213,7 +209,7 @@ fn every_allocation_can_fail() {
                 5 => unsafe { NdisAllocateNetBufferMdlAndData(filled) as usize },
                 _ => mdl(owner, &[0; 4]) as usize,
             };
-            assert_eq!(got, 0, "{}", POINTS[at]);
+            assert_eq!(got, 0, "{point}");
         }
         faults::set(None);
         free_list_pool(lists);
