@@ -174,8 +174,10 @@ pub unsafe extern "win64" fn MmBuildMdlForNonPagedPool(mdl: PMDL) {
     this.MdlFlags |= SOURCE_IS_NONPAGED_POOL;
 }
 
-/// `MmMapLockedPagesSpecifyCache`: an address in system space for locked pages that have none, which stays with the MDL; NULL when
-/// there is no room. For the system itself, cached, and without a bug check. Fault point `MmMapLockedPagesSpecifyCache`.
+/// `MmMapLockedPagesSpecifyCache`: an address in system space for locked pages that have none.
+///
+/// It stays with the MDL; NULL when there is no room. For the system itself, cached, not to be executed, and without a bug check.
+/// Fault point `MmMapLockedPagesSpecifyCache`.
 ///
 /// # Safety
 /// `mdl` is a live MDL.
