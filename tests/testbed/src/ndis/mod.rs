@@ -31,7 +31,8 @@
 //! | PROTO-DEVICE, VRF-42 | `control_device` | `tests::devices` |
 //! | VRF-47, VRF-48, VRF-49 | [`ndk`] | `ndk::tests` |
 //!
-//! CoNDIS is in [`condis`], protocol drivers above adapters are in `protocol`.
+//! Packets, their pools and MDLs (VRF-19, VRF-20, VRF-37, VRF-39, VRF-42 and DATA-05 of the CoNDIS contract) are in `packet`, and caught in
+//! `packet::tests`. CoNDIS is in [`condis`], protocol drivers above adapters are in `protocol`.
 
 mod adapter;
 mod attributes;

@@ -124,6 +124,7 @@ fn closed(vc: &Rc<Vc>, what: &str, status: NDIS_STATUS) -> usize {
             format!("{what} of {vc} with {} parties", vc.live_parties()),
         );
     }
+    vc.expect_not_activating(what);
     vc.expect_quiet("CLOSE-34", what);
     if vc.active.get() {
         sim::fail("CLOSE-08", format!("{what} with SUCCESS of {vc}"));

@@ -111,6 +111,7 @@ fn made(vc: &Rc<Vc>, what: &str, status: NDIS_STATUS, manager_context: usize) {
         }
         return;
     }
+    vc.expect_not_activating(what);
     if vc.active.get() {
         sim::fail("MAKE-08", format!("{what} with {status:#x} of {vc}"));
     }

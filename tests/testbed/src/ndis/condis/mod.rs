@@ -13,7 +13,7 @@
 //! | REG-03, REG-04, REG-05, REG-08, REG-09, REG-10 | both | `registration`, `family` |
 //! | AF-01, AF-02, AF-09, AF-12 ... AF-14, AF-20, AF-22 ... AF-24 | both | `family` |
 //! | SAP-08, SAP-10 | both | `sap`, `incoming` |
-//! | VC-01, VC-04, VC-07 ... VC-09, VC-20, VC-24, VC-25 | both | `vc` |
+//! | VC-01, VC-04, VC-07 ... VC-09, VC-20, VC-22, VC-24, VC-25 | both | `vc` |
 //! | MAKE-01, MAKE-04 ... MAKE-06, MAKE-08, MAKE-13 | both | `make` |
 //! | INC-01, INC-04, INC-07, INC-11 | both | `incoming`, `data` |
 //! | CLOSE-01 ... CLOSE-04, CLOSE-08, CLOSE-09, CLOSE-21, CLOSE-22, CLOSE-30 ... CLOSE-34 | both | `close`, `data`, `make` |

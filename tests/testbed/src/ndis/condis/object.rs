@@ -72,6 +72,8 @@ pub(in crate::ndis) struct Vc {
     pub(super) client_context: Cell<usize>,
     pub(super) manager_context: Cell<usize>,
     pub(super) active: Cell<bool>,
+    /// `NdisMCmActivateVc` pends.
+    pub(super) activating: Cell<bool>,
     /// How often it was activated; and what that was when the client asked for a change, and when it last heard of parameters.
     pub(super) activations: Cell<u32>,
     pub(super) activations_asked: Cell<u32>,

@@ -30,6 +30,7 @@ fn new_vc(family: &Rc<Family>, by_manager: bool, context: usize) -> Rc<Vc> {
         client_context: Cell::new(client),
         manager_context: Cell::new(manager),
         active: Cell::new(false),
+        activating: Cell::new(false),
         activations: Cell::new(0),
         activations_asked: Cell::new(0),
         activations_told: Cell::new(0),
@@ -205,6 +206,7 @@ pub unsafe extern "win64" fn NdisMCmDeleteVc(vc: NDIS_HANDLE) -> NDIS_STATUS {
             format!("{ddi} of {vc} inside of ProtocolClCloseCallComplete"),
         );
     }
+    vc.expect_not_activating(ddi);
     if vc.active.get() || vc.phase.get() != Phase::Idle {
         sim::fail("VC-09", format!("{ddi} of {vc}"));
     }
@@ -218,7 +220,8 @@ pub unsafe extern "win64" fn NdisMCmDeleteVc(vc: NDIS_HANDLE) -> NDIS_STATUS {
     status
 }
 
-/// `NdisMCmActivateVc`: success at once or, as the seed says, PENDING and `ProtocolCmActivateVcComplete`. Fault point.
+/// `NdisMCmActivateVc`: success at once or, as the seed says, PENDING and `ProtocolCmActivateVcComplete`, before which the VC is not active
+/// (VC-22). Fault point.
 ///
 /// # Safety
 /// The parameters are complete.
@@ -237,7 +240,7 @@ pub unsafe extern "win64" fn NdisMCmActivateVc(
         Phase::Closing => vc.make.is_out() || vc.active.get(),
         Phase::Offered | Phase::Accepted | Phase::Connected => vc.active.get(),
     };
-    if !ready || parameters.is_null() {
+    if !ready || parameters.is_null() || vc.activating.get() {
         sim::fail(
             "VC-20",
             format!("{ddi} of {vc} with parameters at {parameters:p}"),
@@ -246,14 +249,16 @@ pub unsafe extern "win64" fn NdisMCmActivateVc(
     if faults::fire("NdisMCmActivateVc") {
         return NDIS_STATUS_RESOURCES;
     }
-    vc.active.set(true);
-    vc.activations.set(vc.activations.get() + 1);
     if !sim::chance(Stream::Ndis, PENDING_ACTIVATIONS) {
+        vc.activated();
         return NDIS_STATUS_SUCCESS;
     }
+    vc.activating.set(true);
     let parameters = parameters as usize;
     let (host, context) = (vc.family.adapter.host, vc.manager_context.get());
     kernel::worker(host, "activation of a VC", move || {
+        vc.activating.set(false);
+        vc.activated();
         to_manager!(
             vc.family.adapter,
             CmActivateVcCompleteHandler(
@@ -275,6 +280,7 @@ pub unsafe extern "win64" fn NdisMCmDeactivateVc(vc: NDIS_HANDLE) -> NDIS_STATUS
     let ddi = "NdisMCmDeactivateVc";
     enter(ddi, Level::Dispatch);
     let vc = object::vc(vc, ddi);
+    vc.expect_not_activating(ddi);
     vc.expect_quiet("VC-25", ddi);
     if vc.active.replace(false) {
         NDIS_STATUS_SUCCESS
@@ -284,6 +290,19 @@ pub unsafe extern "win64" fn NdisMCmDeactivateVc(vc: NDIS_HANDLE) -> NDIS_STATUS
 }
 
 impl Vc {
+    /// The VC is active with the parameters that it was given.
+    fn activated(&self) {
+        self.active.set(true);
+        self.activations.set(self.activations.get() + 1);
+    }
+
+    /// VC-22: the call manager waits for the activation that pends.
+    pub(super) fn expect_not_activating(&self, ddi: &str) {
+        if self.activating.get() {
+            sim::fail("VC-22", format!("{ddi} of {self}, whose activation pends"));
+        }
+    }
+
     /// No packet of the VC is with the other side.
     pub(super) fn expect_quiet(&self, rule: &'static str, ddi: &str) {
         let (sends, lent) = (self.sends.borrow().len(), self.lent.borrow().len());

@@ -66,6 +66,7 @@ enum Wrong {
     ReportsCloseTwice,
     DropsLastParty,
     ActivatesIdle,
+    UsesBeforeActivation,
     DeactivatesWithSends,
     DeactivatesWithReceives,
     SendTwice,
@@ -207,6 +208,8 @@ struct Pair {
     binds_later: Cell<bool>,
     /// What the call manager does inside of its handlers.
     inside: RefCell<BTreeMap<&'static str, fn()>>,
+    /// Activations that NDIS completed.
+    activated: Cell<u32>,
     machine: RefCell<Option<Adapter>>,
     log: RefCell<Vec<String>>,
 }

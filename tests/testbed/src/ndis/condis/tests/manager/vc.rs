@@ -5,6 +5,7 @@ use std::ptr;
 use cxndk::sys::condis::*;
 
 use super::super::{FAMILY, INCOMING, OUTGOING, Wrong, note, pair, wrong};
+use crate::sim;
 
 use super::{CONTEXTS, Handle, PENDING, expect, managers};
 
@@ -28,9 +29,15 @@ pub(in super::super) fn activate_vc(which: usize) {
         CallMgrParameters: ptr::null_mut(),
         MediaParameters: ptr::null_mut(),
     };
+    let before = pair().activated.get();
     // SAFETY: a VC of ours.
     let status = unsafe { NdisMCmActivateVc(managers(which), &raw mut parameters) };
     assert!(status == 0 || status == PENDING);
+    if status == PENDING && !wrong(Wrong::UsesBeforeActivation) {
+        while pair().activated.get() == before {
+            sim::sleep(sim::MICROSECOND);
+        }
+    }
 }
 
 /// The completion functions of a miniport under a call manager of its own.
@@ -55,6 +62,7 @@ pub(super) unsafe extern "win64" fn activated(
     _parameters: *mut CO_CALL_PARAMETERS,
 ) {
     assert_eq!(status, 0);
+    pair().activated.set(pair().activated.get() + 1);
 }
 pub(super) unsafe extern "win64" fn deactivated(_status: i32, _context: Handle) {}
 pub(super) unsafe extern "win64" fn activate(_context: Handle, _parameters: *mut CO_CALL_PARAMETERS) -> i32 {

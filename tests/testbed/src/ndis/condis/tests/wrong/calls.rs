@@ -1,11 +1,12 @@
 //! Call managers that are wrong about VCs, calls and parties.
 
+use std::collections::BTreeSet;
 use std::ptr;
 
 use cxndk::sys::ndis::NDIS_STATUS_FAILURE;
 
 use super::super::flows::{make, take};
-use super::super::{INCOMING, OUTGOING, Wrong, act, at, client, manager, pair, until};
+use super::super::{INCOMING, OUTGOING, Wrong, act, at, client, manager, pair, run, until};
 use super::{assert_caught, call, incoming};
 use crate::ndis::driver;
 use crate::ndis::tests::halted_with;
@@ -139,6 +140,52 @@ fn vcs_that_are_made_wrongly_are_caught() {
         pair().adapter.set(other as usize);
         act(manager::create_incoming);
     });
+}
+
+/// Proves VC-22, MAKE-05, INC-01, VC-20: an activation that pends is waited for; the seed decides whether it pends.
+#[test]
+fn what_happens_before_an_activation_is_complete_is_caught() {
+    let rules = |scenario: fn()| {
+        let caught = |seed| run(seed, Some(Wrong::UsesBeforeActivation), false, scenario).err();
+        let rules = (0..40).filter_map(caught).map(|failure| failure.rule);
+        rules.collect::<BTreeSet<_>>()
+    };
+    let made = rules(|| {
+        act(client::create);
+        act(|| client::make(0));
+        until("made 0x0");
+    });
+    assert!(made.contains("MAKE-05"), "{made:?}");
+    let offered = rules(|| {
+        act(client::register_sap);
+        until("sap");
+        act(|| {
+            manager::create_incoming();
+            manager::offer();
+        });
+    });
+    assert!(offered.contains("INC-01"), "{offered:?}");
+    let deactivated = rules(|| {
+        act(|| {
+            manager::create_incoming();
+            manager::deactivate_vc(INCOMING);
+        });
+    });
+    assert!(deactivated.contains("VC-22"), "{deactivated:?}");
+    let deleted = rules(|| {
+        act(|| {
+            manager::create_incoming();
+            manager::delete(INCOMING);
+        });
+    });
+    assert!(deleted.contains("VC-22"), "{deleted:?}");
+    let again = rules(|| {
+        act(|| {
+            manager::create_incoming();
+            manager::activate_vc(INCOMING);
+        });
+    });
+    assert!(again.contains("VC-20"), "{again:?}");
 }
 
 /// Proves GEN-02: calls that are closed while other requests about them are out, and completions that are another miniport's.
