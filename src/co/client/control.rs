@@ -7,7 +7,7 @@ use wdk_sys::_DEVICE_OBJECT as DEVICE_OBJECT;
 use super::{
     report::{IOCTL, TestRequest},
     run::Run,
-    script,
+    script::Script,
 };
 use crate::{
     nt::{
@@ -30,11 +30,23 @@ const MAX_ADAPTERS: usize = 32;
 /// Between looks at the end of a run.
 const LOOK_MS: u32 = 1;
 
-/// The place of the one run.
+/// Who has the place of the one run.
+#[derive(Clone, Copy)]
 struct Slot {
-    /// The adapter of the run that is there, or is just going; 0 for none.
+    /// Somebody: from the request to the end of everything.
+    taken: bool,
+    /// The run has begun.
+    begun: bool,
+    /// The adapter that the run is about; 0 when it has nothing on it any more.
     luid: u64,
-    run: Option<Ref<Run>>,
+}
+
+impl Slot {
+    const FREE: Self = Self {
+        taken: false,
+        begun: false,
+        luid: 0,
+    };
 }
 
 /// The control device's place.
@@ -48,6 +60,7 @@ struct Door {
 pub struct SelfTest {
     driver: Once<NdisHandle>,
     worker: Once<WorkItem<Self>>,
+    run: Ref<Run>,
     /// The driver's adapters that are initialized, oldest first; 0 is none.
     adapters: SpinLock<[u64; MAX_ADAPTERS]>,
     door: SpinLock<Door>,
@@ -71,12 +84,13 @@ impl SelfTest {
         Ref::try_new(Self {
             driver: Once::new(),
             worker: Once::new(),
+            run: Run::try_new()?,
             adapters: SpinLock::new([0; MAX_ADAPTERS]),
             door: SpinLock::new(Door {
                 device: None,
                 busy: false,
             }),
-            slot: SpinLock::new(Slot { luid: 0, run: None }),
+            slot: SpinLock::new(Slot::FREE),
             entered: AtomicUsize::new(0),
         })
     }
@@ -144,7 +158,8 @@ impl SelfTest {
         self.abort_if(Status::DEVICE_REMOVED, |run| run.plan().luid == luid);
     }
 
-    /// The adapter is gone. Nothing of a test of it is left when this returns; with the last adapter the device goes.
+    /// The adapter is gone. A test of it has nothing to do with it any more when this returns, nor has it memory; the client may still be
+    /// about to be deregistered. With the last adapter the device goes.
     pub fn adapter_gone(&self, luid: u64, passive: Passive<'_>) {
         while self.slot.lock().luid == luid {
             passive.sleep_ms(LOOK_MS);
@@ -157,6 +172,10 @@ impl SelfTest {
             None
         };
         if let Some(device) = device {
+            // A test that is just ending has its report.
+            if let Some(answer) = self.run.answer() {
+                answer.give();
+            }
             // Who has come in finds no adapter, and leaves at once.
             while self.entered.load(Ordering::Acquire) != 0 {
                 passive.sleep_ms(LOOK_MS);
@@ -177,11 +196,12 @@ impl SelfTest {
         self.door.lock().busy = false;
     }
 
-    /// Breaks the run off that `wanted` chooses. `<= DISPATCH_LEVEL`. Under the lock, so that nobody else keeps the run.
+    /// Breaks the run off that `wanted` chooses. `<= DISPATCH_LEVEL`.
     fn abort_if(&self, why: Status, wanted: impl Fn(&Run) -> bool) {
+        // Under the lock, so that the run is not another one meanwhile.
         let slot = self.slot.lock();
-        if let Some(run) = slot.run.as_ref().filter(|run| wanted(run)) {
-            run.abort(why);
+        if slot.begun && wanted(&self.run) {
+            self.run.abort(why);
         }
     }
 
@@ -206,49 +226,44 @@ impl SelfTest {
             .find(|place| plan.luid == 0 || *place == plan.luid)
             .ok_or(Status::NO_SUCH_DEVICE)?;
         let mut slot = self.slot.lock();
-        if slot.luid != 0 {
+        if slot.taken {
             return Err(Status::SHARING_VIOLATION);
         }
+        slot.taken = true;
         slot.luid = plan.luid;
         Ok(plan)
     }
 
     fn begin(this: &Ref<Self>, plan: TestRequest, request: Request) -> i32 {
+        let run = &this.run;
         let file = request.file();
-        let pending = request.pend();
-        match Run::try_new(plan, file, pending.address()) {
-            Ok(run) => {
-                run.keep(pending);
-                this.slot.lock().run = Some(run.clone());
-                // SAFETY: `cancelled` marks the run, under its lock, and then releases the request.
-                unsafe { run.arm(cancelled) };
-                // The adapter may have gone since the place was taken, and found no run to break off.
-                if !this.adapters.lock().contains(&plan.luid) {
-                    run.abort(Status::DEVICE_REMOVED);
-                }
-                drop(run);
-                if let Some(worker) = this.worker.get() {
-                    worker.queue(this.clone());
-                }
-            }
-            Err(no_memory) => {
-                this.slot.lock().luid = 0;
-                pending.complete(no_memory.into(), &[]);
-            }
+        run.begin(plan, file, request.pend());
+        this.slot.lock().begun = true;
+        // SAFETY: `cancelled` marks the run and then releases the request.
+        unsafe { run.arm(cancelled) };
+        // The adapter may have gone since the place was taken, and found no run to break off.
+        if !this.adapters.lock().contains(&plan.luid) {
+            run.abort(Status::DEVICE_REMOVED);
+        }
+        if let Some(worker) = this.worker.get() {
+            worker.queue(this.clone());
         }
         Status::PENDING.0
     }
 
-    /// Runs what is in the slot, and empties it: when its adapter's number goes from there, all of it is gone.
+    /// Does the run that has begun, if one has, and gives its place back.
     fn work(this: &Ref<Self>, passive: Passive<'_>) {
-        let run = this.slot.lock().run.clone();
-        let Some(run) = run else { return };
-        let answer = script::execute(&run, passive);
-        let kept = this.slot.lock().run.take();
-        drop((run, kept));
+        if !this.slot.lock().begun {
+            return;
+        }
+        let mut script = Script::new(&this.run, passive);
+        script.run();
+        this.slot.lock().luid = 0;
+        script.deregister();
         // Whoever is answered may ask again at once; whoever takes the device away waits for this.
         this.entered.fetch_add(1, Ordering::AcqRel);
-        this.slot.lock().luid = 0;
+        let answer = this.run.answer();
+        *this.slot.lock() = Slot::FREE;
         if let Some(answer) = answer {
             answer.give();
         }

@@ -11,7 +11,6 @@
 //! | `STATUS_INVALID_PARAMETER` | a longer input, a wrong size in it, a number out of its range |
 //! | `STATUS_NO_SUCH_DEVICE` | the driver has no such adapter |
 //! | `STATUS_SHARING_VIOLATION` | another test runs |
-//! | `STATUS_INSUFFICIENT_RESOURCES` | no memory to begin with |
 //! | `STATUS_CANCELLED` | the request was cancelled, or its handle closed; the test was broken off |
 //!
 //! (The I/O manager copies no output with an error, so that a test that failed is a success of the request.)
@@ -150,7 +149,33 @@ pub enum Step {
     Deregister = 10,
 }
 
+impl SideReport {
+    /// Of a side that saw nothing.
+    pub const NOTHING: Self = Self {
+        calls: 0,
+        closes: 0,
+        failed_closes: 0,
+        peer_closes: 0,
+        sent: 0,
+        unsent: 0,
+        received: 0,
+        damaged: 0,
+        received_bytes: 0,
+    };
+}
+
 impl TestRequest {
+    /// Nothing to do.
+    pub const NOTHING: Self = Self {
+        version: VERSION,
+        size: size_of::<Self>() as u16,
+        calls: 0,
+        luid: 0,
+        messages: 0,
+        message_size: 0,
+        seed: 0,
+    };
+
     /// Reads a request and checks every field.
     ///
     /// # Errors
@@ -186,17 +211,6 @@ impl TestRequest {
 impl TestReport {
     /// Of a test on `luid` that has not begun.
     pub const fn new(luid: u64) -> Self {
-        const NOTHING: SideReport = SideReport {
-            calls: 0,
-            closes: 0,
-            failed_closes: 0,
-            peer_closes: 0,
-            sent: 0,
-            unsent: 0,
-            received: 0,
-            damaged: 0,
-            received_bytes: 0,
-        };
         Self {
             version: VERSION,
             size: size_of::<Self>() as u16,
@@ -205,8 +219,8 @@ impl TestReport {
             step: STEPS as u32,
             reserved: 0,
             elapsed_us: 0,
-            caller: NOTHING,
-            taker: NOTHING,
+            caller: SideReport::NOTHING,
+            taker: SideReport::NOTHING,
             steps: [NOT_REACHED; STEPS],
             padding: 0,
         }

@@ -17,6 +17,7 @@ use crate::{
         sync::{AtomicPtr, Ordering},
         time::Instant,
     },
+    sys::condis::IRP,
 };
 
 /// Where something with an open and a close is.
@@ -113,30 +114,9 @@ impl State {
     }
 }
 
-/// One run.
-pub struct Run {
-    plan: TestRequest,
-    /// The open file of the request.
-    file: usize,
-    begun: Instant,
-    /// The request, until it is answered.
-    request: SpinLock<Option<Pending>>,
-    /// The request's address, by which its cancellation names it.
-    request_address: usize,
-    news: Event,
-    /// The protocol driver's handle, where NDIS puts it.
-    protocol: AtomicPtr<c_void>,
-    pub(super) state: SpinLock<State>,
-}
-
-impl Run {
-    /// A run for the request at this address, of the adapter that `plan` names.
-    ///
-    /// # Errors
-    /// [`NoMemory`].
-    pub fn try_new(plan: TestRequest, file: usize, request: usize) -> Result<Ref<Self>, NoMemory> {
-        let news = Event::try_new()?;
-        let state = State {
+impl State {
+    const fn new() -> Self {
+        Self {
             aborted: None,
             way: Way::Forward,
             running: false,
@@ -148,57 +128,97 @@ impl Run {
             sap: Opened::NEVER,
             call: 0,
             taker: None,
-            taken: SideReport::default(),
-        };
+            taken: SideReport::NOTHING,
+        }
+    }
+}
+
+/// What was asked for, and what to answer.
+struct Asked {
+    plan: TestRequest,
+    /// The open file of the request.
+    file: usize,
+    /// The request's address, by which its cancellation names it.
+    address: usize,
+    begun: Instant,
+    /// The request, until it is answered.
+    request: Option<Pending>,
+    report: TestReport,
+}
+
+/// The place of a run: made with the driver and used for one after the other, so that a run that ends leaves no memory behind.
+pub struct Run {
+    asked: SpinLock<Asked>,
+    news: Event,
+    /// The protocol driver's handle, where NDIS puts it.
+    protocol: AtomicPtr<c_void>,
+    pub(super) state: SpinLock<State>,
+}
+
+impl Run {
+    /// A place for runs.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub fn try_new() -> Result<Ref<Self>, NoMemory> {
         Ref::try_new(Self {
-            plan,
-            file,
-            begun: Instant::now(),
-            request_address: request,
-            request: SpinLock::new(None),
-            news,
+            asked: SpinLock::new(Asked {
+                plan: TestRequest::NOTHING,
+                file: 0,
+                address: 0,
+                begun: Instant::now(),
+                request: None,
+                report: TestReport::new(0),
+            }),
+            news: Event::try_new()?,
             protocol: AtomicPtr::new(core::ptr::null_mut()),
-            state: SpinLock::new(state),
+            state: SpinLock::new(State::new()),
         })
     }
 
-    /// Keeps the request, to answer it.
-    pub fn keep(&self, request: Pending) {
-        *self.request.lock() = Some(request);
+    /// A run begins, of the adapter that `plan` names, for a request that came through `file`. The one before is over.
+    pub fn begin(&self, plan: TestRequest, file: usize, request: Pending) {
+        *self.state.lock() = State::new();
+        *self.asked.lock() = Asked {
+            plan,
+            file,
+            address: request.address(),
+            begun: Instant::now(),
+            request: Some(request),
+            report: TestReport::new(plan.luid),
+        };
     }
 
     /// From here on the request's sender can have it back; see [`Pending::arm`]. Before the script begins.
     ///
     /// # Safety
     /// As for [`Pending::arm`].
-    pub unsafe fn arm(
-        &self,
-        cancel: unsafe extern "win64" fn(*mut wdk_sys::_DEVICE_OBJECT, *mut crate::sys::condis::IRP),
-    ) {
-        let request = self.request.lock();
+    pub unsafe fn arm(&self, cancel: unsafe extern "win64" fn(*mut wdk_sys::_DEVICE_OBJECT, *mut IRP)) {
+        let asked = self.asked.lock();
         // SAFETY: the caller's promise.
-        let wanted = request
+        let wanted = asked
+            .request
             .as_ref()
             .is_some_and(|request| unsafe { request.arm(cancel) });
-        drop(request);
+        drop(asked);
         if wanted {
             self.abort(Status::CANCELLED);
         }
     }
 
     /// What to do.
-    pub const fn plan(&self) -> &TestRequest {
-        &self.plan
+    pub fn plan(&self) -> TestRequest {
+        self.asked.lock().plan
     }
 
     /// Whether it is the run of this request.
-    pub const fn is_of(&self, request: usize) -> bool {
-        self.request_address == request
+    pub fn is_of(&self, request: usize) -> bool {
+        self.asked.lock().address == request
     }
 
     /// Whether it was asked for through this file.
-    pub const fn is_of_file(&self, file: usize) -> bool {
-        self.file == file
+    pub fn is_of_file(&self, file: usize) -> bool {
+        self.asked.lock().file == file
     }
 
     /// Breaks it off. `<= DISPATCH_LEVEL`. The first reason stays.
@@ -234,8 +254,11 @@ impl Run {
 
     /// What distinguishes this run's calls from those of others.
     pub(super) fn mark(&self) -> PrivateData {
+        let words = {
+            let asked = self.asked.lock();
+            [asked.address as u64, asked.begun.ticks() ^ asked.plan.seed]
+        };
         let mut bytes = [0; 16];
-        let words = [self.request_address as u64, self.begun.ticks() ^ self.plan.seed];
         for (to, from) in bytes.iter_mut().zip(words.into_iter().flat_map(u64::to_le_bytes)) {
             *to = from;
         }
@@ -276,12 +299,20 @@ impl Run {
         self.state.lock().sending == 0
     }
 
+    /// What will be answered from now on.
+    pub(super) fn publish(&self, report: &TestReport) {
+        let mut asked = self.asked.lock();
+        asked.report = *report;
+        asked.report.elapsed_us = Instant::now().ticks().saturating_sub(asked.begun.ticks()) / 10;
+    }
+
     /// The answer to the request: the report, or nothing if its sender wants it back. Once; later calls get none.
-    pub(super) fn answer(&self, report: &TestReport) -> Option<Answer> {
-        let request = self.request.lock().take()?;
+    pub(super) fn answer(&self) -> Option<Answer> {
+        let (request, report) = {
+            let mut asked = self.asked.lock();
+            (asked.request.take()?, asked.report)
+        };
         let cancelled = self.state.lock().aborted == Some(Status::CANCELLED);
-        let mut report = *report;
-        report.elapsed_us = Instant::now().ticks().saturating_sub(self.begun.ticks()) / 10;
         Some(Answer {
             request,
             report: (!cancelled).then_some(report),

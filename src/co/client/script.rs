@@ -12,7 +12,7 @@ use core::{
 use super::{
     ask,
     report::{Step, TestReport},
-    run::{Answer, Life, Run, Way},
+    run::{Life, Run, Way},
     side::{self, DEPTH, Side},
 };
 use crate::{
@@ -40,6 +40,9 @@ const FIRST_PORT: u16 = 40_000;
 /// See [`FIRST_PORT`].
 const PORTS: u16 = 16;
 
+/// Before there are any, and when there are none any more.
+const NO_MESSAGES: [Vec<Message>; 2] = [Vec::new_in(NonPaged), Vec::new_in(NonPaged)];
+
 /// A run's progress.
 pub(super) struct Script<'a> {
     run: &'a Ref<Run>,
@@ -54,26 +57,39 @@ pub(super) struct Script<'a> {
     port: u16,
 }
 
-/// Runs the test; the answer, unless it had to be given early. When this returns nobody uses the run any more.
-pub(super) fn execute(run: &Ref<Run>, passive: Passive<'_>) -> Option<Answer> {
-    let mut script = Script {
-        run,
-        passive,
-        report: TestReport::new(run.plan().luid),
-        registered: false,
-        caller: None,
-        packets: None,
-        messages: [Vec::new_in(NonPaged), Vec::new_in(NonPaged)],
-        address: None,
-        port: 0,
-    };
-    // Noted in the report.
-    let _ = script.forward();
-    script.backward();
-    run.answer(&script.finished_report())
-}
+impl<'a> Script<'a> {
+    /// For a run that has begun.
+    pub(super) fn new(run: &'a Ref<Run>, passive: Passive<'a>) -> Self {
+        Self {
+            run,
+            passive,
+            report: TestReport::new(run.plan().luid),
+            registered: false,
+            caller: None,
+            packets: None,
+            messages: NO_MESSAGES,
+            address: None,
+            port: 0,
+        }
+    }
 
-impl Script<'_> {
+    /// Does the test and undoes everything but the registration of the client. When this returns nothing of it is on the adapter, and
+    /// its memory is given back.
+    pub(super) fn run(&mut self) {
+        // Noted in the report.
+        let _ = self.forward();
+        self.backward();
+    }
+
+    /// Deregisters the client; NDIS calls nothing of it when this returns. Not for anything that NDIS may wait for.
+    pub(super) fn deregister(&mut self) {
+        if self.registered {
+            ask::deregister_protocol(self.run, self.passive);
+            self.note_end(Step::Deregister);
+        }
+        self.run.publish(&self.report);
+    }
+
     fn forward(&mut self) -> Result<(), ()> {
         self.step(Step::Address, Self::find_address)?;
         self.step(Step::Register, Self::register)?;
@@ -142,7 +158,8 @@ impl Script<'_> {
     }
 
     fn answer_early(&self) {
-        if let Some(answer) = self.run.answer(&self.finished_report()) {
+        self.run.publish(&self.finished_report());
+        if let Some(answer) = self.run.answer() {
             answer.give();
         }
     }
@@ -357,35 +374,27 @@ impl Script<'_> {
     /// Undoes everything, in the order of rule AF-22, from wherever the run was.
     fn backward(&mut self) {
         self.run.state.lock().way = Way::Back;
-        let went_well = self.report.status == Status::SUCCESS.bits();
         self.withdraw();
-        self.note_end(Step::Withdraw, went_well);
+        self.note_end(Step::Withdraw);
         self.release_family();
-        self.note_end(Step::Release, went_well);
-        let state = self.run.state.lock();
-        let broken_off = state.aborted.is_some();
-        drop(state);
-        ask::release_adapter(self.run, self.passive);
-        for messages in &mut self.messages {
-            messages.clear();
-        }
+        self.note_end(Step::Release);
+        self.report = self.finished_report();
+        self.caller = None;
+        self.forget_taker();
+        self.messages = NO_MESSAGES;
         self.packets = None;
+        self.run.publish(&self.report);
+        let broken_off = self.run.state.lock().aborted.is_some();
+        ask::release_adapter(self.run, self.passive);
         if broken_off {
-            // Whoever broke it off may wait for the answer, and need not wait for NDIS.
+            // Whoever broke it off need not wait for NDIS.
             self.answer_early();
         }
-        if self.registered {
-            ask::deregister_protocol(self.run, self.passive);
-            self.note_end(Step::Deregister, went_well);
-        }
-        // The run and its side refer to each other.
-        self.forget_taker();
     }
 
-    /// What was undone is noted when all else went well.
-    fn note_end(&mut self, step: Step, went_well: bool) {
-        let late = self.report.steps.get(step as usize) == Some(&Status::IO_TIMEOUT.bits());
-        if went_well && !late {
+    /// What was undone is noted when all went well so far.
+    fn note_end(&mut self, step: Step) {
+        if self.report.status == Status::SUCCESS.bits() {
             self.report.note(step, Status::SUCCESS);
         }
     }

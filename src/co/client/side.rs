@@ -96,7 +96,7 @@ impl Side {
                 free: (1 << DEPTH) - 1,
                 ..Flow::default()
             }),
-            report: SpinLock::new(SideReport::default()),
+            report: SpinLock::new(SideReport::NOTHING),
         })
     }
 
