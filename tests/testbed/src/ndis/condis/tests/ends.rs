@@ -5,6 +5,7 @@ use std::ptr;
 use super::flows::{leave, make, passes, take};
 use super::{INCOMING, OUTGOING, act, at, client, log, manager, pair, start, unload, until};
 use crate::sim;
+use crate::sim::faults::{self, Plan, When};
 
 /// Proves INC-08: the client took the call with parameters that cannot be; it is told to close instead of that the call is connected.
 #[test]
@@ -161,6 +162,43 @@ fn a_client_leaves_at_the_notice_of_a_miniport_that_halts() {
         adapter.pause();
         adapter.halt_bound(0);
         act(client::deregister);
+        unload(driver, adapter);
+    });
+}
+
+/// Every service that a client asks for can find no memory; the client hears it, and nothing is left.
+#[test]
+fn every_service_of_a_client_can_fail() {
+    const RESOURCES: &str = "0xc000009a";
+    runs(|seed, pends| {
+        let (driver, adapter) = start(seed, None, pends);
+        let fails = |point: &'static str, f: fn(), what: &str| {
+            faults::set(Some(Plan::new().fail(point, When::Nth(1))));
+            act(f);
+            until(&format!("{what} {RESOURCES}"));
+            faults::set(None);
+        };
+        fails("NdisClRegisterSap", client::register_sap, "sap");
+        fails("NdisCoCreateVc", client::create, "created");
+        act(client::create);
+        fails("NdisClMakeCall", || client::make(0), "made");
+        act(|| client::make(1));
+        until("made 0x0");
+        fails("NdisClAddParty", client::add, "added");
+        act(|| client::close(OUTGOING, client::party(0)));
+        until("closed 0x0");
+        assert_eq!(act(|| client::delete(OUTGOING)), 0);
+        act(client::close_family);
+        until("family closed");
+        fails("NdisClOpenAddressFamilyEx", client::open_family, "open");
+        adapter.stop();
+        faults::set(Some(Plan::new().fail("NdisOpenAdapterEx", When::Nth(1))));
+        log();
+        adapter.start().expect("the adapter starts without the client");
+        assert!(log().is_empty());
+        faults::set(None);
+        act(client::deregister);
+        adapter.stop();
         unload(driver, adapter);
     });
 }

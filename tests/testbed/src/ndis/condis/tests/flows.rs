@@ -3,7 +3,9 @@
 use std::ptr;
 
 use cxndk::sys::condis::{CO_ADDRESS_FAMILY_INFINIBAND, CO_ADDRESS_FAMILY_Q2931};
-use cxndk::sys::ndis::{NDIS_STATUS_FAILURE, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PENDING};
+use cxndk::sys::ndis::{
+    NDIS_STATUS_FAILURE, NDIS_STATUS_NOT_ACCEPTED, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PENDING,
+};
 
 use super::{INCOMING, OUTGOING, act, adapter, client, log, manager, pair, run, until};
 
@@ -214,6 +216,42 @@ fn a_multipoint_call_is_closed_with_its_last_party() {
         act(|| client::close(OUTGOING, client::party(1)));
         closed_as("close of outgoing with party 1");
         assert_eq!(act(|| client::delete(OUTGOING)), 0);
+    });
+}
+
+/// Proves AF-13, AF-15: a close of the family that the call manager does not accept is made again later.
+#[test]
+fn a_family_that_is_not_closed_stays_open() {
+    passes(|| {
+        pair().answer.set(NDIS_STATUS_NOT_ACCEPTED);
+        act(client::close_family);
+        until("family closed 0x10003");
+        pair().answer.set(0);
+        make(0);
+        end();
+    });
+}
+
+/// Proves DATA-11: the client gives packets of two VCs back in one chain.
+#[test]
+fn packets_of_two_vcs_come_back_in_one_chain() {
+    passes(|| {
+        pair().keeps.set(true);
+        make(0);
+        take();
+        act(|| manager::indicate(OUTGOING, 1, manager::outgoing()));
+        act(|| manager::indicate(INCOMING, 1, manager::incoming()));
+        act(client::give_all_back);
+        assert_eq!(log().iter().filter(|line| *line == "returned").count(), 2);
+        act(|| client::close(INCOMING, ptr::null_mut()));
+        until("closed 0x0");
+        if !pair().pends.get() {
+            act(manager::delete_incoming);
+        }
+        until("vc gone");
+        log();
+        leave();
+        end();
     });
 }
 

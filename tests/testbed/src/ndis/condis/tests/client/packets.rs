@@ -139,3 +139,15 @@ pub(in super::super) fn give_back(list: usize) {
     // SAFETY: it is checked.
     unsafe { NdisReturnNetBufferLists(pair().binding.get() as Handle, list as *mut NET_BUFFER_LIST, 0) };
 }
+
+/// `NdisReturnNetBufferLists` of all that the client kept, in one chain.
+pub(in super::super) fn give_all_back() {
+    let mut first = ptr::null_mut();
+    for list in pair().kept.take() {
+        let list = list as *mut NET_BUFFER_LIST;
+        // SAFETY: a packet that the client has.
+        unsafe { (*list).Next = first };
+        first = list;
+    }
+    give_back(first as usize);
+}

@@ -196,7 +196,7 @@ unsafe extern "win64" fn open_af(
 
 unsafe extern "win64" fn close_af(context: Handle) -> i32 {
     expect(context, FAMILY);
-    answer(0, |status| {
+    answer(pair().answer.get(), |status| {
         // SAFETY: the handle of the open.
         unsafe { NdisCmCloseAddressFamilyComplete(status, managers(FAMILY)) };
     })

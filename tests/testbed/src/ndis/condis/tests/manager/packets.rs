@@ -86,11 +86,17 @@ pub(in super::super) fn indicate_for_now(which: usize) {
     unsafe { NdisFreeNetBufferList(list) };
 }
 
-/// `MiniportReturnNetBufferLists` of the tiny miniport, with one packet.
-pub(in crate::ndis) fn returned(list: *mut NET_BUFFER_LIST) {
-    note("returned");
-    // SAFETY: a packet of ours that is back.
-    unsafe { NdisFreeNetBufferList(list) };
+/// `MiniportReturnNetBufferLists` of the tiny miniport.
+pub(in crate::ndis) fn returned(lists: *mut NET_BUFFER_LIST) {
+    let mut list = lists;
+    while !list.is_null() {
+        note("returned");
+        // SAFETY: a packet of ours that is back.
+        let next = unsafe { (*list).Next };
+        // SAFETY: as above.
+        unsafe { NdisFreeNetBufferList(list) };
+        list = next;
+    }
 }
 
 /// The handle of the VC for incoming calls.
