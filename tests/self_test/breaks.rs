@@ -1,6 +1,6 @@
 //! Self-tests that are broken off, at every moment of their life.
 
-use cxndk::co::client::report::{NOT_REACHED, STEPS, TestReport};
+use cxndk::co::client::report::{NOT_REACHED, STEPS, TestReport, TestRequest};
 use cxndk_testbed::connectx::Health;
 use cxndk_testbed::ndis::State;
 use cxndk_testbed::sim;
@@ -8,6 +8,8 @@ use cxndk_testbed::world::Host;
 
 use super::scene::{Scene, begin, plan, report};
 
+/// The test that is broken off.
+const PLAN: TestRequest = plan(2, 60, 3000);
 const CANCELLED: i32 = 0xc000_0120_u32.cast_signed();
 const NO_SUCH_DEVICE: i32 = 0xc000_000e_u32.cast_signed();
 const SHARING_VIOLATION: u32 = 0xc000_0043;
@@ -15,8 +17,6 @@ const SHARING_VIOLATION: u32 = 0xc000_0043;
 const STOPPED: i32 = 2;
 /// Moments of a run, from before it begins to after its end.
 const MOMENTS: u64 = 120;
-/// Between the moments of two runs, in virtual nanoseconds.
-const STEP: u64 = 30 * sim::MICROSECOND;
 
 /// What breaks a test off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ fn break_after(what: Break, seed: u64, after: u64) -> bool {
     Scene::run(seed, move |scene| {
         let host = &scene.world.hosts[0];
         let device = scene.open();
-        let request = begin(&device, &plan(2, 60, 3000));
+        let request = begin(&device, &PLAN);
         sim::sleep(after);
         strike(what, host, scene);
         if what == Break::Cancel {
@@ -121,10 +121,24 @@ fn break_after(what: Break, seed: u64, after: u64) -> bool {
     over
 }
 
+/// How long a test takes that nobody breaks off, in virtual nanoseconds.
+fn length(seed: u64) -> u64 {
+    let mut length = 0;
+    let told = &mut length;
+    Scene::run(seed, move |scene| {
+        let report = scene.ask(&PLAN).expect("it runs");
+        assert_eq!(report.status, 0, "{report:x?}");
+        *told = report.elapsed_us * sim::MICROSECOND;
+    });
+    length
+}
+
 /// At every moment; early ones break it off, late ones find it over.
 fn sweep(what: Break) {
+    let longest = (0..8).map(length).max().unwrap_or(0);
+    let step = longest * 4 / 3 / MOMENTS;
     let over: Vec<_> = (0..MOMENTS)
-        .map(|moment| break_after(what, moment, moment * STEP))
+        .map(|moment| break_after(what, moment, moment * step))
         .collect();
     let ended = over.iter().filter(|over| **over).count();
     if what == Break::Pause {

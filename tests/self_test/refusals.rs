@@ -86,8 +86,8 @@ fn other_requests_and_other_people_are_refused() {
 fn one_test_runs_at_a_time() {
     Scene::run(3, |scene| {
         let (device, other) = (scene.open(), scene.open());
-        let first = begin(&device, &plan(2, 100, 4000));
-        sim::sleep(sim::MILLISECOND);
+        let first = begin(&device, &plan(8, 400, 4000));
+        sim::sleep(100 * sim::MICROSECOND);
         let second = begin(&other, &plan(1, 1, 1)).wait();
         assert_eq!(second.map_err(i32::cast_unsigned), Err(SHARING_VIOLATION));
         other.close().expect("it closes");

@@ -17,7 +17,7 @@ pub struct Scene<'a> {
 }
 
 /// A request for the first adapter.
-pub fn plan(calls: u32, messages: u32, message_size: u32) -> TestRequest {
+pub const fn plan(calls: u32, messages: u32, message_size: u32) -> TestRequest {
     TestRequest {
         version: VERSION,
         size: size_of::<TestRequest>() as u16,
