@@ -138,23 +138,22 @@ fn many_contexts_send_on_one_vc() {
     for seed in 0..10 {
         Scene::run(seed, 10_000, |scene| {
             let (vc, peer) = scene.connect();
-            let senders: Vec<_> = (0..6_u8)
-                .map(|sender| {
-                    let client = scene.a.clone();
-                    scene.world.hosts[0].thread("sender", move || {
-                        for n in 0..30 {
-                            client.send(vc, &[vec![sender, n, 0xaa]]);
-                        }
-                    })
-                })
-                .collect();
+            let mut senders = Vec::new();
+            for sender in 0..6_u8 {
+                let client = scene.a.clone();
+                senders.push(scene.world.hosts[0].thread("sender", move || {
+                    for n in 0..30 {
+                        client.send(vc, &[vec![sender, n, 0xaa]]);
+                    }
+                }));
+            }
             senders.into_iter().for_each(sim::join);
             until("all arrived", || scene.b.received(peer).len() == 180);
             let received = scene.b.received(peer);
             for sender in 0..6_u8 {
-                let of: Vec<_> = received.iter().filter(|message| message[0] == sender).collect();
-                let expected: Vec<_> = (0..30).map(|n| vec![sender, n, 0xaa]).collect();
-                assert!(of.into_iter().eq(&expected), "sender {sender}");
+                let of = received.iter().filter(|message| message[0] == sender);
+                let expected = (0..30).map(|n| vec![sender, n, 0xaa]);
+                assert!(of.cloned().eq(expected), "sender {sender}");
             }
             until("all came back", || scene.a.sent(vc).len() == 180);
             scene.end(vc, peer);

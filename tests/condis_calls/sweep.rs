@@ -139,10 +139,7 @@ impl<'a> Life<'a> {
 
     fn close(&self, closes: Closes) {
         self.traffic.iter().for_each(Traffic::stop);
-        let mut by_b = false;
-        if matches!(closes, Closes::Both | Closes::B) {
-            by_b = self.close_at_b();
-        }
+        let by_b = matches!(closes, Closes::Both | Closes::B) && self.close_at_b();
         if closes == Closes::B && by_b {
             let told = |news: &News| {
                 matches!(news, News::PeerClosed(..)) || is_made(news) && *news != News::Made(0, false)
