@@ -29,16 +29,6 @@ pub(in crate::ndis) fn outstanding(list: usize) -> bool {
     !object::vcs(|vc| vc.sends.borrow().contains_key(&list) || vc.lent.borrow().contains(&list)).is_empty()
 }
 
-/// All packets that are with a miniport or with a client.
-pub(in crate::ndis) fn all_outstanding() -> Vec<usize> {
-    let vcs = object::vcs(|_| true);
-    let lists = |vc: &Rc<Vc>| {
-        let (sends, lent) = (vc.sends.borrow(), vc.lent.borrow());
-        sends.keys().chain(lent.iter()).copied().collect::<Vec<_>>()
-    };
-    vcs.iter().flat_map(lists).collect()
-}
-
 /// The packets of a chain, each of which is looked at before what follows it.
 ///
 /// # Safety
@@ -121,6 +111,8 @@ pub unsafe extern "win64" fn NdisCoSendNetBufferLists(
             rejected,
         };
         vc.sends.borrow_mut().insert(list as usize, sending);
+        // SAFETY: the caller's packet.
+        unsafe { packet::departs(list) };
     }
     let handlers = vc.family.adapter.driver.calls.get().miniport;
     let handler = handlers.and_then(|m| m.CoSendNetBufferListsHandler);
@@ -154,6 +146,7 @@ pub unsafe extern "win64" fn NdisMCoSendNetBufferListsComplete(
                 format!("{ddi}: {next:p} of {vc} is not with the miniport"),
             );
         };
+        packet::arrives(next);
         // SAFETY: a packet of the client's that was with the miniport.
         let packet = unsafe { &*next };
         expect_whole(
@@ -240,6 +233,8 @@ pub unsafe extern "win64" fn NdisMCoIndicateReceiveNetBufferLists(
         }
         if !back_at_once {
             vc.lent.borrow_mut().insert(list as usize);
+            // SAFETY: the caller's packet.
+            unsafe { packet::departs(list) };
         }
     }
     let binding = Rc::clone(&vc.family.binding);
@@ -295,6 +290,7 @@ pub unsafe extern "win64" fn NdisReturnNetBufferLists(
     // SAFETY: packets that the client has.
     for list in unsafe { chain(first, |list| drop(holder(list))) } {
         holder(list).lent.borrow_mut().remove(&(list as usize));
+        packet::arrives(list);
     }
     let adapter = &binding.adapter;
     let handler = adapter.driver.characteristics.ReturnNetBufferListsHandler;

@@ -20,6 +20,7 @@ mod pool;
 mod space;
 #[cfg(test)]
 mod tests;
+mod under_way;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -34,7 +35,8 @@ pub(super) use self::pool::Pool;
 use self::buffer::Buffer;
 use self::list::List;
 use self::space::Added;
-use super::condis;
+use self::under_way::UnderWay;
+pub(super) use self::under_way::{arrives, departs};
 use crate::sim;
 
 /// Rule id of packets and their parameters that are not as the pages of nblapi.h have them.
@@ -53,6 +55,8 @@ struct Packets {
     mdls: RefCell<BTreeMap<usize, usize>>,
     /// MDLs that a retreat put before the others of a buffer.
     added: RefCell<BTreeMap<usize, Added>>,
+    /// Lists that are with a miniport or a client.
+    under_way: UnderWay,
     /// What was freed.
     freed: RefCell<Vec<Box<dyn Any>>>,
 }
@@ -119,17 +123,10 @@ unsafe fn buffers_of(list: *mut NET_BUFFER_LIST) -> Vec<*mut NET_BUFFER> {
 
 /// DATA-05: neither a buffer nor an MDL of a list that is under way.
 fn expect_not_under_way(ddi: &str, part: usize) {
-    for list in condis::lists_outstanding() {
-        // SAFETY: who has the list keeps it complete until it comes back.
-        for buffer in unsafe { buffers_of(list as *mut NET_BUFFER_LIST) } {
-            // SAFETY: as above.
-            let mdls = unsafe { mdls_of((*buffer).MdlChain) };
-            if buffer as usize == part || mdls.iter().any(|mdl| *mdl as usize == part) {
-                sim::fail(
-                    "DATA-05",
-                    format!("{ddi}: {part:#x} is part of a list that is under way"),
-                );
-            }
-        }
+    if packets().under_way.has(part) {
+        sim::fail(
+            "DATA-05",
+            format!("{ddi}: {part:#x} is part of a list that is under way"),
+        );
     }
 }
