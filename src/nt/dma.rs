@@ -106,27 +106,18 @@ impl Dma {
     where
         F: FnOnce(ScatterGather) + Send + 'static,
     {
-        let short = u32::try_from(length).map_err(|_| Status::INVALID_PARAMETER)?;
-        if length == 0 || mdl.byte_count() < length {
-            return Err(Status::INVALID_PARAMETER);
-        }
+        let short = mappable(mdl, length)?;
         let request = pool::try_box(MapRequest {
             dma: this.clone(),
             direction,
             done,
         })?;
         let (context, _) = super::Box::into_raw_with_allocator(request);
-        let status = this.get_scatter_gather_list(mdl, short, mapped::<F>, context.cast(), direction);
-        if status != Status::SUCCESS {
-            // SAFETY: refused, so that `mapped` will not run and the request is ours again.
-            drop(unsafe { super::Box::from_raw_in(context, super::NonPaged) });
-            return Err(if status.is_success() {
-                Status::UNSUCCESSFUL
-            } else {
-                status
-            });
-        }
-        Ok(())
+        this.get_scatter_gather_list(mdl, short, mapped::<F>, context.cast(), direction)
+            .inspect_err(|_| {
+                // SAFETY: refused, so that `mapped` will not run and the request is ours again.
+                drop(unsafe { super::Box::from_raw_in(context, super::NonPaged) });
+            })
     }
 
     /// As [`Self::map`], for an owner that maps one thing at a time and so needs no memory for the request.
@@ -134,25 +125,16 @@ impl Dma {
     /// # Errors
     /// As [`Self::map`]; then [`MapsForDevice::mapped`] is not called.
     pub fn map_for<T: MapsForDevice>(owner: &Ref<T>, mdl: Mdl<'static>, length: u64) -> Result<(), Status> {
-        let short = u32::try_from(length).map_err(|_| Status::INVALID_PARAMETER)?;
-        if length == 0 || mdl.byte_count() < length {
-            return Err(Status::INVALID_PARAMETER);
-        }
+        let short = mappable(mdl, length)?;
         let context = Ref::into_raw(owner.clone());
         let (routine, raw) = (mapped_for::<T>, context.cast_mut().cast());
-        let status = owner
+        owner
             .dma()
-            .get_scatter_gather_list(mdl, short, routine, raw, T::DIRECTION);
-        if status != Status::SUCCESS {
-            // SAFETY: refused, so that `mapped_for` will not run and the reference is ours again.
-            drop(unsafe { Ref::from_raw(context) });
-            return Err(if status.is_success() {
-                Status::UNSUCCESSFUL
-            } else {
-                status
-            });
-        }
-        Ok(())
+            .get_scatter_gather_list(mdl, short, routine, raw, T::DIRECTION)
+            .inspect_err(|_| {
+                // SAFETY: refused, so that `mapped_for` will not run and the reference is ours again.
+                drop(unsafe { Ref::from_raw(context) });
+            })
     }
 
     fn get_scatter_gather_list(
@@ -162,16 +144,16 @@ impl Dma {
         routine: ListControl,
         context: *mut c_void,
         direction: Direction,
-    ) -> Status {
+    ) -> Result<(), Status> {
         // SAFETY: `ListControl` has the shape of DRIVER_LIST_CONTROL; win64 is the C convention of x64 Windows.
         let routine = unsafe { transmute::<ListControl, PDRIVER_LIST_CONTROL>(routine) };
         let address = mdl.virtual_address() as *mut c_void;
         let _dispatch = raise_to_dispatch();
         let Some(get) = operations(self.adapter).GetScatterGatherList else {
-            return Status::NOT_SUPPORTED;
+            return Err(Status::NOT_SUPPORTED);
         };
         // SAFETY: at DISPATCH_LEVEL, as it wants; our adapter and device objects, a chain of `length` bytes at least.
-        Status(unsafe {
+        let status = Status(unsafe {
             get(
                 self.adapter.as_ptr(),
                 self.device,
@@ -182,7 +164,13 @@ impl Dma {
                 context,
                 direction.writes_to_device(),
             )
-        })
+        });
+        match status {
+            Status::SUCCESS => Ok(()),
+            // The routine is called only after SUCCESS.
+            other if other.is_success() => Err(Status::UNSUCCESSFUL),
+            refused => Err(refused),
+        }
     }
 
     /// Takes memory that driver and device share; for [`super::SharedMemory`].
@@ -242,6 +230,15 @@ impl Drop for Dma {
         unsafe { ndis::NdisMDeregisterScatterGatherDma(self.registration) }
         put_adapter(self.adapter);
     }
+}
+
+/// The bytes of a chain that are to be mapped, if it has them.
+fn mappable(mdl: Mdl<'static>, length: u64) -> Result<u32, Status> {
+    let short = u32::try_from(length).map_err(|_| Status::INVALID_PARAMETER)?;
+    if length == 0 || mdl.byte_count() < length {
+        return Err(Status::INVALID_PARAMETER);
+    }
+    Ok(short)
 }
 
 /// Who writes the mapped memory.

@@ -267,16 +267,6 @@ impl PacketPool {
         let pool = Self { handle, ndis };
         Ref::try_new(pool)
     }
-
-    /// The pool's handle, for an NDIS call.
-    pub(super) const fn as_raw(&self) -> *mut c_void {
-        self.handle
-    }
-
-    /// The handle that the pool was made with.
-    pub(super) const fn ndis(&self) -> NdisHandle {
-        self.ndis
-    }
 }
 
 impl Drop for PacketPool {
@@ -286,34 +276,34 @@ impl Drop for PacketPool {
     }
 }
 
-/// A packet of our own over a range of shared memory, used again and again.
+/// A list of a pool with one buffer, over nonpaged memory of our own: what [`OwnPacket`] and [`super::message::Message`] share.
 #[derive(Debug)]
-pub struct OwnPacket {
+pub(super) struct OwnList {
     list: NonNull<NET_BUFFER_LIST>,
     mdl: NonNull<MDL>,
-    _memory: Ref<SharedMemory>,
     _pool: Ref<PacketPool>,
 }
 
 // SAFETY: as for packets.
-unsafe impl Send for OwnPacket {}
-// SAFETY: as above.
-unsafe impl Sync for OwnPacket {}
+unsafe impl Send for OwnList {}
+// SAFETY: the list is written only by whoever has the packet or message that it is part of.
+unsafe impl Sync for OwnList {}
 
-impl OwnPacket {
-    /// A packet over `length` bytes at `offset` of `memory`. `<= DISPATCH_LEVEL`.
+impl OwnList {
+    /// A list over `length` bytes. `<= DISPATCH_LEVEL`.
     ///
     /// # Errors
     /// [`NoMemory`].
-    pub fn try_new(
+    ///
+    /// # Safety
+    /// `address` leads to so many bytes of nonpaged memory, which stay as long as the list.
+    pub(super) unsafe fn try_new(
         pool: &Ref<PacketPool>,
-        memory: &Ref<SharedMemory>,
-        offset: u32,
+        address: *mut c_void,
         length: u32,
     ) -> Result<Self, NoMemory> {
-        let address = memory.range(offset as usize, length as usize, 1);
-        // SAFETY: a live handle, nonpaged memory of our own.
-        let mdl = unsafe { condis::NdisAllocateMdl(pool.ndis.as_raw(), address.as_ptr().cast(), length) };
+        // SAFETY: a live handle, and the caller's promise.
+        let mdl = unsafe { condis::NdisAllocateMdl(pool.ndis.as_raw(), address, length) };
         let mdl = NonNull::new(mdl).ok_or(NoMemory)?;
         // SAFETY: a live pool of lists with buffers, a complete MDL.
         let list = unsafe {
@@ -327,21 +317,26 @@ impl OwnPacket {
         Ok(Self {
             list,
             mdl,
-            _memory: memory.clone(),
             _pool: pool.clone(),
         })
     }
 
-    /// The packet, describing `length` bytes after the first `offset`, to be lent. It is with nobody else.
-    pub fn lend(&self, source: *mut c_void, words: [*mut c_void; 2], offset: u32, length: u32) -> Packet {
+    /// The list, whole again: with a buffer of `length` bytes after the first `offset`, and what `fill` writes of whom it is from.
+    ///
+    /// # Safety
+    /// Nobody else has the list.
+    pub(super) unsafe fn prepare(
+        &self,
+        (offset, length): (u32, u32),
+        fill: impl FnOnce(&mut NET_BUFFER_LIST),
+    ) -> NonNull<NET_BUFFER_LIST> {
         let mut list = self.list;
-        // SAFETY: ours: it is not lent.
+        // SAFETY: the caller's promise.
         let raw = unsafe { list.as_mut() };
         raw.Next = null_mut();
-        raw.SourceHandle = source;
-        raw.MiniportReserved = words;
         raw.Status = 0;
         raw.Flags = 0;
+        fill(raw);
         // SAFETY: the list's own buffer, ours with it.
         if let Some(buffer) = unsafe { raw.FirstNetBuffer.as_mut() } {
             buffer.Next = null_mut();
@@ -351,15 +346,54 @@ impl OwnPacket {
             buffer.DataOffset = offset;
             buffer.stDataLength = length as usize;
         }
-        Packet(list)
+        list
     }
 }
 
-impl Drop for OwnPacket {
+impl Drop for OwnList {
     fn drop(&mut self) {
-        // SAFETY: allocated by `try_new`, not lent any more.
+        // SAFETY: allocated by `try_new`; nobody else has it any more.
         unsafe { condis::NdisFreeNetBufferList(self.list.as_ptr()) }
         // SAFETY: as above.
         unsafe { condis::NdisFreeMdl(self.mdl.as_ptr()) }
+    }
+}
+
+/// A packet of our own over a range of shared memory, used again and again.
+#[derive(Debug)]
+pub struct OwnPacket {
+    // Before the memory that it describes.
+    list: OwnList,
+    _memory: Ref<SharedMemory>,
+}
+
+impl OwnPacket {
+    /// A packet over `length` bytes at `offset` of `memory`. `<= DISPATCH_LEVEL`.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub fn try_new(
+        pool: &Ref<PacketPool>,
+        memory: &Ref<SharedMemory>,
+        offset: u32,
+        length: u32,
+    ) -> Result<Self, NoMemory> {
+        let address = memory.range(offset as usize, length as usize, 1);
+        // SAFETY: shared memory is nonpaged, and stays with the packet.
+        let list = unsafe { OwnList::try_new(pool, address.as_ptr().cast(), length) }?;
+        Ok(Self {
+            list,
+            _memory: memory.clone(),
+        })
+    }
+
+    /// The packet, describing `length` bytes after the first `offset`, to be lent. It is with nobody else.
+    pub fn lend(&self, source: *mut c_void, words: [*mut c_void; 2], offset: u32, length: u32) -> Packet {
+        let fill = |list: &mut NET_BUFFER_LIST| {
+            list.SourceHandle = source;
+            list.MiniportReserved = words;
+        };
+        // SAFETY: ours: it is not lent.
+        Packet(unsafe { self.list.prepare((offset, length), fill) })
     }
 }
