@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use super::{Connection, Endpoint, mad::RejectReason};
 use crate::{
-    hw::{Gid, GidIndex, Mac, Mtu, Psn, Qpn},
+    hw::{Gid, GidIndex, Mac, Mtu, Psn, Qpn, ReadyToReceive, ReadyToSend},
     nt::Ref,
 };
 
@@ -123,4 +123,39 @@ pub struct QpParameters {
     pub retry_count: u8,
     /// Retries after RNR NAK, 7 is endless (RTS).
     pub rnr_retry_count: u8,
+}
+
+/// RNR NAK timer code that peers are asked for: 0.64 ms, long enough for a consumer to post a receive, or to return a buffer.
+const MIN_RNR_NAK: u8 = 12;
+
+impl QpParameters {
+    /// What makes a queue pair ready to receive, with these limits of reads; `allow_write` lets the peer write.
+    pub const fn ready_to_receive(&self, limits: ReadLimits, allow_write: bool) -> ReadyToReceive {
+        ReadyToReceive {
+            remote_qpn: self.remote_qpn,
+            receive_psn: self.receive_psn,
+            mtu: self.path_mtu,
+            source: self.gid_index,
+            destination: self.remote_gid,
+            mac: self.remote_mac,
+            udp_source_port: self.udp_source_port,
+            hop_limit: self.hop_limit,
+            traffic_class: self.traffic_class,
+            priority: 0,
+            responder_resources: limits.inbound,
+            min_rnr_nak: MIN_RNR_NAK,
+            allow_write,
+        }
+    }
+
+    /// What makes a queue pair ready to send, with these limits of reads.
+    pub const fn ready_to_send(&self, limits: ReadLimits) -> ReadyToSend {
+        ReadyToSend {
+            send_psn: self.send_psn,
+            ack_timeout: self.ack_timeout,
+            retry_count: self.retry_count,
+            rnr_retry: self.rnr_retry_count,
+            initiator_depth: limits.outbound,
+        }
+    }
 }

@@ -6,10 +6,8 @@ use super::{
     wire::{HEAD, Head},
 };
 use crate::{
-    cm::QpParameters,
-    hw::{
-        Cq, CqParams, HwError, Key, PostFlags, Qp, QpKind, QpParams, Qpn, ReadyToReceive, ReadyToSend, Sge,
-    },
+    cm::{QpParameters, ReadLimits},
+    hw::{Cq, CqParams, HwError, Key, PostFlags, Qp, QpKind, QpParams, Qpn, Sge},
     nt::{NoMemory, Passive, Ref, SharedMemory, Status, Vec, packet::OwnPacket, pool},
 };
 
@@ -21,8 +19,6 @@ const CONTROLS: u32 = 3;
 const CONTROL: u32 = (HEAD + MAX_CLOSE_DATA) as u32;
 /// Buffers shorter than this share a piece of memory.
 const SLAB: u32 = 0x1_0000;
-/// RNR NAK timer code that peers are asked for: 0.64 ms, about the time in which a client returns a buffer.
-const MIN_RNR_NAK: u8 = 12;
 /// Completion contexts from here on are the call manager's.
 pub const CONTROL_CONTEXT: u64 = 1 << 32;
 
@@ -141,11 +137,13 @@ impl Link {
     /// # Errors
     /// The device refused.
     pub fn connect(&self, parameters: &QpParameters, passive: Passive<'_>) -> Result<(), Status> {
+        // Messages only: neither side reads or writes the other's memory.
+        let none = ReadLimits::default();
         self.qp
-            .to_ready_to_receive(&ready_to_receive(parameters), passive)
+            .to_ready_to_receive(&parameters.ready_to_receive(none, false), passive)
             .map_err(device_status)?;
         self.qp
-            .to_ready_to_send(&ready_to_send(parameters), passive)
+            .to_ready_to_send(&parameters.ready_to_send(none), passive)
             .map_err(device_status)
     }
 
@@ -256,32 +254,4 @@ fn buffers(
         )?;
     }
     Ok(buffers)
-}
-
-const fn ready_to_receive(parameters: &QpParameters) -> ReadyToReceive {
-    ReadyToReceive {
-        remote_qpn: parameters.remote_qpn,
-        receive_psn: parameters.receive_psn,
-        mtu: parameters.path_mtu,
-        source: parameters.gid_index,
-        destination: parameters.remote_gid,
-        mac: parameters.remote_mac,
-        udp_source_port: parameters.udp_source_port,
-        hop_limit: parameters.hop_limit,
-        traffic_class: parameters.traffic_class,
-        priority: 0,
-        responder_resources: 0,
-        min_rnr_nak: MIN_RNR_NAK,
-        allow_write: false,
-    }
-}
-
-const fn ready_to_send(parameters: &QpParameters) -> ReadyToSend {
-    ReadyToSend {
-        send_psn: parameters.send_psn,
-        ack_timeout: parameters.ack_timeout,
-        retry_count: parameters.retry_count,
-        rnr_retry: parameters.rnr_retry_count,
-        initiator_depth: 0,
-    }
 }

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     cm::QpParameters,
     dyn_ref,
-    hw::{self, Completed, QpEvent, QpKind, QpParams, QpTarget, Qpn, ReadyToReceive, ReadyToSend},
+    hw::{self, Completed, QpEvent, QpKind, QpParams, QpTarget, Qpn},
     nt::{
         Once, Passive, Ref, SpinLock, Status,
         sync::{AtomicBool, AtomicU32, Ordering},
@@ -36,8 +36,6 @@ use crate::{
     },
 };
 
-/// RNR NAK timer code that peers are asked for: 0.64 ms, long enough for a consumer to post a receive.
-const MIN_RNR_NAK: u8 = 12;
 /// The job that moves the queue pair into the error state.
 const FLUSH: u32 = 1;
 
@@ -278,9 +276,10 @@ impl Qp {
     /// The device refused, or the queue pair was flushed meanwhile (`CONNECTION_ABORTED`).
     pub fn connect(&self, parameters: &QpParameters, passive: Passive<'_>) -> Result<(), Status> {
         let hw = self.hw()?;
-        hw.to_ready_to_receive(&ready_to_receive(parameters), passive)
+        let limits = parameters.limits;
+        hw.to_ready_to_receive(&parameters.ready_to_receive(limits, true), passive)
             .map_err(status::of_device)?;
-        hw.to_ready_to_send(&ready_to_send(parameters), passive)
+        hw.to_ready_to_send(&parameters.ready_to_send(limits), passive)
             .map_err(status::of_device)?;
         self.state
             .compare_exchange(CLAIMED, CONNECTED, Ordering::AcqRel, Ordering::Acquire)
@@ -339,33 +338,5 @@ impl QpTarget for Object<Qp> {
             QpEvent::InvalidRequest | QpEvent::AccessError | QpEvent::Catastrophic => self.kind().broke(),
             QpEvent::SendQueueDrained | QpEvent::LastWqe | QpEvent::Path => {}
         }
-    }
-}
-
-const fn ready_to_receive(parameters: &QpParameters) -> ReadyToReceive {
-    ReadyToReceive {
-        remote_qpn: parameters.remote_qpn,
-        receive_psn: parameters.receive_psn,
-        mtu: parameters.path_mtu,
-        source: parameters.gid_index,
-        destination: parameters.remote_gid,
-        mac: parameters.remote_mac,
-        udp_source_port: parameters.udp_source_port,
-        hop_limit: parameters.hop_limit,
-        traffic_class: parameters.traffic_class,
-        priority: 0,
-        responder_resources: parameters.limits.inbound,
-        min_rnr_nak: MIN_RNR_NAK,
-        allow_write: true,
-    }
-}
-
-const fn ready_to_send(parameters: &QpParameters) -> ReadyToSend {
-    ReadyToSend {
-        send_psn: parameters.send_psn,
-        ack_timeout: parameters.ack_timeout,
-        retry_count: parameters.retry_count,
-        rnr_retry: parameters.rnr_retry_count,
-        initiator_depth: parameters.limits.outbound,
     }
 }
