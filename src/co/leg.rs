@@ -377,9 +377,8 @@ impl Leg {
         }
     }
 
-    /// The client knows of the connection: it counts.
+    /// The client knows of the connection, which is up: it gets messages.
     pub(super) fn open(&self) {
-        self.set(Stage::Up);
         self.receives.lock().open();
     }
 

@@ -57,6 +57,12 @@ struct Batch {
 }
 
 impl Batch {
+    const EMPTY: Self = Self {
+        sent: [(0, false); BATCH],
+        count: 0,
+        news: 0,
+    };
+
     fn push(&mut self, context: u64, delivered: bool) {
         if let Some(place) = self.sent.get_mut(self.count) {
             *place = (context, delivered);
@@ -175,11 +181,7 @@ impl Leg {
     pub(super) fn poll(&self) {
         let Some(link) = self.link() else { return };
         loop {
-            let mut batch = Batch {
-                sent: [(0, false); BATCH],
-                count: 0,
-                news: 0,
-            };
+            let mut batch = Batch::EMPTY;
             let more = {
                 let mut receives = self.receives.lock();
                 receives.is_up && self.take(&mut receives, link, &mut batch)
@@ -275,11 +277,7 @@ impl Leg {
     pub(super) fn finish(&self) {
         let Some(link) = self.link() else { return };
         loop {
-            let mut batch = Batch {
-                sent: [(0, false); BATCH],
-                count: 0,
-                news: 0,
-            };
+            let mut batch = Batch::EMPTY;
             {
                 let mut receives = self.receives.lock();
                 receives.is_up = false;

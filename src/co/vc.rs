@@ -280,7 +280,7 @@ impl Vc {
                 return Err(Status::UNSUCCESSFUL);
             }
             inner.legs.try_reserve(1).map_err(crate::nt::NoMemory::from)?;
-            let context = party_context(&leg);
+            let context = give_party_context(&leg);
             inner.legs.push(leg);
             inner.state = State::Making;
             inner.call = Some(call);
@@ -322,7 +322,7 @@ impl Vc {
                 return Err(Status::UNSUCCESSFUL);
             }
             inner.legs.try_reserve(1).map_err(crate::nt::NoMemory::from)?;
-            let context = party_context(&leg);
+            let context = give_party_context(&leg);
             inner.legs.push(leg);
             context
         };
@@ -483,7 +483,8 @@ fn is_multipoint(inner: &Inner) -> bool {
     inner.legs.first().is_some_and(|leg| !leg.party().is_null())
 }
 
-fn party_context(leg: &Ref<Leg>) -> *mut c_void {
+/// The context of a new leg's party, with a reference of its own; NULL in a point-to-point call.
+fn give_party_context(leg: &Ref<Leg>) -> *mut c_void {
     if leg.party().is_null() {
         core::ptr::null_mut()
     } else {
