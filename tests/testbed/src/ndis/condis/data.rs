@@ -24,11 +24,6 @@ const SEND_AT_DISPATCH: u32 = 1;
 /// VRF-08.
 const LONGEST: u64 = 30 * sim::SECOND;
 
-/// Whether a packet is with the miniport or with a client.
-pub(in crate::ndis) fn outstanding(list: usize) -> bool {
-    !object::vcs(|vc| vc.sends.borrow().contains_key(&list) || vc.lent.borrow().contains(&list)).is_empty()
-}
-
 /// The packets of a chain, each of which is looked at before what follows it.
 ///
 /// # Safety
@@ -83,7 +78,7 @@ pub unsafe extern "win64" fn NdisCoSendNetBufferLists(
         );
     }
     let check = |list: *mut NET_BUFFER_LIST| {
-        if outstanding(list as usize) {
+        if packet::is_under_way(list as usize) {
             sim::fail("DATA-05", format!("{ddi}: {list:p} is under way already"));
         }
         if !packet::is_of_pool(list as usize) {
@@ -207,7 +202,7 @@ pub unsafe extern "win64" fn NdisMCoIndicateReceiveNetBufferLists(
     let vc = object::vc(vc, ddi);
     vc.expect_receiving(ddi);
     let check = |list: *mut NET_BUFFER_LIST| {
-        if outstanding(list as usize) {
+        if packet::is_under_way(list as usize) {
             sim::fail("DATA-10", format!("{ddi}: {list:p} is with a client"));
         }
         if !packet::is_of_pool(list as usize) {

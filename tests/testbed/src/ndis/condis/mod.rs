@@ -71,7 +71,6 @@ use cxndk::sys::ndis::{NDIS_STATUS, NDIS_STATUS_PENDING};
 
 pub use self::journal::calls_on;
 
-pub(super) use self::data::outstanding as list_outstanding;
 pub(super) use self::family::{announce, expect_closed, families_of_binding};
 pub(super) use self::object::{Family, Party, Sap, Vc, forget_families as forget_registrations};
 pub(super) use self::registration::{Handlers, check_client, check_protocol};

@@ -8,8 +8,7 @@ use wdk_standin::_MDL as MDL;
 
 use super::buffer::{self, Own};
 use super::pool::{self, Kind, Pool};
-use super::{POISON, packets, space};
-use crate::ndis::condis;
+use super::{POISON, is_under_way, packets, space};
 use crate::ndis::kernel::{self, Level};
 use crate::sim::{self, faults};
 
@@ -132,7 +131,7 @@ pub unsafe extern "win64" fn NdisAllocateNetBufferAndNetBufferList(
 pub unsafe extern "win64" fn NdisFreeNetBufferList(list: *mut NET_BUFFER_LIST) {
     let ddi = "NdisFreeNetBufferList";
     kernel::enter(ddi, Level::Dispatch);
-    if condis::list_outstanding(list as usize) {
+    if is_under_way(list as usize) {
         sim::fail("DATA-05", format!("{ddi}: {list:p} is under way"));
     }
     let Some(known) = packets().lists.borrow_mut().remove(&(list as usize)) else {

@@ -36,7 +36,7 @@ use self::buffer::Buffer;
 use self::list::List;
 use self::space::Added;
 use self::under_way::UnderWay;
-pub(super) use self::under_way::{arrives, departs};
+pub(super) use self::under_way::{arrives, departs, is_under_way};
 use crate::sim;
 
 /// Rule id of packets and their parameters that are not as the pages of nblapi.h have them.

@@ -22,6 +22,11 @@ impl UnderWay {
     }
 }
 
+/// Whether a list is with a miniport or with a client.
+pub(in crate::ndis) fn is_under_way(list: usize) -> bool {
+    packets().under_way.lists.borrow().contains_key(&list)
+}
+
 /// A list goes to somebody else, as it is now.
 ///
 /// # Safety
