@@ -74,12 +74,7 @@ fn in_world(world: &World, arguments: &CallArguments) -> CallReport {
         conversation.broadcast(arguments.messages, arguments.parties as usize);
     }
     let mut report = conversation.close();
-    let traffic = Traffic::of(world);
-    report.wqes = traffic.wqes;
-    report.doorbells = traffic.doorbells;
-    report.interrupts = traffic.interrupts;
-    report.packets = traffic.packets;
-    report.retransmitted = traffic.retransmitted;
+    report.traffic = Traffic::of(world);
     report.device = describe_device(&world.hosts[0]);
     report.driver = describe_driver(&world.hosts);
     report

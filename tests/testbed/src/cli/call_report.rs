@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::describe::Traffic;
 use super::report::{Closes, grouped};
 
 /// The outcome of one run. Its JSON has these fields but the last five.
@@ -25,16 +26,9 @@ pub struct CallReport {
     pub virtual_ns: u64,
     /// Time of this machine for the whole run.
     pub wall_ns: u64,
-    /// Work queue elements executed by both devices.
-    pub wqes: u64,
-    /// Doorbells of queue pairs rung on both devices.
-    pub doorbells: u64,
-    /// MSI-X messages of both devices.
-    pub interrupts: u64,
-    /// RoCE packets sent, first time and again.
-    pub packets: u64,
-    /// Of them sent again.
-    pub retransmitted: u64,
+    /// What devices and link did.
+    #[serde(flatten)]
+    pub traffic: Traffic,
     /// Broken rules.
     pub violations: u64,
     /// Things the driver left behind.
@@ -93,17 +87,17 @@ impl fmt::Display for CallReport {
             "work",
             &format!(
                 "{} WQEs, {} doorbells, {} interrupts",
-                grouped(self.wqes),
-                grouped(self.doorbells),
-                grouped(self.interrupts)
+                grouped(self.traffic.wqes),
+                grouped(self.traffic.doorbells),
+                grouped(self.traffic.interrupts)
             ),
         )?;
         line(
             "packets",
             &format!(
                 "{} sent, {} of them again",
-                grouped(self.packets),
-                grouped(self.retransmitted)
+                grouped(self.traffic.packets),
+                grouped(self.traffic.retransmitted)
             ),
         )?;
         let Closes {

@@ -215,13 +215,7 @@ fn gather(world: &World, client: &ClientReport, server: &ServerReport) -> CopyRe
         },
         ..CopyReport::default()
     };
-    let traffic = Traffic::of(world);
-    report.wqes = traffic.wqes;
-    report.doorbells = traffic.doorbells;
-    report.packets = traffic.packets;
-    report.retransmitted = traffic.retransmitted;
-    report.interrupts = traffic.interrupts;
-    report.details.faults = traffic.faults;
+    report.traffic = Traffic::of(world);
     report.details.device = describe_device(&world.hosts[0]);
     report.details.driver = describe_driver(&world.hosts);
     report

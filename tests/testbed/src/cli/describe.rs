@@ -2,23 +2,26 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use crate::world::{Host, World, WorldConfig};
 
-/// What both devices and the link did.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Traffic {
-    /// Work queue elements executed.
-    pub(super) wqes: u64,
-    /// Doorbells of queue pairs rung.
-    pub(super) doorbells: u64,
-    /// MSI-X messages.
-    pub(super) interrupts: u64,
+/// What both devices and the link did. A part of every report.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Traffic {
+    /// Work queue elements executed by both devices.
+    pub wqes: u64,
+    /// Doorbells of queue pairs rung on both devices.
+    pub doorbells: u64,
+    /// MSI-X messages of both devices.
+    pub interrupts: u64,
     /// RoCE packets sent, first time and again.
-    pub(super) packets: u64,
+    pub packets: u64,
     /// Of them sent again.
-    pub(super) retransmitted: u64,
-    /// Frames that the link lost, duplicated, reordered, corrupted.
-    pub(super) faults: u64,
+    pub retransmitted: u64,
+    /// Frames that the link lost, duplicated, reordered, corrupted; only a person reads it.
+    #[serde(skip)]
+    pub faults: u64,
 }
 
 impl Traffic {

@@ -12,5 +12,6 @@ mod source;
 pub use call::{CallArguments, call};
 pub use call_report::CallReport;
 pub use copy::{CommandError, CopyArguments, copy};
+pub use describe::Traffic;
 pub use report::CopyReport;
 pub use source::SourceError;

@@ -4,6 +4,8 @@ use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
+use super::describe::Traffic;
+
 /// How the closes of Network Direct objects went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Closes {
@@ -32,16 +34,9 @@ pub struct CopyReport {
     pub virtual_ns: u64,
     /// Time of this machine for the whole run.
     pub wall_ns: u64,
-    /// Work queue elements executed by both devices.
-    pub wqes: u64,
-    /// Doorbells of queue pairs rung on both devices.
-    pub doorbells: u64,
-    /// MSI-X messages of both devices.
-    pub interrupts: u64,
-    /// RoCE packets sent, first time and again.
-    pub packets: u64,
-    /// Of them sent again.
-    pub retransmitted: u64,
+    /// What devices and link did.
+    #[serde(flatten)]
+    pub traffic: Traffic,
     /// Closes of Network Direct objects.
     pub closes: Closes,
     /// Broken rules.
@@ -64,8 +59,6 @@ pub struct Details {
     pub connection: String,
     /// The modelled link: speed, latency, loss.
     pub link: String,
-    /// Frames that the link lost, duplicated, reordered, corrupted.
-    pub faults: u64,
     /// Virtual time of the way to host B.
     pub to_b_ns: u64,
     /// Virtual time of the way back.
@@ -157,19 +150,19 @@ impl fmt::Display for CopyReport {
         write!(
             work,
             "{} WQEs, {} doorbells, ",
-            grouped(self.wqes),
-            grouped(self.doorbells)
+            grouped(self.traffic.wqes),
+            grouped(self.traffic.doorbells)
         )?;
-        write!(work, "{} interrupts", grouped(self.interrupts))?;
+        write!(work, "{} interrupts", grouped(self.traffic.interrupts))?;
         line("work", &work)?;
         let mut packets = String::new();
         write!(
             packets,
             "{} sent, {} of them again; ",
-            grouped(self.packets),
-            grouped(self.retransmitted)
+            grouped(self.traffic.packets),
+            grouped(self.traffic.retransmitted)
         )?;
-        write!(packets, "the link damaged {}", grouped(details.faults))?;
+        write!(packets, "the link damaged {}", grouped(self.traffic.faults))?;
         line("packets", &packets)?;
         let Closes {
             inline,
