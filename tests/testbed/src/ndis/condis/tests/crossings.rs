@@ -5,7 +5,7 @@ use std::ptr;
 
 use cxndk::sys::ndis::NDIS_STATUS_PENDING;
 
-use super::flows::{end, leave, make, passes, take};
+use super::flows::{end, end_incoming, leave, make, passes, ring, take};
 use super::{INCOMING, OUTGOING, act, at, client, log, manager, pair, run, until};
 
 /// Runs `scenario` at many seeds; whether the client heard of `news`, over all of them.
@@ -40,10 +40,7 @@ fn closes_that_cross_are_one() {
 fn other_news_that_cross_a_close_may_be_lost() {
     let connected = heard("connected", || {
         at("connect", || {});
-        act(client::register_sap);
-        until("sap");
-        act(manager::create_incoming);
-        act(manager::offer);
+        ring();
         at("close_call", || manager::connect(INCOMING));
         act(|| client::close(INCOMING, ptr::null_mut()));
         until("vc gone");
@@ -87,12 +84,7 @@ fn a_call_arrives_before_its_sap_is_registered() {
         until("connected");
         until("sap");
         leave();
-        act(|| client::close(INCOMING, ptr::null_mut()));
-        until("closed 0x0");
-        if !pair().pends.get() {
-            act(manager::delete_incoming);
-        }
-        until("vc gone");
+        end_incoming();
     });
 }
 
@@ -112,12 +104,7 @@ fn a_sap_that_is_given_up_brings_no_more_calls() {
         leave();
         act(|| manager::indicate(INCOMING, 1, manager::incoming()));
         until("received");
-        act(|| client::close(INCOMING, ptr::null_mut()));
-        until("closed 0x0");
-        if !pair().pends.get() {
-            act(manager::delete_incoming);
-        }
-        until("vc gone");
+        end_incoming();
     });
 }
 
@@ -126,20 +113,12 @@ fn a_sap_that_is_given_up_brings_no_more_calls() {
 fn an_offer_is_negotiated() {
     passes(|| {
         pair().decision.set(NDIS_STATUS_PENDING);
-        act(client::register_sap);
-        until("sap");
-        act(manager::create_incoming);
-        act(manager::offer);
+        ring();
         act(|| client::modify(INCOMING));
         until("modified 0x0");
         act(|| client::decide(0));
         until("connected");
-        act(|| client::close(INCOMING, ptr::null_mut()));
-        until("closed 0x0");
-        if !pair().pends.get() {
-            act(manager::delete_incoming);
-        }
-        until("vc gone");
+        end_incoming();
         leave();
     });
 }

@@ -2,8 +2,8 @@
 
 use std::ptr;
 
-use super::flows::{leave, make, passes, take};
-use super::{INCOMING, OUTGOING, act, at, client, log, manager, pair, start, unload, until};
+use super::flows::{end_incoming, leave, make, passes, take};
+use super::{INCOMING, OUTGOING, act, at, client, log, manager, start, unload, until};
 use crate::sim;
 use crate::sim::faults::{self, Plan, When};
 
@@ -18,12 +18,7 @@ fn a_call_with_bad_parameters_is_closed_before_it_is_connected() {
         act(manager::offer);
         until("peer closed");
         assert!(!log().iter().any(|line| line == "connected"));
-        act(|| client::close(INCOMING, ptr::null_mut()));
-        until("closed 0x0");
-        if !pair().pends.get() {
-            act(manager::delete_incoming);
-        }
-        until("vc gone");
+        end_incoming();
         leave();
     });
 }
@@ -42,12 +37,7 @@ fn the_call_manager_uses_its_vc_again() {
             manager::offer();
         });
         until("connected");
-        act(|| client::close(INCOMING, ptr::null_mut()));
-        until("closed 0x0");
-        if !pair().pends.get() {
-            act(manager::delete_incoming);
-        }
-        until("vc gone");
+        end_incoming();
         leave();
     });
 }

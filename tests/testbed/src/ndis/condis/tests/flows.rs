@@ -32,13 +32,28 @@ pub(super) fn end() {
     assert_eq!(act(|| client::delete(OUTGOING)), 0);
 }
 
-/// A call comes in and is connected.
-pub(super) fn take() {
+/// A call comes in on a new SAP, and is offered.
+pub(super) fn ring() {
     act(client::register_sap);
     until("sap");
     act(manager::create_incoming);
     act(manager::offer);
+}
+
+/// A call comes in and is connected.
+pub(super) fn take() {
+    ring();
     until("connected");
+}
+
+/// The client closes the call that came in, and the call manager's VC goes.
+pub(super) fn end_incoming() {
+    act(|| client::close(INCOMING, ptr::null_mut()));
+    until("closed 0x0");
+    if !pair().pends.get() {
+        act(manager::delete_incoming);
+    }
+    until("vc gone");
 }
 
 /// The client gives its SAP up.
@@ -145,18 +160,10 @@ fn an_incoming_call_is_taken_and_closed() {
 fn an_incoming_call_is_taken_later() {
     passes(|| {
         pair().decision.set(NDIS_STATUS_PENDING);
-        act(client::register_sap);
-        until("sap");
-        act(manager::create_incoming);
-        act(manager::offer);
+        ring();
         act(|| client::decide(0));
         until("connected");
-        act(|| client::close(INCOMING, ptr::null_mut()));
-        until("closed 0x0");
-        if !pair().pends.get() {
-            act(manager::delete_incoming);
-        }
-        until("vc gone");
+        end_incoming();
         leave();
     });
 }
@@ -166,10 +173,7 @@ fn an_incoming_call_is_taken_later() {
 fn an_incoming_call_is_refused() {
     passes(|| {
         pair().decision.set(NDIS_STATUS_FAILURE);
-        act(client::register_sap);
-        until("sap");
-        act(manager::create_incoming);
-        act(manager::offer);
+        ring();
         until("vc gone");
         leave();
     });
@@ -243,12 +247,7 @@ fn packets_of_two_vcs_come_back_in_one_chain() {
         act(|| manager::indicate(INCOMING, 1, manager::incoming()));
         act(client::give_all_back);
         assert_eq!(log().iter().filter(|line| *line == "returned").count(), 2);
-        act(|| client::close(INCOMING, ptr::null_mut()));
-        until("closed 0x0");
-        if !pair().pends.get() {
-            act(manager::delete_incoming);
-        }
-        until("vc gone");
+        end_incoming();
         log();
         leave();
         end();
