@@ -2,6 +2,7 @@
 
 mod data;
 mod flows;
+mod history;
 mod hostile;
 mod parties;
 mod refusals;

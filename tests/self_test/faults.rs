@@ -43,7 +43,11 @@ fn once(scene: &Scene<'_>, point: &str, nth: u64) -> bool {
     match answer {
         Ok(report) => {
             assert!(fired || report.status == 0, "{point} {nth}: {report:x?}");
-            assert_eq!(report.caller.damaged + report.taker.damaged, 0);
+            assert_eq!(
+                report.caller.damaged + report.taker.damaged,
+                0,
+                "{point} {nth}: {report:x?}"
+            );
         }
         Err(status) => assert!(fired && status == NO_MEMORY, "{point} {nth}: {status:#x}"),
     }
@@ -68,6 +72,27 @@ fn every_service_of_a_test_can_fail() {
         }
     });
     assert!(failures > 100, "{failures} failures");
+}
+
+/// A message that cannot be sent is told to its sender; those that were under way behind it arrive as they are, and count as such.
+#[test]
+fn messages_behind_one_that_was_not_sent_are_whole() {
+    let mut overtaken = 0;
+    for seed in 0..30 {
+        let told = &mut overtaken;
+        Scene::run(seed, move |scene| {
+            let second = Plan::new().fail("GetScatterGatherList", When::Nth(2));
+            faults::set(Some(second));
+            let report = scene.ask(&plan(1, 3, 200)).expect("a report");
+            faults::set(None);
+            assert_eq!(report.status, NO_MEMORY, "{report:x?}");
+            assert_eq!(report.caller.damaged + report.taker.damaged, 0, "{report:x?}");
+            let of_caller = report.caller.unsent == 1 && report.taker.received == 2;
+            let of_taker = report.taker.unsent == 1 && report.caller.received == 2;
+            *told += u32::from(of_caller || of_taker);
+        });
+    }
+    assert!(overtaken > 0);
 }
 
 /// The device refuses, forgets or dies at a command of a test: the program gets a report in the end, whatever becomes of the

@@ -9,6 +9,7 @@ mod scene;
 mod two_adapters;
 
 use cxndk::co::client::report::{STEPS, SideReport};
+use cxndk_testbed::sim;
 
 use scene::{Scene, plan};
 
@@ -37,5 +38,27 @@ fn the_adapter_calls_itself_and_reports() {
             assert_eq!([report.caller, report.taker], expected);
             assert_eq!(report.luid, scene.luid());
         });
+    }
+}
+
+/// One seed gives one history, whatever the heap of the process that simulates it looks like.
+#[test]
+fn one_seed_gives_one_history_in_any_process() {
+    let history = |seed, blocks: usize| {
+        let mut history = 0;
+        let told = &mut history;
+        Scene::run(seed, move |scene| {
+            let mut used: Vec<Vec<u8>> = (0..blocks).map(|block| vec![1; 16 + block * 37 % 6000]).collect();
+            used.retain(|bytes| bytes.len() % 3 != 0);
+            scene.ask(&plan(2, 20, 300)).expect("it runs");
+            *told = sim::fingerprint();
+        });
+        history
+    };
+    for seed in 0..4 {
+        let first = history(seed, 0);
+        for blocks in [100, 1000] {
+            assert_eq!(history(seed, blocks), first, "seed {seed}, {blocks} blocks");
+        }
     }
 }

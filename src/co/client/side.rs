@@ -62,6 +62,8 @@ pub(super) struct Flow {
     pub(super) sent: u32,
     /// Messages of this call that arrived.
     pub(super) received: u32,
+    /// Number of the message that is to arrive next, if all before it were sent.
+    expected: u32,
     /// Messages that are not on their way, a bit each.
     free: u32,
     /// What went wrong first.
@@ -119,7 +121,7 @@ impl Side {
     pub(super) fn begin_call(&self, call: u32) {
         let mut flow = self.flow.lock();
         flow.call = call;
-        (flow.sent, flow.received) = (0, 0);
+        (flow.sent, flow.received, flow.expected) = (0, 0, 0);
     }
 
     /// `ProtocolClMakeCallComplete`, or the make's own result.
@@ -310,23 +312,33 @@ impl Side {
     }
 
     fn arrived(&self, buffer: Buffer) {
-        let plan = self.run.plan();
         let mut flow = self.flow.lock();
-        let mut pattern = Pattern::new(plan.seed, !self.is_caller, flow.call, flow.received);
-        let mut same = buffer.len() == plan.message_size as usize && flow.received < plan.messages;
-        let reached = buffer.data().is_some_and(|(mdl, offset)| {
-            mdl.read(offset as usize, buffer.len(), |piece| {
-                same &= pattern.matches(piece)
-            })
-        });
+        // Those under way with a message that could not be sent arrive without it; its sender was told.
+        let last = flow.expected.saturating_add(DEPTH).min(self.run.plan().messages);
+        let number = (flow.expected..last).find(|number| self.carries(&buffer, flow.call, *number));
+        flow.expected = number.unwrap_or(flow.expected).saturating_add(1);
         flow.received = flow.received.saturating_add(1);
         let mut report = self.report.lock();
         report.received += 1;
         report.received_bytes += buffer.len() as u64;
-        if !same || !reached {
+        if number.is_none() {
             report.damaged += 1;
             flow.failure.get_or_insert(Status::NDIS_INVALID_DATA);
         }
+    }
+
+    /// Whether a buffer holds message `number` of call `call`, and nothing else.
+    fn carries(&self, buffer: &Buffer, call: u32, number: u32) -> bool {
+        let plan = self.run.plan();
+        let mut pattern = Pattern::new(plan.seed, !self.is_caller, call, number);
+        let mut same = buffer.len() == plan.message_size as usize;
+        let reached = same
+            && buffer.data().is_some_and(|(mdl, offset)| {
+                mdl.read(offset as usize, buffer.len(), |piece| {
+                    same = same && pattern.matches(piece);
+                })
+            });
+        same && reached
     }
 
     /// What NDIS calls the call manager's VC by: stands for a reference until [`Self::forget_context`].

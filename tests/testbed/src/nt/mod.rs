@@ -11,6 +11,7 @@
 //! | a call into a driver | [`call_driver`], or [`expect_clean`] after it |
 //! | waiting | [`event_initialize`], [`event_set`], [`event_reset`], [`event_wait`] |
 //! | pool | [`pool_allocate`], [`pool_free`], [`pool_outstanding`], [`expect_pool`] |
+//! | memory that devices see | [`HostMemory`] |
 //! | MDLs | [`mdl_for`], [`mdl_free`], [`mdl_pieces`] |
 //! | devices | [`device_object`], [`allocate_common`], [`free_common`] |
 //! | I/O requests | [`Request`] |
@@ -25,6 +26,7 @@ mod irp;
 mod irql;
 mod lock;
 mod mdl;
+mod memory;
 mod pool;
 mod scheduling;
 mod service_key;
@@ -63,6 +65,7 @@ pub use mdl::{
     IoAllocateMdl, IoFreeMdl, MmBuildMdlForNonPagedPool, MmMapLockedPagesSpecifyCache, mdl_for,
     mdl_for_locked, mdl_free, mdl_pieces, mdls_outstanding,
 };
+pub use memory::HostMemory;
 pub use pool::{
     ExAllocatePool2, ExAllocatePoolWithTag, ExFreePool, ExFreePoolWithTag, expect_no_pool, expect_pool,
     pool_allocate, pool_free, pool_outstanding, pool_report,

@@ -26,6 +26,8 @@ const GUARD_BYTE: u8 = 0xfb;
 /// Freed bytes that are watched before the memory goes back.
 const QUARANTINE: usize = 4 << 20;
 const PAGE: usize = 4096;
+/// `MEMORY_ALLOCATION_ALIGNMENT`.
+const ALIGNMENT: usize = 16;
 /// `POOL_FLAG_UNINITIALIZED`.
 const FLAG_UNINITIALIZED: u64 = 0x2;
 
@@ -45,10 +47,29 @@ struct Pool {
     quarantined: std::cell::Cell<usize>,
 }
 
-fn layout(size: usize) -> Layout {
-    let align = if size >= PAGE { PAGE } else { 16 };
-    Layout::from_size_align(size + GUARD, align)
-        .unwrap_or_else(|_| sim::fail("POOL", format!("{size:#x} bytes")))
+/// What the allocator is asked for, and where in it the block begins: at a page from one page on; a smaller block lies
+/// within one page, as Windows has it, so that the pieces that a device sees are the same in every run; it is aligned to
+/// 16 bytes and, mostly, not to more.
+pub(super) fn layout(size: usize) -> (Layout, usize) {
+    let (room, align) = if size >= PAGE {
+        (size, PAGE)
+    } else {
+        let room = size.next_power_of_two().max(ALIGNMENT);
+        (room, room)
+    };
+    let layout = Layout::from_size_align(room + GUARD, align)
+        .unwrap_or_else(|_| sim::fail("POOL", format!("{size:#x} bytes")));
+    (layout, (room - size) / ALIGNMENT * ALIGNMENT)
+}
+
+/// Gives the memory of a block back to the allocator.
+///
+/// # Safety
+/// The block was allocated by [`pool_allocate`], is in no list any more, and nothing uses it.
+unsafe fn release(address: usize, size: usize) {
+    let (layout, before) = layout(size);
+    // SAFETY: the block begins so far behind what was allocated with this layout.
+    unsafe { std::alloc::dealloc((address - before) as *mut u8, layout) };
 }
 
 fn tag_name(tag: u32) -> String {
@@ -67,12 +88,14 @@ fn tag_name(tag: u32) -> String {
 /// Allocates for the host of the running context; 16-byte aligned, page-aligned from one page on. No check, no fault.
 pub fn pool_allocate(length: impl Into<u64>, tag: u32) -> PVOID {
     let size = usize::try_from(length.into()).expect("a length fits");
-    let layout = layout(size);
+    let (layout, before) = layout(size);
     // SAFETY: the size is not zero: it includes the guard.
-    let memory = unsafe { std::alloc::alloc(layout) };
-    if memory.is_null() {
+    let start = unsafe { std::alloc::alloc(layout) };
+    if start.is_null() {
         return ptr::null_mut();
     }
+    // SAFETY: the layout has room for the block behind this, and for the guard.
+    let memory = unsafe { start.add(before) };
     // SAFETY: just allocated.
     unsafe { ptr::write_bytes(memory, FRESH, size) };
     // SAFETY: the guard is part of the allocation.
@@ -147,8 +170,8 @@ impl Pool {
         };
         self.quarantined.set(self.quarantined.get() - block.size - GUARD);
         self.inspect(address, &block);
-        // SAFETY: allocated with this layout, and out of all lists.
-        unsafe { std::alloc::dealloc(address as *mut u8, layout(block.size)) };
+        // SAFETY: out of all lists.
+        unsafe { release(address, block.size) };
     }
 
     fn inspect(&self, address: usize, block: &Block) {
@@ -171,8 +194,8 @@ impl Drop for Pool {
     fn drop(&mut self) {
         let live = self.live.take().into_iter();
         for (address, block) in live.chain(self.quarantine.take()) {
-            // SAFETY: allocated with this layout; the run and its contexts are over.
-            unsafe { std::alloc::dealloc(address as *mut u8, layout(block.size)) };
+            // SAFETY: the run and its contexts are over.
+            unsafe { release(address, block.size) };
         }
     }
 }

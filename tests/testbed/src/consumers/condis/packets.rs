@@ -13,7 +13,8 @@ use cxndk::sys::ndis::{NDIS_HANDLE, NDIS_OBJECT_TYPE_DEFAULT, NET_BUFFER, NET_BU
 use wdk_standin::_MDL as MDL;
 
 use super::protocol::header;
-use crate::nt::{mdl_for, mdl_for_locked, mdl_free};
+use crate::nt::{HostMemory, mdl_for, mdl_for_locked, mdl_free};
+use crate::sim::{self, Stream};
 
 /// `NetBufferListCancelId`: where a packet's cancel id lies.
 const CANCEL_ID: usize = 5;
@@ -72,7 +73,7 @@ pub(super) struct Sent {
     /// The buffers, of which the first came with the list.
     buffers: Vec<*mut NET_BUFFER>,
     // Described by the MDLs.
-    _data: Vec<Vec<u8>>,
+    _data: Vec<HostMemory>,
 }
 
 impl Sent {
@@ -81,9 +82,8 @@ impl Sent {
     pub(super) fn new(pools: &Pools, messages: &[Vec<u8>], vc: NDIS_HANDLE, id: *mut c_void) -> Self {
         let mut data = Vec::new();
         let mut chains = messages.iter().map(|message| {
-            let mut pieces = cut(message);
-            let mdl = describe(&mut pieces);
-            data.extend(pieces);
+            let (mdl, memory) = describe(message);
+            data.push(memory);
             (mdl, message.len())
         });
         let (pool, first) = (pools.lists.get() as NDIS_HANDLE, chains.next());
@@ -138,35 +138,39 @@ impl Sent {
     }
 }
 
-/// The MDLs of pieces of memory, in one chain.
-fn describe(pieces: &mut [Vec<u8>]) -> *mut MDL {
-    let mut mdl = null_mut();
-    for (at, piece) in pieces.iter_mut().enumerate().rev() {
+/// A message in memory of its own, and the chain of MDLs that describes it: as many pieces as its first byte says (modulo 48)
+/// and its length allows. Before each piece lie [`BEFORE`] bytes that are not part of it; the first MDL includes them.
+fn describe(message: &[u8]) -> (*mut MDL, HostMemory) {
+    let pieces = usize::from(message.first().copied().unwrap_or(0)) % 48 + 1;
+    let mut chunks: Vec<_> = message.chunks(message.len().div_ceil(pieces).max(1)).collect();
+    if chunks.is_empty() {
+        chunks.push(&[]);
+    }
+    let before = BEFORE as usize;
+    let mut memory = HostMemory::at(offset_in_page(), message.len() + chunks.len() * before);
+    memory.fill(0xee);
+    let (mut rest, mut chain) = (&mut memory[..], null_mut());
+    for (at, chunk) in chunks.into_iter().enumerate().rev() {
+        let start = rest.len() - chunk.len() - before;
+        let (front, piece) = std::mem::take(&mut rest).split_at_mut(start);
+        rest = front;
+        piece[before..].copy_from_slice(chunk);
         // Memory of the system and of programs take turns.
-        let first = if at % 2 == 0 {
-            mdl_for(piece)
-        } else {
-            mdl_for_locked(piece)
+        let mdl = match at {
+            0 => mdl_for(piece),
+            _ if at % 2 == 0 => mdl_for(&mut piece[before..]),
+            _ => mdl_for_locked(&mut piece[before..]),
         };
         // SAFETY: just made.
-        unsafe { (*first).Next = mdl };
-        mdl = first;
+        unsafe { (*mdl).Next = chain };
+        chain = mdl;
     }
-    mdl
+    (chain, memory)
 }
 
-/// The memory of a message: 5 bytes before it, and as many pieces as its first byte says (modulo 48) and its length allows.
-fn cut(message: &[u8]) -> Vec<Vec<u8>> {
-    let pieces = usize::from(message.first().copied().unwrap_or(0)) % 48 + 1;
-    let mut cut: Vec<Vec<u8>> = message
-        .chunks(message.len().div_ceil(pieces).max(1))
-        .map(<[u8]>::to_vec)
-        .collect();
-    if cut.is_empty() {
-        cut.push(Vec::new());
-    }
-    cut[0].splice(0..0, [0xee; BEFORE as usize]);
-    cut
+/// Where a message begins in a page, in steps of the alignment that pool gives.
+fn offset_in_page() -> usize {
+    sim::choose(Stream::Consumer, 256) as usize * 16
 }
 
 /// The bytes of a packet that came, of its first buffer.

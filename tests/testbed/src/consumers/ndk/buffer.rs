@@ -1,55 +1,47 @@
 //! Memory of a consumer: page-aligned, locked, described by an MDL.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
-
 use wdk_standin::{_MDL, PMDL};
 
-const PAGE: usize = 4096;
+use crate::nt::HostMemory;
+
 /// The pages of non-paged pool are locked and have a system address.
 const MDL_SOURCE_IS_NONPAGED_POOL: i16 = 0x4;
 
 /// Non-paged memory of a host.
 pub struct Buffer {
-    memory: *mut u8,
-    length: usize,
+    memory: HostMemory,
     mdl: Box<_MDL>,
 }
 
 impl Buffer {
-    /// `length` zero bytes, at least one.
+    /// `length` zero bytes.
     ///
     /// # Panics
     ///
-    /// When this machine is out of memory.
+    /// When there are more bytes than a machine has.
     pub fn new(length: usize) -> Self {
-        // SAFETY: the layout is not empty.
-        let memory = unsafe { alloc_zeroed(Self::layout(length)) };
-        assert!(!memory.is_null(), "no memory for a buffer of {length} bytes");
+        let memory = HostMemory::at(0, length);
         let mdl = Box::new(_MDL {
             Next: std::ptr::null_mut(),
             Size: size_of::<_MDL>() as i16,
             MdlFlags: MDL_SOURCE_IS_NONPAGED_POOL,
             Process: std::ptr::null_mut(),
-            MappedSystemVa: memory.cast(),
-            StartVa: memory.cast(),
+            MappedSystemVa: memory.address().cast(),
+            StartVa: memory.address().cast(),
             ByteCount: length as u32,
             ByteOffset: 0,
         });
-        Self { memory, length, mdl }
-    }
-
-    fn layout(length: usize) -> Layout {
-        Layout::from_size_align(length.max(1).next_multiple_of(PAGE), PAGE).expect("a sane length")
+        Self { memory, mdl }
     }
 
     /// Length in bytes.
-    pub const fn len(&self) -> usize {
-        self.length
+    pub fn len(&self) -> usize {
+        self.memory.len()
     }
 
     /// Whether it has no byte.
-    pub const fn is_empty(&self) -> bool {
-        self.length == 0
+    pub fn is_empty(&self) -> bool {
+        self.memory.is_empty()
     }
 
     /// The MDL, for calls of the interface.
@@ -59,26 +51,16 @@ impl Buffer {
 
     /// Address of the first byte.
     pub const fn address(&self) -> *mut u8 {
-        self.memory
+        self.memory.address()
     }
 
     /// The bytes.
-    pub const fn bytes(&self) -> &[u8] {
-        // SAFETY: the memory is ours, initialised, and lives as long as `self`; the simulation runs on one thread, so no
-        // device writes while the slice is looked at.
-        unsafe { std::slice::from_raw_parts(self.memory, self.length) }
+    pub fn bytes(&self) -> &[u8] {
+        &self.memory
     }
 
     /// The bytes, to change them.
-    pub const fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as for `bytes`.
-        unsafe { std::slice::from_raw_parts_mut(self.memory, self.length) }
-    }
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        // SAFETY: allocated with the same layout.
-        unsafe { dealloc(self.memory, Self::layout(self.length)) };
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.memory
     }
 }

@@ -368,7 +368,7 @@ pub(super) unsafe extern "win64" fn on_closed(token: *mut c_void) {
         unsafe { callback(*context as *mut c_void) };
     }
     drop(running);
-    sim::trace("close completed", object.address as u64, object.id);
+    sim::trace("close completed", object.id, 0);
     object.retire();
     let counts = sim::local::<Counts>();
     counts.completed.set(counts.completed.get() + 1);

@@ -8,13 +8,13 @@ use wdk_standin::_MDL as MDL;
 
 use super::pool::{self, Kind, Pool};
 use super::{PACKET, POISON, expect_not_under_way, mdls_of, packets, space};
-use crate::ndis::kernel::{self, Level};
+use crate::ndis::kernel::{self, HostMemory, Level};
 use crate::sim::{self, faults};
 
 /// A buffer with what NDIS allocated for it.
 pub(super) struct Own {
     pub(super) buffer: *mut NET_BUFFER,
-    data: Option<(*mut MDL, Vec<u8>)>,
+    data: Option<(*mut MDL, HostMemory)>,
 }
 
 impl Own {
@@ -24,7 +24,7 @@ impl Own {
         let mut buffer: Box<NET_BUFFER> = Box::new(unsafe { std::mem::zeroed() });
         buffer.NdisPoolHandle = pool.handle;
         let data = (data > 0).then(|| {
-            let mut bytes = vec![0; data as usize];
+            let mut bytes = HostMemory::new(data as usize);
             let mdl = kernel::mdl_for(&mut bytes);
             buffer.MdlChain = mdl;
             buffer.CurrentMdl = mdl;

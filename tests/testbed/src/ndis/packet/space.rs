@@ -5,7 +5,7 @@ use wdk_standin::_MDL as MDL;
 
 use super::buffer::{describe, position};
 use super::{PACKET, mdls_of, packets};
-use crate::ndis::kernel::{self, Level};
+use crate::ndis::kernel::{self, HostMemory, Level};
 use crate::sim::{self, faults};
 
 /// `NET_BUFFER_ALLOCATE_MDL_HANDLER`: given the bytes that are wanted, and NULL if there is no memory.
@@ -16,7 +16,7 @@ type FreeMdl = Option<unsafe extern "win64" fn(*mut MDL)>;
 /// Who has to free an MDL that a retreat put before the others.
 pub(super) enum Added {
     /// NDIS, with the memory.
-    ByNdis(Vec<u8>),
+    ByNdis(HostMemory),
     /// The driver's handler.
     ByDriver,
 }
@@ -39,7 +39,7 @@ pub(super) unsafe fn expect_none_added(ddi: &str, buffer: *mut NET_BUFFER) {
 /// An MDL of at least `size` bytes.
 fn allocate(handler: AllocateMdl, size: u32) -> Option<*mut MDL> {
     let Some(handler) = handler else {
-        let mut bytes = vec![0; size as usize];
+        let mut bytes = HostMemory::new(size as usize);
         let mdl = kernel::mdl_for(&mut bytes);
         let added = Added::ByNdis(bytes);
         packets().added.borrow_mut().insert(mdl as usize, added);

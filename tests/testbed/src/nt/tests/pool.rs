@@ -4,6 +4,7 @@ use super::super::{ExAllocatePool2, ExAllocatePoolWithTag, ExFreePool, ExFreePoo
 use super::{caught, passes};
 use crate::sim;
 
+const PAGE: u64 = 4096;
 const TAG: u32 = u32::from_le_bytes(*b"Test");
 
 fn allocate(length: u64) -> *mut u8 {
@@ -35,6 +36,25 @@ fn memory_that_is_kept_well_passes() {
         // SAFETY: allocated just now.
         unsafe { ExFreePool(zeroed) };
         expect_no_pool(host, "VRF-42", "the test");
+    });
+}
+
+/// As on Windows: a block of less than a page lies within one and is aligned to 16 bytes, a larger one begins at a page. A
+/// device sees the same pieces of it in every run.
+#[test]
+fn a_small_block_lies_within_a_page() {
+    passes(|_| {
+        for length in 1..3 * PAGE {
+            let memory = allocate(length);
+            let start = memory as u64;
+            let aligned = start % if length < PAGE { 16 } else { PAGE };
+            assert_eq!(aligned, 0, "{length} bytes");
+            assert!(
+                length > PAGE || start / PAGE == (start + length - 1) / PAGE,
+                "{length} bytes"
+            );
+            free(memory, TAG);
+        }
     });
 }
 

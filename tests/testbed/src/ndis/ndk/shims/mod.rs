@@ -211,7 +211,7 @@ unsafe extern "win64" fn close(
         context: context as usize,
     };
     let (request, token) = request::begin(&tracked, "NdkCloseObject", completion);
-    sim::trace("close", tracked.address as u64, tracked.id);
+    sim::trace("close", tracked.id, 0);
     // SAFETY: close is the first slot in the tables of all kinds but the adapter's, which has no close and this function not.
     let provider = unsafe { tracked.table::<NDK_CQ_DISPATCH>() }
         .NdkCloseCq
