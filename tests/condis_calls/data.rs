@@ -45,7 +45,7 @@ fn waiting_packets_are_cancelled_by_their_id() {
                 scene.b.received(peer).len() == expected.len()
             });
             assert_eq!(scene.b.received(peer), expected);
-            scene.end(vc, peer);
+            scene.end(vc);
         });
     }
 }
@@ -68,7 +68,7 @@ fn a_slow_link_holds_the_sender_back() {
             let expected: Vec<_> = (0..400).map(|n| numbered(n, 900)).collect();
             assert_eq!(scene.b.received(peer), expected);
             assert_eq!(scene.a.sent(vc), [SUCCESS; 400]);
-            scene.end(vc, peer);
+            scene.end(vc);
         });
     }
 }
@@ -92,7 +92,7 @@ fn messages_in_memory_without_an_address_are_mapped() {
         until("it arrived", || scene.b.received(peer).len() == 11);
         let expected: Vec<_> = (0..12).filter(|n| *n != 10).map(message).collect();
         assert_eq!(scene.b.received(peer), expected);
-        scene.end(vc, peer);
+        scene.end(vc);
     });
 }
 
@@ -115,7 +115,7 @@ fn a_client_that_keeps_packets_is_lent_no_more_than_there_are() {
         }
         let expected: Vec<_> = (0..300).map(|n| numbered(n, 900)).collect();
         assert_eq!(scene.b.received(peer), expected);
-        scene.end(vc, peer);
+        scene.end(vc);
     });
 }
 
@@ -156,7 +156,7 @@ fn many_contexts_send_on_one_vc() {
                 assert!(of.cloned().eq(expected), "sender {sender}");
             }
             until("all came back", || scene.a.sent(vc).len() == 180);
-            scene.end(vc, peer);
+            scene.end(vc);
         });
     }
 }

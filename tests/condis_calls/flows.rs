@@ -90,11 +90,6 @@ fn deleted(scene: &Scene<'_>, peer: CoHandle) -> bool {
     scene.b.news(peer).contains(&News::Deleted)
 }
 
-fn was_told(client: &CallClient, vc: CoHandle) -> bool {
-    let news = client.news(vc);
-    news.iter().any(|news| matches!(news, News::PeerClosed(..)))
-}
-
 /// "Start" and "Unbind". Proves AF-01, AF-03, AF-05, AF-06, AF-12, AF-15, HALT-01, REG-01, REG-02, VC-10: the family is registered, told of,
 /// opened and closed again.
 #[test]
@@ -171,7 +166,7 @@ fn a_call_goes_out_and_comes_in_and_the_caller_closes() {
         Scene::close(&scene.a, vc, None, b"bye");
         assert_eq!(scene.a.delete_vc(vc), SUCCESS);
         expect(scene, &at, 0, &joined(&[&CLOSE, &CLIENT_DELETES]));
-        until("B hears", || was_told(&scene.b, peer));
+        until("B hears", || scene.b.peer_closed(peer));
         Scene::close(&scene.b, peer, None, b"");
         until("it is deleted", || deleted(scene, peer));
         expect(scene, &at, 1, &joined(&[&TOLD, &CLOSE, &MANAGER_DELETES]));
@@ -187,7 +182,7 @@ fn the_called_side_closes() {
         Scene::close(&scene.b, peer, None, b"");
         until("it is deleted", || deleted(scene, peer));
         expect(scene, &at, 1, &joined(&[&CLOSE, &MANAGER_DELETES]));
-        until("A hears", || was_told(&scene.a, vc));
+        until("A hears", || scene.a.peer_closed(vc));
         Scene::close(&scene.a, vc, None, b"");
         assert_eq!(scene.a.delete_vc(vc), SUCCESS);
         expect(scene, &at, 0, &joined(&[&TOLD, &CLOSE, &CLIENT_DELETES]));
@@ -205,7 +200,7 @@ fn a_vc_is_used_for_another_call() {
         assert_eq!(scene.make(vc, scene.call()), SUCCESS);
         expect(scene, &at, 0, &OUTGOING[2..]);
         until("B is there", || scene.incoming().len() == 2);
-        scene.end(vc, scene.incoming()[1]);
+        scene.end(vc);
     });
 }
 
@@ -256,7 +251,7 @@ fn a_call_is_decided_later() {
             if status == SUCCESS {
                 until("connected", || scene.b.news(peer).contains(&News::Connected));
                 expect(scene, &at, 1, &joined(&[&decided, &INCOMING[5..]]));
-                scene.end(vc, peer);
+                scene.end(vc);
             } else {
                 until("it is deleted", || deleted(scene, peer));
                 let refused = joined(&[&decided, &["NdisMCmDeactivateVc"], &MANAGER_DELETES]);
@@ -280,10 +275,10 @@ fn a_call_is_accepted_with_parameters_that_cannot_be() {
             peers.iter().any(|peer| !scene.b.news(*peer).is_empty())
         });
         let peer = scene.incoming()[0];
-        let mut call = scene.call_of(peer);
+        let mut call = scene.taken();
         call.message_size = 8192;
         scene.b.answer(peer, SUCCESS, Some(call));
-        until("B hears", || was_told(&scene.b, peer));
+        until("B hears", || scene.b.peer_closed(peer));
         Scene::close(&scene.b, peer, None, b"");
         until("it is deleted", || deleted(scene, peer));
         let decided = ["NdisClIncomingCallComplete", "CmIncomingCallCompleteHandler"];
@@ -299,7 +294,7 @@ fn a_call_is_accepted_with_parameters_that_cannot_be() {
 #[test]
 fn quality_of_service_changes() {
     flow(|scene| {
-        let (vc, peer) = scene.connect();
+        let (vc, _) = scene.connect();
         let at = mark(scene);
         let mut change = scene.call();
         change.flow.transmit = 1000;
@@ -318,7 +313,7 @@ fn quality_of_service_changes() {
             "ClIncomingCallQoSChangeHandler",
         ];
         expect(scene, &at, 1, &remote);
-        scene.end(vc, peer);
+        scene.end(vc);
     });
 }
 
@@ -391,7 +386,7 @@ fn leaves_leave_a_multipoint_call() {
             scene.a.news(gone).contains(&News::PartyDropped(SUCCESS))
         });
         Scene::close(&scene.b, scene.incoming()[1], None, b"");
-        until("A hears", || was_told(&scene.a, vc));
+        until("A hears", || scene.a.peer_closed(vc));
         Scene::close(&scene.a, vc, Some(last), b"");
         assert_eq!(scene.a.delete_vc(vc), SUCCESS);
         let leaves = ["NdisCmDispatchIncomingDropParty", "ClIncomingDropPartyHandler"];
@@ -426,7 +421,7 @@ fn an_adapter_halts_under_its_client() {
         assert_eq!(calls[..start.len()], start);
         // Whether the close of the family pends is the call manager's choice, so is how NDIS tells its end.
         assert_eq!(calls[calls.len() - 2..], answered);
-        until("B hears", || was_told(&scene.b, peer));
+        until("B hears", || scene.b.peer_closed(peer));
         scene.close_incoming();
         scene.start_a();
     });

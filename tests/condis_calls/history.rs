@@ -19,7 +19,7 @@ fn history(seed: u64, blocks: usize) -> u64 {
         until("the messages", || {
             scene.b.received(peer).len() == 40 && scene.a.received(vc).len() == 40
         });
-        scene.end(vc, peer);
+        scene.end(vc);
         *told = sim::fingerprint();
     });
     history

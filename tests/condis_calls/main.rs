@@ -68,7 +68,7 @@ fn messages_arrive_in_order_and_packets_come_back() {
             let expected: Vec<_> = (0..40).map(|n| numbered(n, 3000)).collect();
             assert_eq!(scene.b.received(peer), expected);
             assert!(scene.a.sent(vc).iter().all(|status| *status == SUCCESS));
-            scene.end(vc, peer);
+            scene.end(vc);
         });
     }
 }
@@ -89,7 +89,7 @@ fn messages_of_many_pieces_keep_their_turn() {
         assert!(scene.a.sent(vc).iter().all(|status| *status == SUCCESS));
         until("all arrived", || scene.b.received(peer).len() == messages.len());
         assert_eq!(scene.b.received(peer), messages);
-        scene.end(vc, peer);
+        scene.end(vc);
     });
 }
 
@@ -135,11 +135,11 @@ fn quality_of_service_is_changed_by_agreement() {
         );
         until("one arrived", || scene.b.received(peer) == [numbered(1, 1000)]);
         // The other side may change it back.
-        assert_eq!(scene.b.modify(peer, scene.call_of(peer)), PENDING);
+        assert_eq!(scene.b.modify(peer, scene.taken()), PENDING);
         until("modified", || {
             scene.b.news(peer).contains(&News::QosModified(SUCCESS))
         });
-        scene.end(vc, peer);
+        scene.end(vc);
     });
 }
 
@@ -168,7 +168,7 @@ fn a_rejected_call_fails_and_its_vc_is_good_for_another() {
         assert_eq!(scene.a.make_call(vc, scene.call(), None), PENDING);
         until("made", || scene.a.news(vc).contains(&News::Made(SUCCESS, false)));
         until("there", || scene.incoming().len() == 2);
-        scene.end(vc, scene.incoming()[1]);
+        scene.end(vc);
     });
 }
 
@@ -187,7 +187,7 @@ fn an_offer_is_accepted_with_changes() {
             until("offered", || {
                 scene.b.news(peer).contains(&News::Offered(b"hi".to_vec()))
             });
-            let mut call = scene.call_of(peer);
+            let mut call = scene.taken();
             (call.send_depth, call.receive_depth) = (2, 4);
             call.flow.receive = 500;
             if !fits {
@@ -208,15 +208,9 @@ fn an_offer_is_accepted_with_changes() {
                 until("too long", || {
                     scene.a.sent(vc).iter().any(|status| *status != SUCCESS)
                 });
-                scene.end(vc, peer);
+                scene.end(vc);
             } else {
-                until("it ends", || {
-                    scene
-                        .b
-                        .news(peer)
-                        .iter()
-                        .any(|news| matches!(news, News::PeerClosed(..)))
-                });
+                until("it ends", || scene.b.peer_closed(peer));
                 until("refused", || {
                     scene.a.news(vc).iter().any(|news| matches!(news, News::Made(..)))
                 });
@@ -286,6 +280,6 @@ fn a_call_lives_through_pause_and_restart() {
             scene.b.received(peer) == [numbered(1, 2000), numbered(2, 2000)]
         });
         until("both came back", || scene.a.sent(vc).len() == 2);
-        scene.end(vc, peer);
+        scene.end(vc);
     });
 }

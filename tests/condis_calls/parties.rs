@@ -75,13 +75,7 @@ fn parties_come_and_go_while_traffic_flows() {
 
 /// One leaf that was not dropped closes.
 fn leave(scene: &Scene<'_>) {
-    let stays = |vc: &CoHandle| {
-        !scene
-            .b
-            .news(*vc)
-            .iter()
-            .any(|news| matches!(news, News::PeerClosed(..)))
-    };
+    let stays = |vc: &CoHandle| !scene.b.peer_closed(*vc);
     until("a leaf was dropped", || {
         scene.incoming().iter().filter(|vc| !stays(vc)).count() == 1
     });
@@ -93,13 +87,13 @@ fn leave(scene: &Scene<'_>) {
 #[test]
 fn a_party_that_does_not_fit_is_refused() {
     Scene::run(9, 0, |scene| {
-        let (vc, peer) = scene.connect();
+        let (vc, _) = scene.connect();
         let party = scene.a.party(vc);
         // NDIS leaves it to the call manager.
         condis::tolerate(&["PARTY-01"]);
         assert_ne!(scene.add(vc, scene.call(), party), 0);
         condis::tolerate(&[]);
-        scene.end(vc, peer);
+        scene.end(vc);
         let (vc, parties) = multipoint(scene, 1);
         let party = scene.a.party(vc);
         let mut other = scene.call();

@@ -1,18 +1,14 @@
 //! Two hosts with a client each: B takes calls on a SAP, A makes them.
 
-use std::net::SocketAddr;
+use std::ops::Deref;
 
-use cxndk::co::format::{Call, Flow, PrivateData};
+use cxndk::co::format::{Call, PrivateData};
 use cxndk_testbed::connectx::Health;
-use cxndk_testbed::consumers::condis::{CallClient, CoHandle, News};
+pub use cxndk_testbed::consumers::condis::until;
+use cxndk_testbed::consumers::condis::{CallClient, CallPair, CoHandle, News, PORT};
 use cxndk_testbed::sim;
 use cxndk_testbed::wire::link::Faults;
 use cxndk_testbed::world::{World, WorldConfig};
-
-/// Port of the SAP.
-const PORT: u16 = 7000;
-/// How long a scenario waits, in virtual nanoseconds.
-const PATIENCE: u64 = 200 * sim::SECOND;
 
 /// What [`News::Closed`] says of a point-to-point call.
 pub const NO_PARTY: CoHandle = CoHandle::NULL;
@@ -20,19 +16,14 @@ pub const NO_PARTY: CoHandle = CoHandle::NULL;
 /// See the module's page.
 pub struct Scene<'a> {
     pub world: &'a World,
-    pub a: CallClient,
-    pub b: CallClient,
-    pub family_a: CoHandle,
-    pub family_b: CoHandle,
-    pub sap: CoHandle,
+    pair: CallPair,
 }
 
-/// Waits for something to become true.
-pub fn until(what: &str, condition: impl Fn() -> bool) {
-    let end = sim::now() + PATIENCE;
-    while !condition() {
-        assert!(sim::now() < end, "waited in vain: {what}");
-        sim::sleep(sim::MILLISECOND);
+impl Deref for Scene<'_> {
+    type Target = CallPair;
+
+    fn deref(&self) -> &CallPair {
+        &self.pair
     }
 }
 
@@ -47,78 +38,46 @@ impl Scene<'_> {
         let mut config = WorldConfig::new(seed);
         config.link.faults.loss = loss;
         let run = World::run(&config, |world| {
-            let client = |host: usize| CallClient::register(&world.hosts[host].adapter);
-            let (a, b) = (client(0), client(1));
-            let (family_a, family_b) = (a.open_family(), b.open_family());
-            let sap = b.register_sap(family_b, world.hosts[1].at(PORT));
-            until("the SAP", || b.news(sap) == [News::SapRegistered(0)]);
-            let scene = Scene {
-                world,
-                a,
-                b,
-                family_a,
-                family_b,
-                sap,
-            };
+            let pair = CallPair::open(world);
+            let scene = Scene { world, pair };
             scenario(&scene);
-            scene.finish();
+            scene.pair.leave();
         });
         run.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
 
-    fn finish(&self) {
-        self.b.deregister_sap(self.sap);
-        until("the SAP is gone", || {
-            self.b.news(self.sap).contains(&News::SapDeregistered)
-        });
-        if !self.a.news(self.family_a).contains(&News::FamilyClosed) {
-            self.a.close_family(self.family_a);
-        }
-        self.b.close_family(self.family_b);
-        let closed = |client: &CallClient, family| client.news(family).contains(&News::FamilyClosed);
-        until("the families are closed", || {
-            closed(&self.a, self.family_a) && closed(&self.b, self.family_b)
-        });
-        self.a.clone().deregister();
-        self.b.clone().deregister();
-    }
-
     /// The parameters of a call from A to the SAP.
     pub fn call(&self) -> Call {
-        self.call_to(PORT)
+        Call {
+            send_depth: 8,
+            receive_depth: 8,
+            private_data: PrivateData::new(b"hi").expect("it is short"),
+            ..self.parameters()
+        }
     }
 
     /// The parameters of a call from A to a port of B.
     pub fn call_to(&self, port: u16) -> Call {
-        call(self.world.hosts[0].at(0), self.world.hosts[1].at(port))
+        Call {
+            remote: self.world.hosts[1].at(port),
+            ..self.call()
+        }
     }
 
     /// The parameters of a call that B has taken.
-    pub fn call_of(&self, _: CoHandle) -> Call {
-        let mut call = call(self.world.hosts[1].at(PORT), self.world.hosts[0].at(1));
-        (call.send_depth, call.receive_depth) = (32, 32);
-        call
-    }
-
-    /// VCs of calls that B was offered.
-    pub fn incoming(&self) -> Vec<CoHandle> {
-        self.b.incoming(self.family_b)
+    pub fn taken(&self) -> Call {
+        Call {
+            local: self.world.hosts[1].at(PORT),
+            remote: self.world.hosts[0].at(1),
+            private_data: self.call().private_data,
+            ..self.parameters()
+        }
     }
 
     /// A connected call: A's VC and B's.
     pub fn connect(&self) -> (CoHandle, CoHandle) {
-        let before = self.incoming().len();
         let vc = self.a.create_vc(self.family_a);
-        assert_eq!(self.a.make_call(vc, self.call(), None), 0x103);
-        until("the call is made", || {
-            self.a.news(vc).contains(&News::Made(0, false))
-        });
-        until("the peer is connected", || {
-            self.incoming()
-                .get(before)
-                .is_some_and(|peer| self.b.news(*peer).contains(&News::Connected))
-        });
-        (vc, self.incoming()[before])
+        (vc, self.connect_on(vc, self.call(), None))
     }
 
     /// Asks for something and waits for the answer of a handle of A, which comes at once or later.
@@ -180,39 +139,19 @@ impl Scene<'_> {
 
     /// Closes a call and waits for its one completion.
     pub fn close(client: &CallClient, vc: CoHandle, party: Option<CoHandle>, words: &[u8]) {
-        let closes = || {
-            client
-                .news(vc)
-                .iter()
-                .filter(|news| matches!(news, News::Closed(..)))
-                .count()
-        };
-        let before = closes();
-        client.keep_packets(vc, false);
-        client.return_packets(vc);
-        assert_eq!(client.close_call(vc, party, words), 0x103, "the close pends");
-        until("the call is closed", || closes() > before);
-        assert_eq!(closes(), before + 1);
+        let ended = client.end_call(vc, party, words);
+        assert_eq!((ended.status, ended.completions), (0x103, 1), "the close pends");
     }
 
-    /// Closes every call of B whose peer has closed, until none of B's VCs is left.
+    /// Closes every call of B whose peer has closed, until none is left: each close is completed once.
     pub fn close_incoming(&self) {
-        until("B's calls are gone", || {
-            for vc in self.incoming() {
-                let news = self.b.news(vc);
-                let told = news.iter().any(|news| matches!(news, News::PeerClosed(..)));
-                if told && !news.contains(&News::Deleted) {
-                    Self::close(&self.b, vc, None, b"");
-                }
-            }
-            self.incoming()
-                .iter()
-                .all(|vc| self.b.news(*vc).contains(&News::Deleted))
-        });
+        for ended in self.pair.close_incoming() {
+            assert_eq!((ended.status, ended.completions), (0x103, 1), "the close pends");
+        }
     }
 
     /// Closes a call from A's side, then B's, and deletes A's VC.
-    pub fn end(&self, vc: CoHandle, _peer: CoHandle) {
+    pub fn end(&self, vc: CoHandle) {
         Self::close(&self.a, vc, None, b"");
         self.close_incoming();
         assert_eq!(self.a.delete_vc(vc), 0);
@@ -264,20 +203,5 @@ impl Scene<'_> {
     pub fn pause_and_restart_b(&self) {
         self.world.hosts[1].adapter.pause();
         self.world.hosts[1].adapter.restart().expect("it restarts");
-    }
-}
-
-fn call(local: SocketAddr, remote: SocketAddr) -> Call {
-    Call {
-        local,
-        remote,
-        message_size: 4096,
-        send_depth: 8,
-        receive_depth: 8,
-        flow: Flow {
-            transmit: 4096,
-            receive: 4096,
-        },
-        private_data: PrivateData::new(b"hi").expect("it is short"),
     }
 }

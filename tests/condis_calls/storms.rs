@@ -15,7 +15,7 @@ fn both_sides_change_the_quality_of_service_at_once() {
     for seed in 0..30 {
         Scene::run(seed, 20_000, |scene| {
             let (vc, peer) = scene.connect();
-            let (mut ours, mut theirs) = (scene.call(), scene.call_of(peer));
+            let (mut ours, mut theirs) = (scene.call(), scene.taken());
             ours.flow.transmit = 2000;
             theirs.flow.transmit = 3000;
             assert_eq!(scene.a.modify(vc, ours), 0x103);
@@ -33,7 +33,7 @@ fn both_sides_change_the_quality_of_service_at_once() {
             );
             scene.a.send(vc, &[numbered(1, 1500)]);
             until("it arrived", || scene.b.received(peer).len() == 1);
-            scene.end(vc, peer);
+            scene.end(vc);
         });
     }
 }
@@ -48,17 +48,11 @@ fn a_close_waits_for_packets_that_the_client_keeps() {
         until("they arrived", || scene.b.received(peer).len() == 6);
         assert_eq!(scene.b.close_call(peer, None, b""), 0x103);
         sim::sleep(sim::SECOND);
-        let closed = || {
-            scene
-                .b
-                .news(peer)
-                .iter()
-                .any(|news| matches!(news, News::Closed(..)))
-        };
+        let closed = || scene.b.closes(peer) > 0;
         assert!(!closed(), "packets are out");
         scene.b.return_packets(peer);
         until("closed", closed);
-        scene.end(vc, peer);
+        scene.end(vc);
     });
 }
 
@@ -75,13 +69,7 @@ fn a_pulled_adapter_closes_all_calls() {
             sim::sleep(seed * 3 * sim::MICROSECOND);
             scene.pull_a(|| {
                 for (vc, _) in &calls {
-                    let told = || {
-                        scene
-                            .a
-                            .news(*vc)
-                            .iter()
-                            .any(|news| matches!(news, News::PeerClosed(..)))
-                    };
+                    let told = || scene.a.peer_closed(*vc);
                     until("told", told);
                     until("all came back", || scene.a.sent(*vc).len() == 10);
                     Scene::close(&scene.a, *vc, None, b"");
@@ -143,6 +131,6 @@ fn ten_thousand_messages_arrive_in_order() {
                 .all(|(n, message)| *message == numbered(n, 200))
         );
         until("all came back", || scene.a.sent(vc).len() == 10_000);
-        scene.end(vc, peer);
+        scene.end(vc);
     });
 }

@@ -58,10 +58,6 @@ impl Traffic {
     }
 }
 
-fn is_made(news: &News) -> bool {
-    matches!(news, News::Made(..))
-}
-
 /// Who closes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Closes {
@@ -109,7 +105,7 @@ impl<'a> Life<'a> {
         if let Some(second) = parties.get(1).copied() {
             let (a, call, stopped) = (scene.a.clone(), scene.call(), Rc::clone(&outgoing.stopped));
             scene.world.hosts[0].thread("second party", move || {
-                while !stopped.get() && !a.news(vc).iter().any(is_made) {
+                while !stopped.get() && a.made(vc).is_empty() {
                     sim::sleep(10 * sim::MICROSECOND);
                 }
                 if !stopped.get() && a.news(vc).contains(&News::Made(0, false)) {
@@ -141,23 +137,20 @@ impl<'a> Life<'a> {
         self.traffic.iter().for_each(Traffic::stop);
         let by_b = matches!(closes, Closes::Both | Closes::B) && self.close_at_b();
         if closes == Closes::B && by_b {
-            let told = |news: &News| {
-                matches!(news, News::PeerClosed(..)) || is_made(news) && *news != News::Made(0, false)
-            };
-            until("A hears", || self.scene.a.news(self.vc).iter().any(told));
+            let failed = || self.scene.a.made(self.vc).iter().any(|status| *status != 0);
+            until("A hears", || self.scene.a.peer_closed(self.vc) || failed());
         }
         self.drop_second();
-        let failed = |news: &News| matches!(news, News::Made(status, _) if *status != 0);
-        if !self.scene.a.news(self.vc).iter().any(failed) {
+        if self.scene.a.made(self.vc).iter().all(|status| *status == 0) {
             Scene::close(&self.scene.a, self.vc, self.parties.first().copied(), b"bye");
         }
-        let news = self.scene.a.news(self.vc);
-        let makes = news.iter().filter(|news| is_made(news)).count();
-        assert_eq!(makes, 1, "the make was completed");
+        assert_eq!(self.scene.a.made(self.vc).len(), 1, "the make was completed");
         let sent = self.traffic[0].sent.get();
         assert_eq!(self.scene.a.sent(self.vc).len(), sent, "every packet came back");
         if let Some(peer) = self.scene.incoming().first() {
-            assert_eq!(self.scene.b.sent(*peer).len(), self.traffic[1].sent.get());
+            let sent = self.traffic[1].sent.get();
+            until("B's packets come back", || self.scene.b.sent(*peer).len() >= sent);
+            assert_eq!(self.scene.b.sent(*peer).len(), sent);
         }
         assert_eq!(self.scene.a.delete_vc(self.vc), 0);
         self.scene.close_incoming();

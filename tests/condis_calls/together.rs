@@ -27,10 +27,10 @@ fn network_direct_and_calls_are_closed_in_either_order() {
     for calls_first in [false, true] {
         Scene::run(1, 10_000, |scene| {
             let pair = Pair::connect(scene.world, 5000).expect("the pair connects");
-            let (vc, peer) = scene.connect();
+            let (vc, _) = scene.connect();
             traffic(scene, &pair, vc);
             if calls_first {
-                scene.end(vc, peer);
+                scene.end(vc);
                 pair.a
                     .write(2, 0..1000, pair.b.remote(0), 0)
                     .expect("the write is posted");
@@ -40,7 +40,7 @@ fn network_direct_and_calls_are_closed_in_either_order() {
                 pair.close().expect("everything closes");
                 scene.a.send(vc, &[numbered(1, 4096)]);
                 until("it came back", || scene.a.sent(vc).len() == 11);
-                scene.end(vc, peer);
+                scene.end(vc);
             }
         });
     }

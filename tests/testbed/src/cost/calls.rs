@@ -1,84 +1,42 @@
 //! What a send on a VC costs: the call, and the mapping's result that the kernel brings in the midst of it.
 
 use cxndk::co::edge::miniport_characteristics;
-use cxndk::co::format::{Call, Flow, PrivateData};
 
-use super::{MESSAGE, Row, entry, registers, watch, without_doorbells};
-use crate::consumers::condis::{CallClient, CoHandle, News};
+use super::{MESSAGE, Row, entry, registers, undisturbed, watch};
+use crate::consumers::condis::{CallClient, CallPair, CoHandle, until};
 use crate::nt;
 use crate::probe::{Cost, measure};
-use crate::sim;
 use crate::world::World;
 
-/// Port of the SAP.
-const PORT: u16 = 7000;
 /// Leaves of the call that has several.
 const LEAVES: usize = 4;
-
-fn until(ready: impl Fn() -> bool) {
-    while !ready() {
-        sim::sleep(sim::MILLISECOND);
-    }
-}
 
 /// Both ends of the calls.
 struct Ends<'a> {
     world: &'a World,
-    a: CallClient,
-    b: CallClient,
-    families: [CoHandle; 2],
+    pair: CallPair,
 }
 
 impl Ends<'_> {
-    fn parameters(&self) -> Call {
-        Call {
-            local: self.world.hosts[0].at(0),
-            remote: self.world.hosts[1].at(PORT),
-            message_size: 4096,
-            send_depth: 32,
-            receive_depth: 32,
-            flow: Flow {
-                transmit: 4096,
-                receive: 4096,
-            },
-            private_data: PrivateData::EMPTY,
-        }
-    }
-
-    /// A call to so many leaves, with the party that it is closed with; none to one leaf.
+    /// A call to so many leaves, with the parties, the one that it is closed with last; none to one leaf.
     fn connect(&self, leaves: usize) -> (CoHandle, Vec<CoHandle>) {
-        let vc = self.a.create_vc(self.families[0]);
-        let parties: Vec<_> = (1..leaves).map(|_| self.a.party(vc)).collect();
-        let first = (leaves > 1).then(|| self.a.party(vc));
-        self.a.make_call(vc, self.parameters(), first);
-        until(|| self.a.news(vc).contains(&News::Made(0, false)));
-        for party in &parties {
-            self.a.add_party(vc, self.parameters(), *party);
-            until(|| self.a.news(*party).contains(&News::PartyAdded(0)));
+        let (pair, call) = (&self.pair, self.pair.parameters());
+        let vc = pair.a.create_vc(pair.family_a);
+        let several = if leaves > 1 { leaves } else { 0 };
+        let parties: Vec<_> = (0..several).map(|_| pair.a.party(vc)).collect();
+        pair.connect_on(vc, call, parties.last().copied());
+        for party in parties.iter().rev().skip(1) {
+            pair.add_leaf(vc, call, *party);
         }
-        (vc, parties.into_iter().chain(first).collect())
+        (vc, parties)
     }
 
     fn close(&self, vc: CoHandle, mut parties: Vec<CoHandle>) {
-        let last = parties.pop();
-        for party in parties {
-            self.a.drop_party(party);
-            until(|| self.a.news(party).contains(&News::PartyDropped(0)));
-        }
-        self.a.close_call(vc, last, b"");
-        let closed = |news: &News| matches!(news, News::Closed(0, _));
-        until(|| self.a.news(vc).iter().any(closed));
-        self.a.delete_vc(vc);
-        for peer in self.b.incoming(self.families[1]) {
-            until(|| {
-                let news = self.b.news(peer);
-                news.iter().any(|news| matches!(news, News::PeerClosed(..)))
-            });
-            if !self.b.news(peer).iter().any(closed) {
-                self.b.close_call(peer, None, b"");
-            }
-            until(|| self.b.news(peer).contains(&News::Deleted));
-        }
+        let (pair, last) = (&self.pair, parties.pop());
+        parties.into_iter().for_each(|party| pair.drop_leaf(party));
+        pair.a.end_call(vc, last, b"");
+        pair.a.delete_vc(vc);
+        pair.close_incoming();
     }
 
     /// The cost of one send of one message in one piece.
@@ -87,16 +45,18 @@ impl Ends<'_> {
         let function = entry(miniport_characteristics(None).CoSendNetBufferListsHandler);
         let mut watch = watch(registers(&device));
         watch.kernel.extend(nt::mapping_functions());
-        let before = self.a.sent(vc).len();
+        let before = self.pair.a.sent(vc).len();
         let cost = nt::on_host(self.world.hosts[0].id, "send", move || {
             // The first byte says: in one piece.
             let messages = [vec![0; MESSAGE]];
             let call = || measure(function, &watch, || CallClient::send_here(vc, &messages));
-            without_doorbells(&device, call).0
+            undisturbed(&device, call).0
         });
         // Its doorbell went nowhere; the next one's rings for both.
-        self.a.send(vc, &[vec![0; MESSAGE]]);
-        until(|| self.a.sent(vc).len() == before + 2);
+        self.pair.a.send(vc, &[vec![0; MESSAGE]]);
+        until("both packets come back", || {
+            self.pair.a.sent(vc).len() == before + 2
+        });
         cost
     }
 
@@ -122,25 +82,9 @@ impl Ends<'_> {
 
 /// Measures sends on VCs.
 pub(super) fn rows(world: &World) -> Vec<Row> {
-    let client = |host: usize| CallClient::register(&world.hosts[host].adapter);
-    let (a, b) = (client(0), client(1));
-    let families = [a.open_family(), b.open_family()];
-    let sap = b.register_sap(families[1], world.hosts[1].at(PORT));
-    until(|| b.news(sap) == [News::SapRegistered(0)]);
-    let ends = Ends {
-        world,
-        a,
-        b,
-        families,
-    };
+    let pair = CallPair::open(world);
+    let ends = Ends { world, pair };
     let rows = vec![ends.row("VC send", 1), ends.row("VC send, to 4 parties", LEAVES)];
-    let Ends { a, b, .. } = ends;
-    b.deregister_sap(sap);
-    until(|| b.news(sap).contains(&News::SapDeregistered));
-    for (client, family) in [(a, families[0]), (b, families[1])] {
-        client.close_family(family);
-        until(|| client.news(family).contains(&News::FamilyClosed));
-        client.deregister();
-    }
+    ends.pair.leave();
     rows
 }

@@ -16,6 +16,7 @@ use crate::consumers::ndk::{Buffer, Completed, Cq, Lam, Mr, Notify, Qp, Registra
 use crate::consumers::node::{Node, Pair, on};
 use crate::consumers::smbd::SmbdError;
 use crate::probe::{Cost, Watch, measure};
+use crate::sim;
 use crate::world::{World, WorldConfig, WorldError};
 
 /// Success leaves no completion.
@@ -97,12 +98,14 @@ fn registers(device: &connectx::Device) -> Range<usize> {
     from..from + bar.size()
 }
 
-/// Runs `call` with doorbell pages that are plain memory.
-fn without_doorbells<T>(device: &connectx::Device, call: impl FnOnce() -> T) -> T {
+/// Runs `call` with doorbell pages that are plain memory, and with no other context in between.
+fn undisturbed<T>(device: &connectx::Device, call: impl FnOnce() -> T) -> T {
     let bar = device.function().bar(0);
     let length = (DOORBELLS.end - DOORBELLS.start) as usize;
     bar.set_plain(DOORBELLS.start, length, true);
+    let preemption = sim::set_preemption(0);
     let result = call();
+    sim::set_preemption(preemption);
     bar.set_plain(DOORBELLS.start, length, false);
     result
 }
@@ -133,7 +136,7 @@ impl Meter {
 
     /// Measures one call of the driver's `function`, which `call` makes.
     fn once<T>(&self, function: usize, call: impl FnOnce() -> T) -> Cost {
-        without_doorbells(&self.device, || measure(function, &self.watch, call)).0
+        undisturbed(&self.device, || measure(function, &self.watch, call)).0
     }
 
     /// Measures `operations` calls, the last of which is told so.

@@ -216,9 +216,10 @@ pub fn preempt() {
     }
 }
 
-/// How many of a million calls of [`preempt`] switch when somebody else is ready. 250 000 at the start of a run.
-pub fn set_preemption(per_million: u32) {
-    with(|sim| sim.preemption.set(per_million));
+/// How many of a million calls of [`preempt`] switch when somebody else is ready. 250 000 at the start of a run. Returns how many it
+/// were before.
+pub fn set_preemption(per_million: u32) -> u32 {
+    with(|sim| sim.preemption.replace(per_million))
 }
 
 /// Waits for an [`unpark`]. One that came since the last wait is enough.

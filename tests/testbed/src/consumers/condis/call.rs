@@ -10,7 +10,7 @@ use cxndk::sys::condis::{
 use cxndk::sys::ndis::{NDIS_STATUS, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS};
 
 use super::object;
-use super::{CallClient, CoHandle, News, wait_for};
+use super::{CallClient, CoHandle, News, until};
 
 impl CallClient {
     /// `NdisCoCreateVc`.
@@ -101,7 +101,7 @@ impl CallClient {
         let words = words.to_vec();
         self.run("NdisClCloseCall", move || {
             let (vc, party) = (object::get(vc), party.map(object::get));
-            wait_for("packets come back before a close", || {
+            until("packets come back before a close", || {
                 vc.sending.borrow().is_empty()
             });
             let handle = party.as_ref().map_or(ptr::null_mut(), |party| party.handle.get());

@@ -11,7 +11,7 @@ use cxndk::sys::condis::{
 use cxndk::sys::ndis::{NDIS_STATUS, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS};
 
 use super::object::{self, Object};
-use super::{CallClient, CoHandle, News, OfferAnswer, wait_for};
+use super::{CallClient, CoHandle, News, OfferAnswer, until};
 
 impl CallClient {
     /// Opens a family, of the version `(major, minor)`, and waits for the answer.
@@ -33,7 +33,7 @@ impl CallClient {
             if status != NDIS_STATUS_PENDING {
                 object.opened.set(Some(status));
             }
-            wait_for("the family opens", || object.opened.get().is_some());
+            until("the family opens", || object.opened.get().is_some());
             match object.opened.get() {
                 Some(NDIS_STATUS_SUCCESS) => Ok(object.id),
                 other => Err(other.unwrap_or(NDIS_STATUS_PENDING)),
@@ -49,7 +49,7 @@ impl CallClient {
         let family = (ADDRESS_FAMILY, FAMILY_MAJOR, FAMILY_MINOR);
         let client = Rc::clone(&self.0);
         self.run("ProtocolCoAfRegisterNotify", move || {
-            wait_for("the family is there", || {
+            until("the family is there", || {
                 client.families.borrow().contains(&family)
             });
         });

@@ -10,6 +10,27 @@ impl CallClient {
         object::get(handle).news.borrow().clone()
     }
 
+    /// How the calls that were made on a VC ended, oldest first.
+    pub fn made(&self, vc: CoHandle) -> Vec<NDIS_STATUS> {
+        let made = |news: &News| match news {
+            News::Made(status, _) => Some(*status),
+            _ => None,
+        };
+        object::get(vc).news.borrow().iter().filter_map(made).collect()
+    }
+
+    /// Whether the peer of a VC's call has closed it.
+    pub fn peer_closed(&self, vc: CoHandle) -> bool {
+        let closed = |news: &News| matches!(news, News::PeerClosed(..));
+        object::get(vc).news.borrow().iter().any(closed)
+    }
+
+    /// How many closes of a VC's calls were completed.
+    pub fn closes(&self, vc: CoHandle) -> usize {
+        let closed = |news: &&News| matches!(news, News::Closed(..));
+        object::get(vc).news.borrow().iter().filter(closed).count()
+    }
+
     /// Messages that arrived on a VC.
     pub fn received(&self, vc: CoHandle) -> Vec<Vec<u8>> {
         object::get(vc).received.borrow().clone()

@@ -11,6 +11,7 @@
 //! | `family`, `call`, `request` | what it asks for |
 //! | `told` | `ProtocolCl*`: what it is told |
 //! | `packets`, `data` | packets, and the two ways they go |
+//! | `pair` | two hosts with a client each, ready for calls |
 
 mod call;
 mod data;
@@ -18,6 +19,7 @@ mod family;
 mod heard;
 mod object;
 mod packets;
+mod pair;
 mod protocol;
 mod request;
 mod told;
@@ -71,19 +73,22 @@ pub enum OfferAnswer {
     Later,
 }
 
-/// Rule id of a client that waits in vain.
-const WAITS: &str = "CALL";
-/// Longest that a client waits for what it cannot do without, in virtual nanoseconds.
-const PATIENCE: u64 = 300 * sim::SECOND;
+pub use self::pair::{CallPair, Ended, LARGEST, PORT};
 
-/// Waits in the running context until something is true.
-fn wait_for(what: &str, ready: impl Fn() -> bool) {
-    let end = sim::now() + PATIENCE;
+/// Rule id of a client, or its scenario, that waits in vain.
+const WAITS: &str = "CALL";
+/// Longest that anybody waits, in virtual nanoseconds.
+const PATIENCE: u64 = 600 * sim::SECOND;
+
+/// Waits in the running context until something is true; looks less often the longer it takes.
+pub fn until(what: &str, mut ready: impl FnMut() -> bool) {
+    let (end, mut pause) = (sim::now() + PATIENCE, 2 * sim::MICROSECOND);
     while !ready() {
         if sim::now() >= end {
-            sim::fail(WAITS, format!("the CoNDIS client waits in vain: {what}"));
+            sim::fail(WAITS, format!("waited in vain: {what}"));
         }
-        sim::sleep(10 * sim::MICROSECOND);
+        sim::sleep(pause);
+        pause = (pause + pause / 4).min(sim::MILLISECOND);
     }
 }
 

@@ -11,7 +11,7 @@ use cxndk::sys::ndis::*;
 use wdk_standin::UNICODE_STRING;
 
 use super::packets::Pools;
-use super::{CoHandle, News, OfferAnswer, data, object, request, told, wait_for};
+use super::{CoHandle, News, OfferAnswer, data, object, request, told, until};
 use crate::netio::InterfaceId;
 use crate::sim::{self, HostId};
 
@@ -176,7 +176,7 @@ unsafe extern "win64" fn bind(
     // SAFETY: the handles are NDIS's; the places are those of a protocol driver, which stays.
     let status = unsafe { NdisOpenAdapterEx(handle, context, &raw mut open, bind_context, place) };
     let status = if status == NDIS_STATUS_PENDING {
-        wait_for("the adapter opens", || protocol.opened.get().is_some());
+        until("the adapter opens", || protocol.opened.get().is_some());
         protocol.opened.get().unwrap_or(NDIS_STATUS_FAILURE)
     } else {
         status
@@ -202,14 +202,14 @@ unsafe extern "win64" fn unbind(_unbind_context: *mut c_void, context: *mut c_vo
                 && !o.was_told(&News::FamilyClosed)
         })
     };
-    wait_for("the families are closed before the adapter goes", || {
+    until("the families are closed before the adapter goes", || {
         open().is_empty()
     });
     protocol.pools.free();
     let binding = protocol.binding.replace(ptr::null_mut());
     // SAFETY: the handle is that of the binding.
     if unsafe { NdisCloseAdapterEx(binding) } == NDIS_STATUS_PENDING {
-        wait_for("the adapter closes", || protocol.closed.get());
+        until("the adapter closes", || protocol.closed.get());
     }
     NDIS_STATUS_SUCCESS
 }
@@ -228,7 +228,7 @@ unsafe extern "win64" fn pnp_event(
         let protocol = of_context(context);
         let sending =
             || object::matching(|o| Rc::ptr_eq(&o.client, &protocol) && !o.sending.borrow().is_empty());
-        wait_for("packets come back before a pause", || sending().is_empty());
+        until("packets come back before a pause", || sending().is_empty());
     }
     NDIS_STATUS_SUCCESS
 }

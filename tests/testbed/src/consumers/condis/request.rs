@@ -9,7 +9,7 @@ use cxndk::sys::condis::NdisCoOidRequest;
 use cxndk::sys::ndis::{NDIS_OID_REQUEST, NDIS_STATUS, NDIS_STATUS_PENDING};
 
 use super::object;
-use super::{CallClient, CoHandle, wait_for};
+use super::{CallClient, CoHandle, until};
 use crate::sim;
 
 /// Answers that came later, by the addresses of their requests.
@@ -42,7 +42,7 @@ impl CallClient {
                 return status;
             }
             let answers = sim::local::<Answers>();
-            wait_for("a request is answered", || {
+            until("a request is answered", || {
                 answers.0.borrow().contains_key(&request)
             });
             let answer = answers.0.borrow_mut().remove(&request);
