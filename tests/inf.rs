@@ -53,6 +53,18 @@ fn physical_functions_bind_to_protocols_and_virtual_ones_to_the_switch() {
     }
 }
 
+/// Every function has messages, spread over the processors, so that a completion queue can be where its consumer wants it.
+#[test]
+fn messages_are_spread_over_the_processors() {
+    for (device, install) in every_function() {
+        let value = |path: &str| install.hardware.get(path).map(String::as_str);
+        let messages = r"Interrupt Management\MessageSignaledInterruptProperties\MSISupported";
+        assert_eq!(value(messages), Some("1"), "{device}");
+        let policy = r"Interrupt Management\Affinity Policy\DevicePolicy";
+        assert_eq!(value(policy), Some("5"), "{device}");
+    }
+}
+
 /// Proves INF-01, INF-05, INF-06.
 #[test]
 fn version_service_and_selection_are_as_the_class_wants() {

@@ -10,18 +10,17 @@ mod support;
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
-use std::ptr;
 use std::rc::Rc;
 
 use cxndk::sys::ndis::{
     NDIS_NDK_STATISTICS_INFO, OID_GEN_STATISTICS, OID_NDK_CONNECTIONS, OID_NDK_LOCAL_ENDPOINTS,
     OID_NDK_STATISTICS,
 };
-use cxndk_testbed::consumers::ndk::{Cq, Notify, Object, Started, Status, created};
+use cxndk_testbed::consumers::ndk::{Cq, Notify, Started, Status};
 use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::sim;
 use cxndk_testbed::world::Host;
-use support::{Link, QUEUES, Side, scenario};
+use support::{Link, QUEUES, Side, queue_on, scenario};
 
 /// Counters of `OID_NDK_STATISTICS` by their index.
 const CONNECT: usize = 0;
@@ -177,28 +176,7 @@ fn a_queue_may_be_closed_inside_its_notification() {
                     calls: Cell::new(0),
                 });
                 let context = Rc::as_ptr(&state).cast_mut().cast();
-                let mut affinity = [0_u64; 2];
-                affinity[0] = 1;
-                // SAFETY: the adapter is open.
-                let create = unsafe { (*(*adapter.raw()).Dispatch).NdkCreateCq }.expect("filled");
-                let mut place = ptr::null_mut();
-                let started = Started::run(|request| {
-                    let (preferred, completed) = (affinity.as_mut_ptr().cast(), Some(created as _));
-                    // SAFETY: the arguments are those of NdkCreateCq.
-                    unsafe {
-                        create(
-                            adapter.raw(),
-                            64,
-                            Some(close_inside),
-                            context,
-                            preferred,
-                            completed,
-                            request,
-                            &raw mut place,
-                        )
-                    }
-                });
-                let cq: Cq = Object::from_raw(started.wait_object(place).expect("a queue"));
+                let cq = queue_on(&adapter, 1, close_inside, context);
                 state.cq.set(Some(cq));
                 let pd = adapter.create_pd().expect("a domain");
                 let qp = pd.create_qp(cq, cq, 1, QUEUES).expect("a queue pair");

@@ -100,12 +100,15 @@ impl Adapter {
     fn bring_up_device(this: &Ref<Self>, passive: Passive<'_>) -> Result<(), Failure> {
         let missing = || Failure::new(Step::Device, Status::INTERNAL_ERROR);
         let identity = Identity::read(this.ndis, passive);
+        let interrupts = this.interrupts.get().ok_or_else(missing)?;
         let platform = Platform {
             ndis: this.ndis,
             bar: this.bar.get().ok_or_else(missing)?,
             dma: this.dma.get().ok_or_else(missing)?,
             log: this.log,
-            messages: this.interrupts.get().ok_or_else(missing)?.messages(),
+            messages: interrupts
+                .messages()
+                .map_err(|e| Failure::from((Step::Interrupts, e)))?,
             is_virtual: identity.is_virtual(),
             address: this.keywords().address.map(Mac),
             version: VERSION,

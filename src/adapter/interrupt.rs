@@ -9,13 +9,15 @@ use super::{
     failure::{Failure, Step},
 };
 use crate::{
+    hw::Messages,
     nt::{
-        Passive, Ref, Status,
+        NoMemory, Passive, Ref, Status,
         log::LogCode,
-        sync::{AtomicPtr, AtomicU32, Ordering},
+        sync::{AtomicPtr, Ordering},
     },
     sys::ndis::{
-        self, NDIS_CONNECT_MESSAGE_BASED, NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS,
+        self, IO_INTERRUPT_MESSAGE_INFO, IO_INTERRUPT_MESSAGE_INFO_ENTRY as Entry,
+        NDIS_CONNECT_MESSAGE_BASED, NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS,
         NDIS_MINIPORT_INTERRUPT_REVISION_1, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_MINIPORT_INTERRUPT,
     },
 };
@@ -27,7 +29,8 @@ const BUDGET: u32 = 128;
 #[derive(Debug)]
 pub(super) struct Interrupts {
     handle: AtomicPtr<c_void>,
-    messages: AtomicU32,
+    /// NDIS's table of messages, which lives as long as the registration.
+    table: AtomicPtr<IO_INTERRUPT_MESSAGE_INFO>,
 }
 
 impl Interrupts {
@@ -35,7 +38,7 @@ impl Interrupts {
     pub(super) fn register(adapter: &Ref<Adapter>, passive: Passive<'_>) -> Result<(), Failure> {
         let this = Ref::try_new(Self {
             handle: AtomicPtr::new(null_mut()),
-            messages: AtomicU32::new(0),
+            table: AtomicPtr::new(null_mut()),
         })
         .map_err(|e| Failure::from((Step::Interrupts, e)))?;
         let mut characteristics = characteristics();
@@ -50,22 +53,34 @@ impl Interrupts {
         };
         let refused = |status| Failure::coded(Step::Interrupts, LogCode::InterruptConnect, status);
         Status(status).ok().map_err(refused)?;
-        // SAFETY: NULL, or a table that lives as long as the registration.
-        let table = unsafe { characteristics.MessageInfoTable.as_ref() };
-        let messages = table.map_or(0, |table| table.MessageCount);
-        if characteristics.InterruptType != NDIS_CONNECT_MESSAGE_BASED || messages == 0 {
+        this.table
+            .store(characteristics.MessageInfoTable, Ordering::Release);
+        if characteristics.InterruptType != NDIS_CONNECT_MESSAGE_BASED || this.count() == 0 {
             // The device has no other interrupts (connectx interface, section 1).
             this.deregister(passive);
             return Err(refused(Status::NOT_SUPPORTED));
         }
-        this.messages.store(messages, Ordering::Release);
         adapter.interrupts.set(this);
         Ok(())
     }
 
-    /// Messages that the adapter got; 1 at least.
-    pub(super) fn messages(&self) -> u32 {
-        self.messages.load(Ordering::Acquire)
+    fn count(&self) -> u32 {
+        let table = self.table.load(Ordering::Acquire);
+        // SAFETY: NULL, or the table, which is complete.
+        unsafe { table.as_ref() }.map_or(0, |table| table.MessageCount)
+    }
+
+    /// Messages that the adapter got, 1 at least, and the processors that they come to.
+    pub(super) fn messages(&self) -> Result<Ref<Messages>, NoMemory> {
+        let table = self.table.load(Ordering::Acquire).cast_const();
+        Messages::try_new(self.count(), |message| {
+            // SAFETY: there are messages, so there is a table.
+            let first = unsafe { &raw const (*table).MessageInfo }.cast::<Entry>();
+            // SAFETY: it has an entry for each message.
+            let entry = unsafe { first.add(message as usize) };
+            // SAFETY: as above.
+            unsafe { (*entry).TargetProcessorSet as u64 }
+        })
     }
 
     /// Ends them: after this no handler runs (rule HALT-02).

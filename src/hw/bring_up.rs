@@ -187,7 +187,7 @@ impl Made {
             let uars = this.uars.insert(uars);
             uars.allocate(&this.commander, &this.platform.bar, UAR_PAGES, passive)
         })?;
-        let messages = self.platform.messages.max(1);
+        let messages = self.platform.messages.count();
         let count = (messages - 1)
             .min(caps.max_eqs.saturating_sub(CONTROL_QUEUES))
             .max(1);

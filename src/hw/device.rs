@@ -172,6 +172,24 @@ impl Device {
         self.parts.queues.completion_vectors()
     }
 
+    /// A completion vector whose message comes to one of these processors of the first group, and to few others; of equals the first
+    /// from `turn` on, counted round and round. `turn` itself if none does. `<= DISPATCH_LEVEL`.
+    pub fn vector_on(&self, processors: u64, turn: u32) -> u32 {
+        if processors == 0 {
+            return turn;
+        }
+        let vectors = (0..self.completion_vectors()).map(|step| turn.wrapping_add(step));
+        let suits = |vector: &u32| {
+            let message = self.parts.queues.completion_message(*vector)?;
+            let misfit = self.platform.messages.misfit(message, processors)?;
+            Some((misfit, *vector))
+        };
+        let best = vectors
+            .filter_map(|vector| suits(&vector))
+            .min_by_key(|(misfit, _)| *misfit);
+        best.map_or(turn, |(_, vector)| vector)
+    }
+
     /// Sends commands.
     pub fn commander(&self) -> &Commander {
         &self.parts.commander

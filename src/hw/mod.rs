@@ -29,6 +29,7 @@ pub mod gids;
 pub mod health;
 pub mod init_segment;
 pub mod layout;
+mod messages;
 pub mod mkey;
 pub mod pages;
 pub mod pd;
@@ -48,6 +49,7 @@ pub use self::{
     error::{BringUpError, HwError, Lie, Step},
     gids::GidKey,
     health::Fatal,
+    messages::Messages,
     mkey::{Access, Mkey},
     pd::Pd,
     platform::{DeviceEvents, Platform},

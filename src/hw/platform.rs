@@ -1,6 +1,6 @@
 //! What the adapter gives to the device, and where it hears from it.
 
-use super::{health::Fatal, port::PortState, types::Mac};
+use super::{health::Fatal, messages::Messages, port::PortState, types::Mac};
 use crate::nt::{Dma, EventLog, Mmio, NdisHandle, Ref};
 
 /// Everything of the adapter that the device needs.
@@ -14,8 +14,8 @@ pub struct Platform {
     pub dma: Ref<Dma>,
     /// Where failures are written down.
     pub log: EventLog,
-    /// Interrupt messages that the adapter got; message 0 is for commands and news, the others for completions. With 1 all share it.
-    pub messages: u32,
+    /// Interrupt messages that the adapter got.
+    pub messages: Ref<Messages>,
     /// A virtual function, which may not write everything.
     pub is_virtual: bool,
     /// The address that the port shall answer to instead of its permanent one.

@@ -137,10 +137,20 @@ impl Queues {
 
     /// The event queue of a completion vector, counted round and round.
     pub(super) fn completion_eq(&self, vector: u32) -> Eqn {
+        self.completion_queue(vector)
+            .map_or(Eqn(0), |queue| queue.number())
+    }
+
+    /// Its message.
+    pub(super) fn completion_message(&self, vector: u32) -> Option<u32> {
+        self.completion_queue(vector).map(|queue| queue.message())
+    }
+
+    fn completion_queue(&self, vector: u32) -> Option<Ref<Eq>> {
         let queues = self.queues.lock();
         let vectors = (queues.len() as u32).saturating_sub(CONTROL_QUEUES).max(1);
         let at = CONTROL_QUEUES + vector % vectors;
-        queues.get(at as usize).map_or(Eqn(0), |queue| queue.number())
+        queues.get(at as usize).cloned()
     }
 
     /// Calls `each` for every queue, without the lock.

@@ -85,19 +85,19 @@ impl Object<Adapter> {
         })
     }
 
-    /// `NdkCreateCq`. `processor` is the one that callbacks are preferred on (CREATE-10).
+    /// `NdkCreateCq`. `processors` are those that callbacks are preferred on, 0 for no preference (CREATE-10).
     pub fn create_cq(
         this: &Ref<Self>,
         depth: u32,
         notification: CqNotification,
-        processor: Option<u32>,
+        processors: u64,
         completion: CreateCompletion,
     ) -> Status {
         let provider = &this.kind().provider;
         if depth > provider.info().MaxCqDepth {
             return Status::INVALID_PARAMETER;
         }
-        let vector = processor.unwrap_or_else(|| provider.next_vector());
+        let vector = provider.device().vector_on(processors, provider.next_vector());
         let adapter = Self::hold(this);
         let parent = adapter.clone();
         task::create(this.identity().ndis, adapter, completion, move |passive| {

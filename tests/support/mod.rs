@@ -3,13 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::ops::Range;
+use std::ptr;
 use std::rc::Rc;
 
 use cxndk::sys::ndkpi::NDK_SGE;
 use cxndk_testbed::consumers::copy::Desk;
 use cxndk_testbed::consumers::ndk::{
-    Adapter, Buffer, Completed, Connector, Cq, Listener, Mr, Notify, Pd, Qp, QpLimits, ReadLimits, Remote,
-    Status, sge,
+    Adapter, Buffer, Completed, Connector, Cq, Listener, Mr, Notify, Object, Pd, Qp, QpLimits, ReadLimits,
+    Remote, Started, Status, created, sge,
 };
 use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::sim::{self, HostId, TaskSpec};
@@ -66,6 +67,38 @@ unsafe extern "win64" fn notified(context: *mut c_void, status: i32) {
         while cq.poll(&mut *notes.taken.borrow_mut(), 16) != 0 {}
         cq.arm(how);
     }
+}
+
+/// A queue of 64 results whose notifications are preferred on these processors, a bit each.
+pub fn queue_on(
+    adapter: &Adapter,
+    processors: u64,
+    notification: unsafe extern "win64" fn(*mut c_void, i32),
+    context: *mut c_void,
+) -> Cq {
+    // A GROUP_AFFINITY: the mask, then group 0.
+    let mut affinity = [processors, 0];
+    // SAFETY: the adapter is open.
+    let dispatch = unsafe { &*(*adapter.raw()).Dispatch };
+    let create = dispatch.NdkCreateCq.expect("filled");
+    let mut place = ptr::null_mut();
+    let started = Started::run(|request| {
+        let (preferred, completed) = (affinity.as_mut_ptr().cast(), Some(created as _));
+        // SAFETY: the arguments are those of NdkCreateCq.
+        unsafe {
+            create(
+                adapter.raw(),
+                64,
+                Some(notification),
+                context,
+                preferred,
+                completed,
+                request,
+                &raw mut place,
+            )
+        }
+    });
+    Object::from_raw(started.wait_object(place).expect("a queue"))
 }
 
 /// The objects of one side.

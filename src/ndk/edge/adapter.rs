@@ -40,8 +40,6 @@ pub static DISPATCH: NDK_ADAPTER_DISPATCH = NDK_ADAPTER_DISPATCH {
 
 /// Offset of the page array of a mapping.
 const PAGES: usize = offset_of!(NDK_LOGICAL_ADDRESS_MAPPING, AdapterPageArray);
-/// Processors of a processor group.
-const GROUP: u32 = 64;
 
 /// ADAPTER-12.
 unsafe extern "win64" fn query_adapter_info(
@@ -82,10 +80,11 @@ unsafe extern "win64" fn create_cq(
     let completion = unsafe { creation(completion, context) };
     // SAFETY: NULL or the consumer's duty.
     let affinity = unsafe { affinity.as_ref() };
-    let processor = affinity
-        .filter(|affinity| affinity.Mask != 0)
-        .map(|affinity| u32::from(affinity.Group) * GROUP + affinity.Mask.trailing_zeros());
-    Object::create_cq(&adapter, depth, notification, processor, completion).0
+    // Messages are known by processors of the first group only.
+    let processors = affinity
+        .filter(|affinity| affinity.Group == 0)
+        .map_or(0, |affinity| affinity.Mask as u64);
+    Object::create_cq(&adapter, depth, notification, processors, completion).0
 }
 
 unsafe extern "win64" fn create_pd(

@@ -10,6 +10,7 @@ use super::attributes::Attributes;
 use super::driver::DriverState;
 use super::ndk::edge::Edge;
 use super::oid::OidQueue;
+use super::placement::Placement;
 use super::registry::Registry;
 use super::send::Sends;
 use super::status::{Indication, LogEntry};
@@ -68,6 +69,9 @@ pub(super) struct AdapterState {
     pub(super) interface: Cell<Option<InterfaceId>>,
     pub(super) registry: RefCell<Registry>,
     pub(super) resources: RefCell<Vec<u64>>,
+    /// The INF asks for messages on a processor each.
+    pub(super) spread: bool,
+    pub(super) placement: Cell<Placement>,
     pub(super) state: Cell<State>,
     pub(super) attributes: Attributes,
     pub(super) held: Held,

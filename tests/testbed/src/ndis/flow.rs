@@ -13,6 +13,7 @@ use cxndk::sys::ndis::{
 
 use super::adapter::{AdapterState, State};
 use super::kernel::{self, Level};
+use super::placement::Placement;
 use super::table;
 use crate::sim;
 
@@ -98,6 +99,8 @@ impl AdapterState {
     fn build_resources(&self) {
         let (base, length) = kernel::bar(&self.function);
         let messages = kernel::message_count(&self.function);
+        let placement = Placement::choose(self.spread, kernel::processors(self.host));
+        self.placement.set(placement);
         let memory = CM_PARTIAL_RESOURCE_DESCRIPTOR {
             Type: RESOURCE_MEMORY,
             ShareDisposition: 1,
@@ -113,7 +116,7 @@ impl AdapterState {
             let mut bytes = [0; 16];
             bytes[..4].copy_from_slice(&u32::from(super::interrupt::DEVICE_IRQL).to_le_bytes());
             bytes[4..8].copy_from_slice(&(0x50 + message).to_le_bytes());
-            bytes[8..].copy_from_slice(&(1_u64 << (message % kernel::processors(self.host))).to_le_bytes());
+            bytes[8..].copy_from_slice(&placement.set(message).to_le_bytes());
             CM_PARTIAL_RESOURCE_DESCRIPTOR {
                 Type: RESOURCE_INTERRUPT,
                 ShareDisposition: 1,

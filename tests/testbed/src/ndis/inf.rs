@@ -77,7 +77,12 @@ pub struct Install {
     pub keywords: Vec<Keyword>,
     /// Other values below `HKR`, by path `subkey\name` (`Ndi\Service`, `Ndi\Interfaces\UpperRange` ...).
     pub values: BTreeMap<String, String>,
+    /// Values below `HKR` of the hardware section (`DDInstall.HW`), by path.
+    pub hardware: BTreeMap<String, String>,
 }
+
+/// What the name of a `DDInstall` section for this machine may end in.
+const SUFFIXES: [&str; 4] = ["", ".NTamd64", ".NT$ARCH$", ".NT"];
 
 impl Inf {
     /// Parses `text`. What is not understood stays available as lines of its section.
@@ -133,6 +138,7 @@ impl Inf {
             directives: BTreeMap::new(),
             keywords: Vec::new(),
             values: BTreeMap::new(),
+            hardware: BTreeMap::new(),
         };
         for line in lines.iter().filter(|line| !line.key.is_empty()) {
             if line.key.eq_ignore_ascii_case("AddReg") {
@@ -141,6 +147,18 @@ impl Inf {
                 }
             } else {
                 install.directives.insert(line.key.clone(), line.values.join(","));
+            }
+        }
+        let hardware = self.hardware_of(&install.section).unwrap_or_default();
+        for line in hardware
+            .iter()
+            .filter(|line| line.key.eq_ignore_ascii_case("AddReg"))
+        {
+            for name in &line.values {
+                self.each_value(name, |subkey, value_name, value| {
+                    let path = path(subkey, value_name);
+                    install.hardware.insert(path, value.to_owned());
+                })?;
             }
         }
         Ok(install)
@@ -161,12 +179,31 @@ impl Inf {
 
     /// A `DDInstall` section under its name or one of its platform decorations.
     fn decorated(&self, name: &str) -> Option<&[Line]> {
-        ["", ".NTamd64", ".NT$ARCH$", ".NT"]
+        SUFFIXES
             .iter()
             .find_map(|suffix| self.section(&format!("{name}{suffix}")))
     }
 
+    /// The hardware section that goes with a `DDInstall` section.
+    fn hardware_of(&self, name: &str) -> Option<&[Line]> {
+        SUFFIXES
+            .iter()
+            .find_map(|suffix| self.section(&format!("{name}{suffix}.HW")))
+    }
+
     fn add_reg(&self, name: &str, install: &mut Install) -> Result<(), InfError> {
+        self.each_value(name, |subkey, value_name, value| match keyword_path(subkey) {
+            Some((keyword, is_enum)) => {
+                set_keyword(&mut install.keywords, keyword, is_enum, value_name, value);
+            }
+            None => {
+                install.values.insert(path(subkey, value_name), value.to_owned());
+            }
+        })
+    }
+
+    /// Calls `each` with subkey, name and value of every value that an `AddReg` section writes below `HKR`.
+    fn each_value(&self, name: &str, mut each: impl FnMut(&str, &str, &str)) -> Result<(), InfError> {
         let lines = self
             .section(name)
             .ok_or_else(|| InfError::NoSection(name.to_owned()))?;
@@ -175,21 +212,15 @@ impl Inf {
             if !field(0).eq_ignore_ascii_case("HKR") {
                 continue;
             }
-            let (subkey, value_name, value) = (field(1), field(2), field(4));
-            match keyword_path(subkey) {
-                Some((keyword, is_enum)) => {
-                    set_keyword(&mut install.keywords, keyword, is_enum, value_name, value);
-                }
-                None => {
-                    let path = format!("{subkey}\\{value_name}");
-                    install
-                        .values
-                        .insert(path.trim_matches('\\').to_owned(), value.to_owned());
-                }
-            }
+            each(field(1), field(2), field(4));
         }
         Ok(())
     }
+}
+
+/// A value by subkey and name.
+fn path(subkey: &str, name: &str) -> String {
+    format!("{subkey}\\{name}").trim_matches('\\').to_owned()
 }
 
 /// Splits `Ndi\params\<keyword>[\enum]`.

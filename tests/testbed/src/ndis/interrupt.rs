@@ -145,7 +145,7 @@ impl Interrupt {
     fn connect(self: &Rc<Self>) {
         for message in 0..self.messages {
             let target = Rc::downgrade(self);
-            let processor = message % kernel::processors(self.adapter.host);
+            let processor = self.adapter.placement.get().processor(message);
             let service = move || {
                 if let Some(interrupt) = target.upgrade() {
                     interrupt.service(message);
@@ -297,7 +297,7 @@ fn message_info(adapter: &AdapterState, messages: u32) -> Vec<u64> {
             MessageAddress: PHYSICAL_ADDRESS {
                 QuadPart: address as i64,
             },
-            TargetProcessorSet: 1 << (message % kernel::processors(adapter.host)),
+            TargetProcessorSet: adapter.placement.get().set(message) as usize,
             InterruptObject: ptr::null_mut(),
             MessageData: data,
             Vector: 0x50 + message,

@@ -49,6 +49,7 @@ mod kernel;
 pub mod ndk;
 mod oid;
 mod packet;
+mod placement;
 mod pnp;
 mod protocol;
 pub mod registry;

@@ -13,6 +13,7 @@ use super::inf::{Inf, InfError, Install};
 use super::kernel;
 use super::ndk::edge::Edge;
 use super::oid::{OidError, OidQueue};
+use super::placement::Placement;
 use super::protocol;
 use super::registry::Registry;
 use super::send::Sends;
@@ -167,6 +168,8 @@ impl Driver {
             held: Held::default(),
             oids: OidQueue::default(),
             sends: Sends::default(),
+            spread: Placement::is_spread(&device.install),
+            placement: Cell::new(Placement::NONE),
             edge: Edge::default(),
             log: RefCell::default(),
             indications: RefCell::default(),

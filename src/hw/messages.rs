@@ -1,0 +1,31 @@
+//! The interrupt messages that the adapter got, and where they come.
+
+use crate::nt::{NoMemory, Ref, Vec, pool};
+
+/// Interrupt messages: the processors of the first group that each is for, a bit each. Message 0 is for commands and news, the others
+/// for completions. With one message, or none, all share it.
+#[derive(Debug)]
+pub struct Messages(Vec<u64>);
+
+impl Messages {
+    /// `count` messages, each for the processors that `processors` names.
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn try_new(count: u32, mut processors: impl FnMut(u32) -> u64) -> Result<Ref<Self>, NoMemory> {
+        let sets = pool::try_vec(count as usize, |message| processors(message as u32))?;
+        Ref::try_new(Self(sets))
+    }
+
+    /// How many there are, at least 1.
+    pub fn count(&self) -> u32 {
+        self.0.len().max(1) as u32
+    }
+
+    /// How badly a message suits those who want one of these processors: the fewer others it may come to, the better. `None` if it comes
+    /// to none of them.
+    pub(super) fn misfit(&self, message: u32, wanted: u64) -> Option<u32> {
+        let set = self.0.get(message as usize).copied()?;
+        (set & wanted != 0).then(|| (set & !wanted).count_ones())
+    }
+}
