@@ -8,15 +8,19 @@
 #[allow(dead_code, reason = "shared by several scenario files")]
 mod support;
 
+use std::rc::Rc;
+
 use cxndk::sys::ndis::NDIS_NDK_STATISTICS_INFO;
 use cxndk::sys::ndis::OID_NDK_STATISTICS;
 use cxndk::sys::ndkpi::{
     NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED,
     NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS,
 };
+use cxndk_testbed::connectx;
 use cxndk_testbed::consumers::ndk::{Cq, Notify, QpLimits, Remote, Started, Status};
 use cxndk_testbed::consumers::node::on;
-use cxndk_testbed::sim;
+use cxndk_testbed::sim::faults::{self, Plan, When};
+use cxndk_testbed::sim::{self, TaskSpec};
 use cxndk_testbed::world::Host;
 use support::{Link, QUEUES, Side, scenario};
 
@@ -172,6 +176,65 @@ fn a_queue_that_overflows_is_dead_and_says_so() {
     });
 }
 
+/// The queues that the driver has made on a host's device.
+fn queues_of(host: &Host) -> Vec<Rc<connectx::Cq>> {
+    host.device.all_cqs()
+}
+
+/// Proves CQ-31, CQ-32, CQ-33, CQ-34, QP-68: the device gives a queue up, in whatever way it is armed. Its consumer is told so, what
+/// lies in it unread is lost with it, and no queue pair on it works on.
+#[test]
+fn a_queue_that_the_device_gives_up_is_dead_and_says_so() {
+    for (seed, kind) in [Notify::Errors, Notify::Solicited, Notify::Any]
+        .into_iter()
+        .enumerate()
+    {
+        scenario(seed as u64, |world| {
+            let host = &world.hosts[0];
+            let others: Vec<_> = queues_of(host).iter().map(|queue| queue.number).collect();
+            let link = Link::new(world, QUEUES);
+            let own = queues_of(host)
+                .into_iter()
+                .find(|queue| !others.contains(&queue.number));
+            let (own, device) = (own.expect("the consumer's"), Rc::clone(&host.device));
+            let remote = link.b.remote(0);
+            link.on_a(move |a| {
+                write(a, 1, remote, 0);
+                sim::sleep(10 * sim::MILLISECOND);
+                assert_eq!(a.result().request, 1);
+                write(a, 2, remote, 0);
+                a.qp.receive(3, &[a.piece(0..64)]).expect("a receive");
+                sim::sleep(10 * sim::MILLISECOND);
+                if kind != Notify::Any {
+                    a.cq.arm(kind);
+                }
+                device.break_cq(&own);
+                if kind == Notify::Any {
+                    a.cq.arm(kind);
+                }
+                sim::sleep(10 * sim::MILLISECOND);
+                assert_eq!(
+                    a.notes.seen.borrow().last(),
+                    Some(&Status::INTERNAL_ERROR),
+                    "{kind:?}"
+                );
+                assert_eq!(a.cq.poll(&mut Vec::new(), 16), 0, "what lies in it is lost");
+                let refused = a.qp.write(4, &[a.piece(0..8)], remote, 0);
+                assert_eq!(refused, Err(Status::CONNECTION_INVALID));
+                let told = a.notes.count();
+                a.cq.arm(Notify::Errors);
+                sim::sleep(sim::MILLISECOND);
+                assert_eq!(a.notes.count(), told + 1, "a late arm is told");
+                assert_eq!(a.notes.seen.borrow().last(), Some(&Status::INTERNAL_ERROR));
+                a.nothing_more();
+                assert_eq!(a.disconnects.get(), 1);
+            });
+            assert_eq!(cq_errors(&world.hosts[0]), 1);
+            link.close();
+        });
+    }
+}
+
 fn cq_errors(host: &Host) -> u64 {
     let mut buffer = [0_u8; size_of::<NDIS_NDK_STATISTICS_INFO>()];
     host.adapter
@@ -224,6 +287,107 @@ fn moderation_holds_notifications_back() {
             let held = delay(3);
             assert!((1_000_000..2_500_000).contains(&held), "{held} ns");
         });
+        link.close();
+    });
+}
+
+/// Proves CQ-57: an interval beyond what the device can count is rounded down to the longest that it can, one within is kept.
+#[test]
+fn moderation_intervals_are_never_rounded_up() {
+    /// Microseconds: the field has twelve bits (`cq_period`).
+    const LONGEST: u64 = 4095;
+    scenario(6, |world| {
+        let link = Link::new(world, QUEUES);
+        let remote = link.b.remote(0);
+        link.on_a(move |a| {
+            let delay = || {
+                let (before, start) = (a.notes.count(), sim::now());
+                a.cq.arm(Notify::Any);
+                write(a, 1, remote, 0);
+                while a.notes.count() == before {
+                    sim::sleep(1000);
+                }
+                a.result();
+                sim::now() - start
+            };
+            let at_once = delay();
+            for interval in [
+                1,
+                2,
+                100,
+                4094,
+                4095,
+                4096,
+                8191,
+                8192,
+                65_536,
+                1 << 24,
+                UNLIMITED - 1,
+            ] {
+                assert_eq!(moderate(a.cq, interval, 8), Status::SUCCESS);
+                sim::sleep(sim::MILLISECOND);
+                let (held, asked) = (delay(), u64::from(interval));
+                assert!(
+                    held <= asked * sim::MICROSECOND + 2 * at_once,
+                    "{interval} us became {held} ns"
+                );
+                let kept = asked.min(LONGEST) * sim::MICROSECOND;
+                assert!(
+                    held >= kept,
+                    "{interval} us became {held} ns, no more than it had to"
+                );
+            }
+        });
+        link.close();
+    });
+}
+
+/// Proves CQ-21: an arm needs nothing that could be missing. Without a byte of memory, at `DISPATCH_LEVEL`, however often it was armed
+/// before, and whether or not there is something in the queue, the notification comes.
+#[test]
+fn an_arm_never_fails() {
+    scenario(7, |world| {
+        let link = Link::new(world, QUEUES);
+        let (remote, host) = (link.b.remote(0), world.hosts[0].id);
+        let side = Rc::clone(&link.a);
+        let exhausted = Plan::new()
+            .fail("pool", When::From(1))
+            .fail("NdisAllocateIoWorkItem", When::From(1));
+        faults::set(Some(exhausted));
+        for round in 1..=20 {
+            let armed = Rc::clone(&side);
+            let task = TaskSpec::on("arms", host, sim::DISPATCH_LEVEL);
+            sim::join(sim::spawn(task, move || {
+                let kinds = [Notify::Errors, Notify::Solicited, Notify::Any];
+                if round % 2 == 0 {
+                    write(&armed, round, remote, 0);
+                }
+                kinds
+                    .iter()
+                    .cycle()
+                    .take(600)
+                    .for_each(|kind| armed.cq.arm(*kind));
+            }));
+            link.on_a(move |a| {
+                if round % 2 == 1 {
+                    write(a, round, remote, 0);
+                }
+                sim::sleep(10 * sim::MILLISECOND);
+                assert_eq!(a.result().request, round);
+            });
+            assert!(
+                side.notes.count() >= round as usize,
+                "round {round}: no notification"
+            );
+        }
+        assert!(
+            side.notes
+                .seen
+                .borrow()
+                .iter()
+                .all(|status| *status == Status::SUCCESS)
+        );
+        faults::set(None);
         link.close();
     });
 }

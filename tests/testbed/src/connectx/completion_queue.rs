@@ -192,6 +192,12 @@ impl Device {
         Ok(())
     }
 
+    /// Planned misbehaviour: the queue meets an access violation now, as if its memory were gone. An event says so, and its queue
+    /// pairs go to error.
+    pub fn break_cq(&self, cq: &Cq) {
+        self.fail_cq(cq, 2);
+    }
+
     /// The arm doorbell: be64 of `{sn, cmd, ci}` and CQ number, through UAR `uar` (UAR + 0x20).
     pub(super) fn arm_cq(&self, uar: Uarn, doorbell: layout::HwCqDoorbell) {
         let Some(cq) = self.cq(Cqn(doorbell.cqn())) else {

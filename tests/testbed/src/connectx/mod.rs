@@ -255,6 +255,11 @@ impl Device {
         self.cqs.borrow().get(&number).cloned()
     }
 
+    /// All completion queues, by number.
+    pub fn all_cqs(&self) -> Vec<Rc<Cq>> {
+        self.cqs.borrow().values().cloned().collect()
+    }
+
     /// RoCE is on in the NIC vport context: packets are sent and taken.
     pub fn roce_enabled(&self) -> bool {
         self.phase.get() == Phase::Initialized && self.port.roce_enabled()

@@ -443,6 +443,7 @@ pub(super) unsafe extern "win64" fn on_cq(token: *mut c_void, status: i32) {
             format!("notification of {cq}, armed for errors, with SUCCESS"),
         );
     }
+    check_health(&cq, status);
     let running = Callback::enter(&cq, "NdkCqNotificationCallback");
     if cq.notifying.replace(true) {
         breach("VRF-48", "CQ-14", format!("two notifications of {cq} at once"));
@@ -453,6 +454,31 @@ pub(super) unsafe extern "win64" fn on_cq(token: *mut c_void, status: i32) {
     }
     cq.notifying.set(false);
     drop(running);
+}
+
+/// CQ-30, CQ-31: what broke stays broken, and for the same reason.
+fn check_health(cq: &Object, status: i32) {
+    if let Some(error) = cq.broken.get()
+        && status != error
+    {
+        breach(
+            "VRF-48",
+            rule_of_error(error),
+            format!("notification of {cq} with {status:#x}, which broke with {error:#x}"),
+        );
+    }
+    if status != SUCCESS {
+        cq.broken.set(Some(status));
+    }
+}
+
+/// The rule that a queue with this error has to keep.
+pub(super) const fn rule_of_error(error: i32) -> &'static str {
+    if error == BUFFER_OVERFLOW {
+        "CQ-30"
+    } else {
+        "CQ-31"
+    }
 }
 
 /// `NDK_FN_CONNECT_EVENT_CALLBACK` as the provider sees it.

@@ -114,6 +114,8 @@ pub(super) struct Object {
     pub(super) arms: Cell<u32>,
     /// CQ: what the arms merge to (CQ-15).
     pub(super) strongest: Cell<u32>,
+    /// CQ: the error that a notification told (CQ-30, CQ-31).
+    pub(super) broken: Cell<Option<i32>>,
     /// CQ: its notification runs.
     pub(super) notifying: Cell<bool>,
     /// CQ: the context in `GetCqResults` or `ArmCq` (CQ-01).
@@ -213,6 +215,7 @@ pub(super) fn adopt(
         children: RefCell::default(),
         arms: Cell::new(0),
         strongest: Cell::new(shims::NOTIFY_ERRORS),
+        broken: Cell::new(None),
         notifying: Cell::new(false),
         user: Cell::new(None),
     });

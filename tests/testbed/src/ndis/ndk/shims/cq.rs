@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use cxndk::sys::ndkpi::*;
 use wdk_standin::GUID;
 
-use super::super::request::Effect;
+use super::super::request::{Effect, rule_of_error};
 use super::super::track::{Kind, Object, breach};
 use super::{Call, close, pass, provider};
 use crate::sim;
@@ -79,9 +79,11 @@ unsafe extern "win64" fn get_results(cq: *mut NDK_CQ, results: *mut NDK_RESULT, 
     let call = Call::enter(cq.cast(), Kind::Cq, "NdkGetCqResults");
     let alone = Alone::enter(&call.object, call.what);
     let provider = provider!(call, NDK_CQ_DISPATCH, NdkGetCqResults);
+    let broken = call.object.broken.get();
     // SAFETY: the consumer's arguments.
     let count = unsafe { provider(cq, results, room) };
     drop(alone);
+    expect_unusable(&call, count, broken);
     expect_room(&call, count, room)
 }
 
@@ -89,9 +91,11 @@ unsafe extern "win64" fn get_results_ex(cq: *mut NDK_CQ, results: *mut NDK_RESUL
     let call = Call::enter(cq.cast(), Kind::Cq, "NdkGetCqResultsEx");
     let alone = Alone::enter(&call.object, call.what);
     let provider = provider!(call, NDK_CQ_DISPATCH, NdkGetCqResultsEx);
+    let broken = call.object.broken.get();
     // SAFETY: the consumer's arguments.
     let count = unsafe { provider(cq, results, room) };
     drop(alone);
+    expect_unusable(&call, count, broken);
     expect_room(&call, count, room)
 }
 
@@ -108,4 +112,20 @@ fn expect_room(call: &Call, count: u32, room: u32) -> u32 {
         );
     }
     count
+}
+
+/// CQ-30, CQ-31: nothing comes out of a queue whose consumer was told that it broke.
+fn expect_unusable(call: &Call, count: u32, broken: Option<i32>) {
+    if let Some(error) = broken
+        && count > 0
+    {
+        breach(
+            "VRF-48",
+            rule_of_error(error),
+            format!(
+                "{} of {}, which broke with {error:#x}, returned {count} results",
+                call.what, call.object
+            ),
+        );
+    }
 }

@@ -56,6 +56,7 @@ enum Wrong {
     NotifiesTwice,
     NotifiesOddly,
     TooManyResults,
+    ReportsAfterError,
 }
 
 struct Nothing;

@@ -77,6 +77,36 @@ fn notifications_come_one_for_an_arm_and_one_at_a_time() {
     assert_broken(Wrong::NotifiesOddly, "CQ-22", "VRF-48", armed);
 }
 
+/// `STATUS_BUFFER_OVERFLOW`.
+const OVERFLOW: i32 = 0x8000_0005_u32 as i32;
+/// `STATUS_INTERNAL_ERROR`.
+const FAULT: i32 = 0xC000_00E5_u32 as i32;
+
+/// The queue breaks; then it is polled, and armed again.
+fn broken_by(consumer: &Consumer, error: i32, told_later: i32) {
+    let cq = consumer.cq();
+    dispatch!(cq, NdkArmCq, 0);
+    provider::notify(cq, error);
+    dispatch!(cq, NdkGetCqResults, ptr::null_mut(), 4);
+    dispatch!(cq, NdkArmCq, 1);
+    provider::notify(cq, told_later);
+}
+
+/// Proves the checks of CQ-30 and CQ-31 (VRF-48): a broken queue gives no results, and tells nothing but its error.
+#[test]
+fn a_queue_that_broke_stays_broken() {
+    assert_misuse("none", |consumer| broken_by(consumer, FAULT, FAULT));
+    assert_misuse("CQ-31", |consumer| broken_by(consumer, FAULT, 0));
+    assert_misuse("CQ-30", |consumer| broken_by(consumer, OVERFLOW, FAULT));
+    let reports = Wrong::ReportsAfterError;
+    assert_broken(reports, "CQ-31", "VRF-48", |consumer| {
+        broken_by(consumer, FAULT, FAULT);
+    });
+    assert_broken(reports, "CQ-30", "VRF-48", |consumer| {
+        broken_by(consumer, OVERFLOW, OVERFLOW);
+    });
+}
+
 /// Proves the checks of CQ-01 and CQ-03.
 #[test]
 fn results_fit_and_are_fetched_by_one_at_a_time() {

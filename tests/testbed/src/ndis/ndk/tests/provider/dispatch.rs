@@ -199,7 +199,11 @@ unsafe extern "win64" fn arm(_cq: *mut NDK_CQ, _kind: u32) {}
 
 unsafe extern "win64" fn results(_cq: *mut NDK_CQ, _results: *mut NDK_RESULT, room: u32) -> u32 {
     sim::sleep(10);
-    if wrong(Wrong::TooManyResults) { room + 1 } else { 0 }
+    match state().wrong.get() {
+        Some(Wrong::TooManyResults) => room + 1,
+        Some(Wrong::ReportsAfterError) => 1,
+        _ => 0,
+    }
 }
 
 fn pend(object: &Thing, callback: Requested, context: *mut c_void) -> i32 {
