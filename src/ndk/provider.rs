@@ -20,8 +20,9 @@ use crate::{
     },
     sys::{
         ndis::{
-            NDIS_NDK_CAPABILITIES, NDIS_NDK_CONNECTION_ENTRY, NDIS_NDK_LOCAL_ENDPOINT_ENTRY,
-            NDIS_NDK_PERFORMANCE_COUNTERS, NDIS_OPEN_NDK_ADAPTER_PARAMETERS, NDK_ADAPTER_INFO, NDK_VERSION,
+            NDIS_DEFAULT_SWITCH_ID, NDIS_DEFAULT_VPORT_ID, NDIS_NDK_CAPABILITIES, NDIS_NDK_CONNECTION_ENTRY,
+            NDIS_NDK_LOCAL_ENDPOINT_ENTRY, NDIS_NDK_PERFORMANCE_COUNTERS, NDIS_OPEN_NDK_ADAPTER_PARAMETERS,
+            NDK_ADAPTER_INFO, NDK_VERSION,
         },
         ndkpi::NDK_ADAPTER,
     },
@@ -135,7 +136,8 @@ impl Provider {
     /// Opens the adapter for a consumer (`OpenNDKAdapterHandler`).
     ///
     /// # Errors
-    /// `NDIS_STATUS_BAD_VERSION` (ADAPTER-04), `NDIS_STATUS_ADAPTER_NOT_READY` (ADAPTER-07), `NDIS_STATUS_RESOURCES`.
+    /// `NDIS_STATUS_BAD_VERSION` (ADAPTER-04), `NDIS_STATUS_ADAPTER_NOT_READY` (ADAPTER-07), `NDIS_STATUS_RESOURCES`;
+    /// `NDIS_STATUS_INVALID_PARAMETER` for any port but the default one: there is no other (ADAPTER-10).
     pub fn open(
         this: &Ref<Self>,
         parameters: &NDIS_OPEN_NDK_ADAPTER_PARAMETERS,
@@ -146,6 +148,9 @@ impl Provider {
             .into_iter()
             .find(|granted| granted.Major == wanted.Major && wanted.Minor <= granted.Minor)
             .ok_or(Status::NDIS_BAD_VERSION)?;
+        if (parameters.SwitchId, parameters.VPortId) != (NDIS_DEFAULT_SWITCH_ID, NDIS_DEFAULT_VPORT_ID) {
+            return Err(Status::INVALID_PARAMETER);
+        }
         if !this.is_enabled() {
             return Err(Status::NDIS_ADAPTER_NOT_READY);
         }

@@ -236,10 +236,15 @@ impl Link {
 
     /// The same, with a completion queue of that depth on A.
     pub fn with_queue(world: &World, limits: QpLimits, depth: u32) -> Self {
+        Self::with_version(world, limits, depth, (2, 0))
+    }
+
+    /// The same, where A asks for that version of the interface.
+    pub fn with_version(world: &World, limits: QpLimits, depth: u32, version: (u16, u16)) -> Self {
         let [a, b] = &world.hosts[..] else {
             unreachable!("a world has two hosts")
         };
-        let opens = [a.open_ndk(), b.open_ndk()];
+        let opens = [a.open_ndk_at(version), b.open_ndk()];
         let adapter = opens[1].adapter();
         let (at, desk) = (b.at(445), Rc::new(Desk::default()));
         let own = Rc::clone(&desk);

@@ -120,9 +120,18 @@ impl Host {
     ///
     /// When the driver refuses; a test that expects it asks the adapter itself.
     pub fn open_ndk(&self) -> OpenNdk {
+        self.open_ndk_at((2, 0))
+    }
+
+    /// The same for a consumer that asks for this version.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::open_ndk`].
+    pub fn open_ndk_at(&self, (major, minor): (u16, u16)) -> OpenNdk {
         let open = self
             .adapter
-            .open_ndk(2, 0)
+            .open_ndk(major, minor)
             .expect("the driver opens its NDK adapter");
         OpenNdk { open }
     }

@@ -5,8 +5,9 @@ use std::ptr;
 use std::rc::Rc;
 
 use cxndk::sys::ndis::{
-    NDIS_OPEN_NDK_ADAPTER_PARAMETERS, NDIS_STATUS, NDIS_STATUS_ADAPTER_NOT_READY, NDIS_STATUS_BAD_VERSION,
-    NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS, NDK_VERSION,
+    NDIS_DEFAULT_SWITCH_ID, NDIS_DEFAULT_VPORT_ID, NDIS_OPEN_NDK_ADAPTER_PARAMETERS, NDIS_STATUS,
+    NDIS_STATUS_ADAPTER_NOT_READY, NDIS_STATUS_BAD_VERSION, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PENDING,
+    NDIS_STATUS_SUCCESS, NDK_VERSION,
 };
 use cxndk::sys::ndkpi::NDK_ADAPTER;
 
@@ -94,7 +95,21 @@ impl Adapter {
     /// # Errors
     /// What the provider's open handler returned if it is not success.
     pub fn open_ndk(&self, major: u16, minor: u16) -> Result<NdkAdapter, NDIS_STATUS> {
-        self.on_host("open NDK adapter", move |state| open(state, (major, minor), true))
+        self.open_ndk_on_port(major, minor, (NDIS_DEFAULT_SWITCH_ID, NDIS_DEFAULT_VPORT_ID))
+    }
+
+    /// The same on another port of a NIC switch than the default one, as NDIS does for a virtual switch.
+    ///
+    /// # Errors
+    /// What the provider's open handler returned if it is not success.
+    pub fn open_ndk_on_port(
+        &self,
+        major: u16,
+        minor: u16,
+        (switch, port): (u32, u32),
+    ) -> Result<NdkAdapter, NDIS_STATUS> {
+        let parameters = parameters((major, minor), (switch, port));
+        self.on_host("open NDK adapter", move |state| open(state, parameters, true))
     }
 
     /// The same without the verifier, for counting what the provider costs.
@@ -103,7 +118,7 @@ impl Adapter {
     /// What the provider's open handler returned if it is not success.
     pub fn open_ndk_unverified(&self, major: u16, minor: u16) -> Result<NdkAdapter, NDIS_STATUS> {
         self.on_host("open NDK adapter", move |state| {
-            open(state, (major, minor), false)
+            open(state, native(major, minor), false)
         })
     }
 }
@@ -122,10 +137,33 @@ pub fn open_ndk_of_interface(
             .get()
             .is_some_and(|interface| interface.index == index)
     })?;
-    Some(open(found, (major, minor), true))
+    Some(open(found, native(major, minor), true))
 }
 
-fn open(adapter: &Rc<AdapterState>, wanted: (u16, u16), verify: bool) -> Result<NdkAdapter, NDIS_STATUS> {
+const fn parameters(
+    (major, minor): (u16, u16),
+    (switch, port): (u32, u32),
+) -> NDIS_OPEN_NDK_ADAPTER_PARAMETERS {
+    NDIS_OPEN_NDK_ADAPTER_PARAMETERS {
+        Version: NDK_VERSION {
+            Major: major,
+            Minor: minor,
+        },
+        SwitchId: switch,
+        VPortId: port,
+    }
+}
+
+/// Without a virtual switch: the default port (ADAPTER-10).
+const fn native(major: u16, minor: u16) -> NDIS_OPEN_NDK_ADAPTER_PARAMETERS {
+    parameters((major, minor), (NDIS_DEFAULT_SWITCH_ID, NDIS_DEFAULT_VPORT_ID))
+}
+
+fn open(
+    adapter: &Rc<AdapterState>,
+    mut parameters: NDIS_OPEN_NDK_ADAPTER_PARAMETERS,
+    verify: bool,
+) -> Result<NdkAdapter, NDIS_STATUS> {
     let provider = adapter.driver.ndk.get().and_then(|ndk| ndk.OpenNDKAdapterHandler);
     let Some(handler) = provider else {
         return Err(NDIS_STATUS_NOT_SUPPORTED);
@@ -134,15 +172,7 @@ fn open(adapter: &Rc<AdapterState>, wanted: (u16, u16), verify: bool) -> Result<
         return Err(NDIS_STATUS_ADAPTER_NOT_READY);
     }
     let enabled = adapter.edge.enabled.get();
-    let (major, minor) = wanted;
-    let mut parameters = NDIS_OPEN_NDK_ADAPTER_PARAMETERS {
-        Version: NDK_VERSION {
-            Major: major,
-            Minor: minor,
-        },
-        SwitchId: 0,
-        VPortId: 0,
-    };
+    let wanted = (parameters.Version.Major, parameters.Version.Minor);
     let mut out: *mut NDK_ADAPTER = ptr::null_mut();
     adapter
         .edge

@@ -50,18 +50,19 @@ impl Kind {
         }
     }
 
-    /// Slots of the dispatch table at version 1.1 and from 1.2 on.
-    const fn slots(self) -> (usize, usize) {
+    /// Slots of the dispatch table at version 1.1; and how many later minors up to this one have added.
+    fn slots(self, version: (u16, u16)) -> (usize, usize) {
+        let has = |major, minor| usize::from(version >= (major, minor));
         match self {
-            Self::Adapter => (9, 9),
-            Self::Cq => (6, 7),
-            Self::Pd => (8, 8),
-            Self::Mr => (7, 7),
-            Self::Mw | Self::SharedEndpoint => (3, 3),
-            Self::Srq => (4, 4),
-            Self::Qp => (10, 11),
-            Self::Connector => (11, 11),
-            Self::Listener => (5, 5),
+            Self::Adapter => (9, 0),
+            Self::Cq => (6, has(1, 2)),
+            Self::Pd => (8, 0),
+            Self::Mr => (7, 0),
+            Self::Mw | Self::SharedEndpoint => (3, 0),
+            Self::Srq => (4, 0),
+            Self::Qp => (10, has(1, 2)),
+            Self::Connector => (11, 2 * has(2, 1)),
+            Self::Listener => (5, 0),
         }
     }
 }
@@ -274,12 +275,13 @@ fn check_table(dispatch: usize, kind: Kind, open: &Open, what: &str) {
     if dispatch == 0 {
         breach("VRF-48", "LIFE-05", format!("{what}: no dispatch table"));
     }
-    let (old, new) = kind.slots();
-    let count = if open.version < (1, 2) { old } else { new };
+    let (base, added) = kind.slots(open.version);
     // SAFETY: the table of this kind has at least so many slots.
-    let slots = unsafe { std::slice::from_raw_parts(dispatch as *const usize, count) };
+    let slots = unsafe { std::slice::from_raw_parts(dispatch as *const usize, base + added) };
     if let Some(empty) = slots.iter().position(|slot| *slot == 0) {
-        breach("VRF-48", "LIFE-07", format!("{what}: slot {empty} is empty"));
+        // A table without what a later minor added belongs to the version before.
+        let rule = if empty < base { "LIFE-07" } else { "VERSION-01" };
+        breach("VRF-48", rule, format!("{what}: slot {empty} is empty"));
     }
 }
 

@@ -28,6 +28,7 @@ enum Wrong {
     Reserved,
     NoTable,
     EmptySlot,
+    ShortTable,
     TouchesReserved,
     RewritesDispatch,
     CreatesTwice,

@@ -26,6 +26,12 @@ fn headers_and_tables_are_checked_when_an_object_is_handed_out() {
     assert_broken(Wrong::EmptySlot, "LIFE-07", "VRF-48", make_cq);
 }
 
+/// Proves the check of VERSION-01 (VRF-48): who reports 1.2 has what 1.2 added.
+#[test]
+fn a_table_is_as_long_as_the_reported_version_says() {
+    assert_broken(Wrong::ShortTable, "VERSION-01", "VRF-48", make_cq);
+}
+
 /// Proves the checks of LIFE-04 and LIFE-06 (VRF-48): the header belongs to the layer above.
 #[test]
 fn a_provider_leaves_header_and_dispatch_pointer_alone() {

@@ -130,6 +130,9 @@ fn make(kind: NDK_OBJECT_TYPE, table: [usize; SLOTS], parents: &[usize]) -> *mut
         disconnect: Cell::new((0, 0)),
     }));
     if is(Wrong::EmptySlot) {
+        fresh.table[2] = 0;
+    }
+    if is(Wrong::ShortTable) {
         fresh.table[6] = 0;
     }
     if !is(Wrong::NoTable) {
