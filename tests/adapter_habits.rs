@@ -2,12 +2,16 @@
 
 mod common;
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use cxndk::sys::ndis::{
     NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_REQUEST_ABORTED, NdisHaltDeviceStopped, NdisShutdownBugCheck,
-    OID_802_3_MULTICAST_LIST, OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_RCV_OK, OID_GEN_STATISTICS,
-    OID_GEN_XMIT_OK,
+    OID_802_3_MULTICAST_LIST, OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_MAXIMUM_FRAME_SIZE, OID_GEN_RCV_OK,
+    OID_GEN_STATISTICS, OID_GEN_XMIT_OK,
 };
-use cxndk_testbed::ndis::State;
+use cxndk_testbed::connectx::Health;
+use cxndk_testbed::ndis::{State, interrupts_served};
 use cxndk_testbed::nt;
 use cxndk_testbed::sim::{self, MICROSECOND, SECOND};
 
@@ -141,6 +145,83 @@ fn a_request_is_cancelled_at_any_moment() {
             }
             sim::join(asking);
             host.adapter.stop();
+            host.unload();
+        });
+    }
+}
+
+/// Proves PNP-02, RESTART-03: news of the machine's power come at any time, and restarts with attributes to change or none, and change
+/// nothing.
+#[test]
+fn power_news_and_restarts_change_nothing() {
+    for seed in 0..10 {
+        in_sim(seed, |host| {
+            host.adapter.initialize().expect("the adapter initializes");
+            let general = format!("{:?}", host.adapter.general());
+            for _ in 0..6 {
+                host.adapter.power_profile_changed();
+                host.adapter.restart().expect("it runs");
+                host.adapter.power_profile_changed();
+                assert_eq!(host.adapter.state(), State::Running);
+                let mut size = [0; 4];
+                assert_eq!(host.adapter.query(OID_GEN_MAXIMUM_FRAME_SIZE, &mut size), Ok(4));
+                assert_eq!(u32::from_le_bytes(size), 1500);
+                host.adapter.pause();
+            }
+            assert_eq!(format!("{:?}", host.adapter.general()), general);
+            host.adapter.halt(NdisHaltDeviceStopped);
+            host.unload();
+        });
+    }
+}
+
+/// Proves INIT-05: messages come from the moment on that NDIS connects them, at any step of Initialize, and until the end of Halt.
+#[test]
+fn messages_come_at_any_moment_of_an_adapters_life() {
+    for seed in 0..20 {
+        in_sim(seed, |host| {
+            let function = host.device.function().clone();
+            let over = Rc::new(Cell::new(false));
+            let ended = Rc::clone(&over);
+            let noise = sim::spawn(sim::TaskSpec::new("noise"), move || {
+                for message in (0..16).cycle() {
+                    if ended.get() {
+                        return;
+                    }
+                    function.raise(message);
+                    sim::sleep(1 + sim::choose(sim::Stream::Device, 20 * MICROSECOND));
+                }
+            });
+            for _ in 0..3 {
+                host.adapter.start().expect("the adapter starts");
+                host.adapter.stop();
+            }
+            over.set(true);
+            sim::join(noise);
+            assert!(interrupts_served() > 100, "{} messages", interrupts_served());
+            host.unload();
+        });
+    }
+}
+
+/// Proves DMA-01, DMA-11: whatever ends an adapter, its registration for DMA goes with it, after all that used it.
+#[test]
+fn an_adapter_that_ends_gives_its_registration_for_dma_back() {
+    let ends: [fn(&Host); 3] = [
+        |host| host.adapter.stop(),
+        |host| host.adapter.surprise_remove(),
+        |host| {
+            host.device.die(Health::Internal);
+            host.adapter.stop();
+        },
+    ];
+    for (seed, end) in (0..6).flat_map(|seed| ends.iter().map(move |end| (seed, end))) {
+        in_sim(seed, |host| {
+            host.adapter.start().expect("the adapter starts");
+            let id = host.adapter.interface().expect("an interface").host;
+            assert_ne!(nt::dma_outstanding(id).0, 0, "it has a DMA adapter");
+            end(&host);
+            assert_eq!(nt::dma_outstanding(id), (0, 0));
             host.unload();
         });
     }

@@ -2,7 +2,7 @@
 
 use cxndk_testbed::consumers::condis::{CallClient, CoHandle, News, OfferAnswer};
 use cxndk_testbed::ndis::condis::calls_on;
-use cxndk_testbed::sim::HostId;
+use cxndk_testbed::sim::{self, HostId};
 use cxndk_testbed::world::{World, WorldConfig};
 
 use super::scene::{Scene, until};
@@ -120,6 +120,30 @@ fn start_and_unbind() {
         })
         .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
+}
+
+/// Proves INIT-08: when a client is told of the family, calls work: one that waits for it calls at once.
+#[test]
+fn a_client_may_call_as_soon_as_it_is_told() {
+    flow(|scene| {
+        let host = &scene.world.hosts[0];
+        scene.a.close_family(scene.family_a);
+        until("it is closed", || {
+            scene.a.news(scene.family_a).contains(&News::FamilyClosed)
+        });
+        host.adapter.stop();
+        let adapter = host.adapter.clone();
+        let start = host.thread("start", move || adapter.start().expect("it starts"));
+        let family = scene.a.open_family();
+        let vc = scene.a.create_vc(family);
+        scene.connect_on(vc, scene.call(), None);
+        sim::join(start);
+        scene.end(vc);
+        scene.a.close_family(family);
+        until("it is closed", || {
+            scene.a.news(family).contains(&News::FamilyClosed)
+        });
+    });
 }
 
 /// "SAP". Proves SAP-01, SAP-03, SAP-05, SAP-07, SAP-09, SAP-11.

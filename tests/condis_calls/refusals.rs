@@ -3,10 +3,16 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cxndk::sys::condis as sys;
-use cxndk::sys::ndis::{NDIS_OID_REQUEST, NdisRequestQueryInformation, NdisRequestSetInformation};
+use cxndk::sys::ndis::{
+    NDIS_OID_REQUEST, NdisRequestQueryInformation, NdisRequestSetInformation, OID_GEN_MAXIMUM_FRAME_SIZE,
+    OID_GEN_MAXIMUM_TOTAL_SIZE,
+};
 use cxndk_testbed::consumers::condis::{News, OfferAnswer};
 use cxndk_testbed::ndis::condis;
-use cxndk_testbed::sim::faults::{self, Plan, When};
+use cxndk_testbed::sim::{
+    self,
+    faults::{self, Plan, When},
+};
 
 use super::scene::{Scene, until};
 
@@ -244,4 +250,41 @@ fn requests_of_clients_are_answered() {
         );
         scene.end(vc);
     });
+}
+
+/// Proves OID-11 of the CoNDIS contract: requests that have nothing to do with calls come the ordinary way, one at a time, while calls
+/// stand and requests about them are out.
+#[test]
+fn ordinary_requests_go_the_ordinary_way() {
+    for seed in 0..8 {
+        Scene::run(seed, 0, |scene| {
+            let (vc, _) = scene.connect();
+            let ask = |number: usize| {
+                let client = scene.a.clone();
+                scene.world.hosts[0].thread("asks", move || {
+                    for _ in 0..4 {
+                        let mut buffer = [0; 8];
+                        let (oid, plain) = match number {
+                            0 => (sys::OID_GEN_CO_XMIT_PDUS_OK, false),
+                            1 => (OID_GEN_MAXIMUM_FRAME_SIZE, true),
+                            _ => (OID_GEN_MAXIMUM_TOTAL_SIZE, true),
+                        };
+                        let mut query = request(NdisRequestQueryInformation, oid, &mut buffer);
+                        let status = if plain {
+                            client.plain_request(&mut query)
+                        } else {
+                            client.request(None, Some(vc), &mut query)
+                        };
+                        assert_eq!(status, 0, "{oid:#x}");
+                    }
+                })
+            };
+            (0..3)
+                .map(ask)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .for_each(sim::join);
+            scene.end(vc);
+        });
+    }
 }

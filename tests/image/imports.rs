@@ -91,6 +91,20 @@ fn every_import_is_a_documented_export_of_windows_server_2019() {
     }
 }
 
+/// Proves INIT-07: the driver waits by sleeping; it has no way to keep a processor for itself.
+#[test]
+fn nothing_that_stalls_a_processor_is_imported() {
+    let Some(image) = image() else { return };
+    let names: BTreeSet<_> = imports(image).into_iter().map(|import| import.name).collect();
+    assert!(names.contains("NdisMSleep"));
+    let stalls = [
+        "KeStallExecutionProcessor",
+        "NdisStallExecution",
+        "KeDelayExecutionThread",
+    ];
+    assert!(stalls.iter().all(|name| !names.contains(*name)));
+}
+
 #[test]
 fn nothing_is_loaded_late() {
     let Some(image) = image() else { return };

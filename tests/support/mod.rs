@@ -79,8 +79,9 @@ pub fn queue_on(
     // A GROUP_AFFINITY: the mask, then group 0.
     let mut affinity = [processors, 0];
     // SAFETY: the adapter is open.
-    let dispatch = unsafe { &*(*adapter.raw()).Dispatch };
-    let create = dispatch.NdkCreateCq.expect("filled");
+    let dispatch = unsafe { (*adapter.raw()).Dispatch };
+    // SAFETY: its table stays.
+    let create = unsafe { (*dispatch).NdkCreateCq }.expect("filled");
     let mut place = ptr::null_mut();
     let started = Started::run(|request| {
         let (preferred, completed) = (affinity.as_mut_ptr().cast(), Some(created as _));

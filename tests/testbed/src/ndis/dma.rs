@@ -6,9 +6,9 @@ use std::ptr;
 use std::rc::Rc;
 
 use cxndk::sys::ndis::{
-    NDIS_HANDLE, NDIS_OBJECT_TYPE_SG_DMA_DESCRIPTION, NDIS_SG_DMA_DESCRIPTION, NDIS_STATUS,
-    NDIS_STATUS_BAD_VERSION, NDIS_STATUS_FAILURE, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PENDING,
-    NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
+    NDIS_HANDLE, NDIS_OBJECT_TYPE_SG_DMA_DESCRIPTION, NDIS_SG_DMA_64_BIT_ADDRESS, NDIS_SG_DMA_DESCRIPTION,
+    NDIS_STATUS, NDIS_STATUS_BAD_VERSION, NDIS_STATUS_FAILURE, NDIS_STATUS_NOT_SUPPORTED,
+    NDIS_STATUS_PENDING, NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
 };
 use wdk_standin::{LARGE_INTEGER, PHYSICAL_ADDRESS};
 
@@ -26,6 +26,13 @@ pub(super) struct Dma {
     adapter: Rc<AdapterState>,
     description: NDIS_SG_DMA_DESCRIPTION,
     pending: Cell<u32>,
+}
+
+impl Dma {
+    /// Bytes that a packet may have.
+    pub(super) const fn largest_mapping(&self) -> u32 {
+        self.description.MaximumPhysicalMapping
+    }
 }
 
 /// `NdisMRegisterScatterGatherDma`.
@@ -50,6 +57,12 @@ pub unsafe extern "win64" fn NdisMRegisterScatterGatherDma(
     }
     if adapter.attributes.flags.get() & BUS_MASTER == 0 || given.ProcessSGListHandler.is_none() {
         return NDIS_STATUS_NOT_SUPPORTED;
+    }
+    if given.Flags & NDIS_SG_DMA_64_BIT_ADDRESS == 0 {
+        sim::fail(
+            "DMA-01",
+            format!("{ddi} on {} without 64-bit addresses", adapter.name),
+        );
     }
     if faults::fire("NdisMRegisterScatterGatherDma") {
         return NDIS_STATUS_RESOURCES;

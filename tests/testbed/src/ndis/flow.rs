@@ -6,9 +6,8 @@ use std::rc::Rc;
 use cxndk::sys::ndis::{
     CM_MEMORY_RESOURCE, CM_PARTIAL_RESOURCE_DESCRIPTOR, CM_PARTIAL_RESOURCE_DESCRIPTOR_u,
     CM_PARTIAL_RESOURCE_LIST, NDIS_HANDLE, NDIS_MINIPORT_INIT_PARAMETERS, NDIS_MINIPORT_PAUSE_PARAMETERS,
-    NDIS_MINIPORT_RESTART_PARAMETERS, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT,
-    NDIS_OBJECT_TYPE_MINIPORT_INIT_PARAMETERS, NDIS_STATUS, NDIS_STATUS_FAILURE, NDIS_STATUS_PENDING,
-    NDIS_STATUS_SUCCESS, NET_DEVICE_PNP_EVENT,
+    NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT, NDIS_OBJECT_TYPE_MINIPORT_INIT_PARAMETERS, NDIS_STATUS,
+    NDIS_STATUS_FAILURE, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS, NET_DEVICE_PNP_EVENT,
 };
 
 use super::adapter::{AdapterState, State};
@@ -23,11 +22,11 @@ pub(super) const SURPRISE_REMOVED: i32 = 2;
 pub(super) const POWER_PROFILE_CHANGED: i32 = 5;
 
 /// `OID_GEN_CURRENT_LOOKAHEAD`.
-const LOOKAHEAD: u32 = 0x0001_010F;
+pub(super) const LOOKAHEAD: u32 = 0x0001_010F;
 /// `OID_GEN_CURRENT_PACKET_FILTER`.
-const PACKET_FILTER: u32 = 0x0001_010E;
+pub(super) const PACKET_FILTER: u32 = 0x0001_010E;
 /// `OID_802_3_MULTICAST_LIST`.
-const MULTICAST_LIST: u32 = 0x0101_0103;
+pub(super) const MULTICAST_LIST: u32 = 0x0101_0103;
 
 /// Mandatory OIDs of miniport-rules section 5 for a miniport without RSS and offloads; true for sets.
 pub(super) const MANDATORY_OIDS: [(u32, bool); 22] = [
@@ -55,6 +54,8 @@ pub(super) const MANDATORY_OIDS: [(u32, bool); 22] = [
     (0xFC04_0204, false),
 ];
 
+/// Bytes of a frame before its payload, with a tag.
+const FRAME_HEADER: u32 = 18;
 /// `CmResourceTypeMemory`.
 const RESOURCE_MEMORY: u8 = 3;
 /// `CmResourceTypeInterrupt`.
@@ -62,7 +63,7 @@ const RESOURCE_INTERRUPT: u8 = 2;
 /// `CM_RESOURCE_INTERRUPT_LATCHED | CM_RESOURCE_INTERRUPT_MESSAGE`.
 const LATCHED_MESSAGE: u16 = 3;
 
-fn header(kind: u32, size: u16) -> NDIS_OBJECT_HEADER {
+pub(super) fn header(kind: u32, size: u16) -> NDIS_OBJECT_HEADER {
     NDIS_OBJECT_HEADER {
         Type: kind as u8,
         Revision: 1,
@@ -233,6 +234,14 @@ impl AdapterState {
                 format!("{}: Initialize succeeded without general attributes", self.name),
             );
         };
+        let frame = general.mtu + FRAME_HEADER;
+        let short = |handle: &NDIS_HANDLE| table::dma(*handle, "Initialize").largest_mapping() < frame;
+        if self.held.dma.borrow().iter().any(short) {
+            sim::fail(
+                "DMA-01",
+                format!("{}: frames of {frame} bytes are longer than a mapping", self.name),
+            );
+        }
         if self.driver.ndk.get().is_none() {
             return;
         }
@@ -266,52 +275,6 @@ impl AdapterState {
             unsafe { handler(self.context(), &raw mut notification) };
         }
         kernel::expect_clean("MiniportDevicePnPEventNotify");
-    }
-
-    pub(super) fn restart(&self) -> NDIS_STATUS {
-        self.expect("STATE-01", "MiniportRestart", &[State::Paused]);
-        let logged = self.log.borrow().len();
-        self.begin(State::Restarting);
-        let mut parameters = NDIS_MINIPORT_RESTART_PARAMETERS {
-            Header: header(NDIS_OBJECT_TYPE_DEFAULT, 0x14),
-            RestartAttributes: ptr::null_mut(),
-            Flags: 0,
-        };
-        let handler = self.driver.characteristics.RestartHandler;
-        // SAFETY: the driver registered the handler; the parameters live until it returns.
-        let status = handler.map_or(NDIS_STATUS_FAILURE, |f| unsafe {
-            f(self.context(), &raw mut parameters)
-        });
-        kernel::expect_clean("MiniportRestart");
-        let status = self.finish("MiniportRestart", status);
-        if status != NDIS_STATUS_SUCCESS {
-            if self.log.borrow().len() == logged {
-                sim::fail(
-                    "RESTART-01",
-                    format!("{}: Restart failed without an event log entry", self.name),
-                );
-            }
-            self.state.set(State::Paused);
-            return status;
-        }
-        self.state.set(State::Running);
-        self.configure();
-        status
-    }
-
-    /// What NDIS and the protocols set when data starts to move.
-    fn configure(&self) {
-        let set = |oid: u32, bytes: &mut [u8]| {
-            if let Err(error) = self.oid(false, true, oid, bytes) {
-                sim::fail(
-                    "OID-02",
-                    format!("{}: OID {oid:#x} at start: {:#x}", self.name, error.status),
-                );
-            }
-        };
-        set(LOOKAHEAD, &mut 256_u32.to_le_bytes());
-        set(MULTICAST_LIST, &mut [0x01, 0x00, 0x5e, 0, 0, 1]);
-        set(PACKET_FILTER, &mut 0xb_u32.to_le_bytes());
     }
 
     pub(super) fn pause(&self) {
@@ -349,14 +312,14 @@ impl AdapterState {
         self.state.set(State::Paused);
     }
 
-    fn begin(&self, state: State) {
+    pub(super) fn begin(&self, state: State) {
         self.transition.result.set(None);
         self.transition.waiter.set(None);
         self.transition.pending.set(true);
         self.state.set(state);
     }
 
-    fn finish(&self, what: &'static str, status: NDIS_STATUS) -> NDIS_STATUS {
+    pub(super) fn finish(&self, what: &'static str, status: NDIS_STATUS) -> NDIS_STATUS {
         if status == NDIS_STATUS_PENDING {
             return self.await_transition(what);
         }

@@ -21,6 +21,9 @@
 //! | VRF-13 ... VRF-15, VRF-17, VRF-19, VRF-42 | `adapter` | `tests::leaks` |
 //! | VRF-16, INT-01, INT-02, INT-09 | `interrupt` | `tests::interrupts` |
 //! | VRF-18 | `timer` | `tests::leaks` |
+//! | RESTART-01, RESTART-03 | `restart` | `tests::states` |
+//! | DRV-04, DRV-05, DRV-08, DRV-12 | `driver` | `tests::states` |
+//! | DMA-01, DMA-11 | `dma`, `flow`, `adapter` | `tests::states`, `tests::leaks` |
 //! | VRF-20 | `event`, `timer` | `tests::leaks` |
 //! | VRF-22, VRF-28, DMA-07, INIT-03 | `dma`, `flow` | `tests::leaks` |
 //! | VRF-23, VRF-26 | `status` | `tests::states` |
@@ -54,6 +57,7 @@ mod pnp;
 mod protocol;
 pub mod registry;
 mod resource;
+mod restart;
 mod send;
 mod status;
 mod table;

@@ -293,10 +293,15 @@ impl Adapter {
     /// The step that failed.
     pub fn start(&self) -> Result<(), StartError> {
         self.initialize()?;
+        self.power_profile_changed();
+        self.restart()
+    }
+
+    /// `MiniportDevicePnPEventNotify` with `NdisDevicePnPEventPowerProfileChanged`: the machine runs on battery now.
+    pub fn power_profile_changed(&self) {
         self.operation("PnP event", |state| {
             state.pnp_event(super::flow::POWER_PROFILE_CHANGED);
         });
-        self.restart()
     }
 
     /// `MiniportPause`: Running to Paused.

@@ -156,7 +156,6 @@ unsafe extern "win64" fn bind(
     }
     protocol.opened.set(None);
     protocol.closed.set(false);
-    protocol.families.borrow_mut().clear();
     let mut media = [NdisMedium802_3];
     let mut open = NDIS_OPEN_PARAMETERS {
         Header: header(
@@ -205,6 +204,7 @@ unsafe extern "win64" fn unbind(_unbind_context: *mut c_void, context: *mut c_vo
     until("the families are closed before the adapter goes", || {
         open().is_empty()
     });
+    protocol.families.borrow_mut().clear();
     protocol.pools.free();
     let binding = protocol.binding.replace(ptr::null_mut());
     // SAFETY: the handle is that of the binding.

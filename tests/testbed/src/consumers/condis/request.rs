@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ptr;
 use std::rc::Rc;
 
-use cxndk::sys::condis::NdisCoOidRequest;
+use cxndk::sys::condis::{NdisCoOidRequest, NdisOidRequest};
 use cxndk::sys::ndis::{NDIS_OID_REQUEST, NDIS_STATUS, NDIS_STATUS_PENDING};
 
 use super::object;
@@ -38,15 +38,31 @@ impl CallClient {
             let raw = request as *mut NDIS_OID_REQUEST;
             // SAFETY: the handles are the client's; the request stays, since this waits for its answer.
             let status = unsafe { NdisCoOidRequest(binding, family, vc, ptr::null_mut(), raw) };
-            if status != NDIS_STATUS_PENDING {
-                return status;
-            }
-            let answers = sim::local::<Answers>();
-            until("a request is answered", || {
-                answers.0.borrow().contains_key(&request)
-            });
-            let answer = answers.0.borrow_mut().remove(&request);
-            answer.unwrap_or(NDIS_STATUS_PENDING)
+            answer_to(request, status)
         })
     }
+
+    /// `NdisOidRequest`, of the miniport, as protocol drivers without calls ask; waits for the answer.
+    pub fn plain_request(&self, request: &mut NDIS_OID_REQUEST) -> NDIS_STATUS {
+        let request = ptr::from_mut(request) as usize;
+        let client = Rc::clone(&self.0);
+        self.run("NdisOidRequest", move || {
+            // SAFETY: the handle is the client's; the request stays, since this waits for its answer.
+            let status = unsafe { NdisOidRequest(client.binding.get(), request as *mut NDIS_OID_REQUEST) };
+            answer_to(request, status)
+        })
+    }
+}
+
+/// The final status of a request, which may come later.
+fn answer_to(request: usize, status: NDIS_STATUS) -> NDIS_STATUS {
+    if status != NDIS_STATUS_PENDING {
+        return status;
+    }
+    let answers = sim::local::<Answers>();
+    until("a request is answered", || {
+        answers.0.borrow().contains_key(&request)
+    });
+    let answer = answers.0.borrow_mut().remove(&request);
+    answer.unwrap_or(NDIS_STATUS_PENDING)
 }

@@ -57,6 +57,12 @@ pub unsafe extern "win64" fn NdisMCmRegisterAddressFamilyEx(
     enter(ddi, Level::Passive);
     let adapter = table::adapter(adapter, ddi);
     adapter.expect("AF-01", ddi, &[State::Initializing]);
+    if adapter.attributes.general.borrow().is_none() || adapter.held.interrupts.borrow().is_empty() {
+        sim::fail(
+            "INIT-08",
+            format!("{ddi} on {} before calls can work", adapter.name),
+        );
+    }
     if faults::fire("NdisMCmRegisterAddressFamilyEx") {
         return NDIS_STATUS_RESOURCES;
     }

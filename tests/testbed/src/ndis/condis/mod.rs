@@ -11,7 +11,7 @@
 //! | VRF-50 (GEN-03, SAP-08, AF-12, PARTY-06, CLOSE-19, CLOSE-20, VC-12) | both | `object`: a handle past its end |
 //! | VRF-51, GEN-02, GEN-04 | call manager | `request`: one completion for what pends, none else |
 //! | REG-03, REG-04, REG-05, REG-08, REG-09, REG-10 | both | `registration`, `family` |
-//! | AF-01, AF-02, AF-09, AF-12 ... AF-14, AF-20, AF-22 ... AF-24 | both | `family` |
+//! | INIT-08 of the miniport contract, AF-01, AF-02, AF-09, AF-12 ... AF-14, AF-20, AF-22 ... AF-24 | both | `family` |
 //! | SAP-08, SAP-10 | both | `sap`, `incoming` |
 //! | VC-01, VC-04, VC-07 ... VC-09, VC-20, VC-22, VC-24, VC-25 | both | `vc` |
 //! | MAKE-01, MAKE-04 ... MAKE-06, MAKE-08, MAKE-13 | both | `make` |

@@ -92,12 +92,19 @@ enum Wrong {
     StaysRegistered,
     NeverDeregisters,
     HandleAfterFree,
+    DmaBelowFourGigabytes,
+    DmaTooShort,
+    RestartEditsAndFails,
+    RestartBreaksList,
+    RestartFailsSilently,
 }
 
 /// What the tiny driver keeps, one adapter at most.
 #[derive(Default)]
 struct Tiny {
     wrong: Cell<Option<Wrong>>,
+    /// Offset of a handler that the characteristics lack.
+    lacks: Cell<Option<usize>>,
     driver: Cell<usize>,
     adapter: Cell<usize>,
     interrupt: Cell<usize>,

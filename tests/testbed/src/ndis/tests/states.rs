@@ -1,8 +1,10 @@
 //! States, attributes and levels: STATE-01, VRF-10, VRF-23, VRF-24, VRF-26, VRF-32, VRF-33, VRF-41.
 
-use super::{Wrong, assert_caught, caught, halted, life};
-use crate::ndis::{Adapter, Device, State};
-use crate::{pci, sim};
+use std::mem::offset_of;
+
+use super::{Wrong, assert_caught, caught, halted, life, tiny};
+use crate::ndis::{Adapter, Device, Driver, State};
+use crate::{nt, pci, sim};
 
 /// Proves VRF-10, VRF-23, VRF-24, VRF-26, VRF-32, VRF-33, VRF-41, and the checks of INIT-02, INIT-03 and PAUSE-01.
 #[test]
@@ -24,6 +26,60 @@ fn calls_in_the_wrong_state_or_order_are_caught() {
     ];
     assert_caught(&cases, life);
     assert_eq!(caught(Wrong::IndicateLate, life_and_a_second), "VRF-23");
+}
+
+/// Proves the check of DRV-04: NDIS takes no driver without the handlers that all must have.
+#[test]
+fn a_driver_without_a_handler_is_not_registered() {
+    use cxndk::sys::ndis::NDIS_MINIPORT_DRIVER_CHARACTERISTICS as C;
+    let required = [
+        offset_of!(C, InitializeHandlerEx),
+        offset_of!(C, HaltHandlerEx),
+        offset_of!(C, UnloadHandler),
+        offset_of!(C, PauseHandler),
+        offset_of!(C, RestartHandler),
+        offset_of!(C, OidRequestHandler),
+        offset_of!(C, SendNetBufferListsHandler),
+        offset_of!(C, ReturnNetBufferListsHandler),
+        offset_of!(C, CancelSendHandler),
+        offset_of!(C, DevicePnPEventNotifyHandler),
+        offset_of!(C, ShutdownHandlerEx),
+        offset_of!(C, CancelOidRequestHandler),
+    ];
+    for offset in required {
+        let loaded = sim::run(1, move || {
+            tiny().lacks.set(Some(offset));
+            Driver::load(nt::add_host("host", 1), super::tiny::entry).is_ok()
+        });
+        assert!(!loaded.expect("no rule is broken"), "without {offset:#x}");
+    }
+}
+
+/// Proves the checks of DMA-01, RESTART-01 and RESTART-03.
+#[test]
+fn dma_and_restart_keep_their_rules() {
+    let cases = [
+        (Wrong::DmaBelowFourGigabytes, "DMA-01"),
+        (Wrong::DmaTooShort, "DMA-01"),
+    ];
+    assert_caught(&cases, life);
+    let cases = [
+        (Wrong::RestartEditsAndFails, "RESTART-03"),
+        (Wrong::RestartBreaksList, "RESTART-03"),
+        (Wrong::RestartFailsSilently, "RESTART-01"),
+    ];
+    assert_caught(&cases, restarts);
+}
+
+/// NDIS shows a driver its attributes at some restarts only.
+fn restarts(_: &pci::Function, adapter: &Adapter) {
+    adapter.initialize().expect("the adapter starts");
+    for _ in 0..8 {
+        if adapter.restart().is_ok() {
+            adapter.pause();
+        }
+    }
+    adapter.halt(0);
 }
 
 fn life_and_a_second(function: &pci::Function, adapter: &Adapter) {

@@ -18,7 +18,9 @@ use crate::ndis::tests::halted_with;
 use crate::ndis::{Adapter, Driver, kernel};
 use crate::sim::{self, HostId};
 
-pub(in crate::ndis) use self::manager::{attribute_flags, halt, register_family, returned, set_options};
+pub(in crate::ndis) use self::manager::{
+    attribute_flags, halt, register_family, registers_early, returned, set_options,
+};
 
 /// One way to be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,7 @@ enum Wrong {
     CompletesSendLate,
     ClosesFamilyInUse,
     RegistersAtDispatch,
+    RegistersEarly,
     RegistersLate,
     ForeignStatus,
     EarlyStatus,

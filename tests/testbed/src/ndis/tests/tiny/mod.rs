@@ -1,6 +1,7 @@
 //! The tiny miniport.
 
 mod requests;
+mod transitions;
 
 use std::ffi::c_void;
 use std::ptr;
@@ -8,7 +9,8 @@ use std::ptr;
 use cxndk::sys::ndis::*;
 use wdk_standin::{_DRIVER_OBJECT as DRIVER_OBJECT, LARGE_INTEGER, PHYSICAL_ADDRESS, UNICODE_STRING};
 
-use self::requests::{complete_send, direct_oid, oid, send};
+use self::requests::{direct_oid, oid, send};
+use self::transitions::{pause, restart};
 use super::{Wrong, handle, tiny, wrong};
 use crate::ndis::condis::tests as connections;
 use crate::{nt, sim};
@@ -45,6 +47,10 @@ pub(super) unsafe extern "win64" fn entry(object: *mut DRIVER_OBJECT, path: *mut
     c.CancelOidRequestHandler = Some(cancel);
     c.DirectOidRequestHandler = Some(direct_oid);
     c.CancelDirectOidRequestHandler = Some(cancel);
+    if let Some(offset) = tiny().lacks.get() {
+        // SAFETY: the offset is that of a handler; NULL is none.
+        unsafe { (&raw mut c).byte_add(offset).cast::<usize>().write(0) };
+    }
     let mut out = ptr::null_mut();
     // SAFETY: the pointers are good.
     let status =
@@ -156,6 +162,9 @@ unsafe fn bring_up(parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS) -> i32 {
             return status;
         }
     }
+    if connections::registers_early() {
+        return connections::register_family(adapter);
+    }
     let status = register_interrupt(adapter);
     if status != 0 {
         return status;
@@ -247,8 +256,8 @@ unsafe extern "win64" fn shared_allocated(
 fn register_dma() -> i32 {
     let mut description = NDIS_SG_DMA_DESCRIPTION {
         Header: header(NDIS_OBJECT_TYPE_SG_DMA_DESCRIPTION, 1, 40),
-        Flags: 1,
-        MaximumPhysicalMapping: 65536,
+        Flags: u32::from(!wrong(Wrong::DmaBelowFourGigabytes)),
+        MaximumPhysicalMapping: if wrong(Wrong::DmaTooShort) { 1514 } else { 65536 },
         ProcessSGListHandler: Some(process_list),
         SharedMemAllocateCompleteHandler: Some(shared_allocated),
         ScatterGatherListSize: 0,
@@ -501,73 +510,6 @@ fn indicate() {
     indication.StatusCode = 0x4001_0006;
     // SAFETY: the indication is good.
     unsafe { NdisMIndicateStatusEx(adapter, &raw mut indication) };
-}
-
-unsafe extern "win64" fn restart(
-    _context: *mut c_void,
-    _parameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS,
-) -> i32 {
-    tiny().paused.set(false);
-    if wrong(Wrong::MapLate) {
-        map_at(0, 0x1000);
-    }
-    if wrong(Wrong::PeriodicCancelAtDispatch) {
-        set_timer(1, 1);
-        // SAFETY: no pointers.
-        unsafe { NdisMSleep(5000) };
-    }
-    if wrong(Wrong::SleepAtDispatch) || wrong(Wrong::WaitAtDispatch) {
-        at_dispatch();
-    }
-    // SAFETY: the handle and routine are good.
-    unsafe { NdisQueueIoWorkItem(handle(&tiny().work_item), Some(restarted), ptr::null_mut()) };
-    NDIS_STATUS_PENDING
-}
-
-fn at_dispatch() {
-    let mut event = NDIS_EVENT {
-        Event: wdk_standin::KEVENT { Header: [0; 3] },
-    };
-    // SAFETY: the event is ours.
-    unsafe { NdisInitializeEvent(&raw mut event) };
-    // SAFETY: no pointers.
-    let old = unsafe { nt::KfRaiseIrql(2) };
-    if wrong(Wrong::SleepAtDispatch) {
-        // SAFETY: no pointers.
-        unsafe { NdisMSleep(1) };
-    }
-    // SAFETY: the event is initialized.
-    unsafe { NdisWaitEvent(&raw mut event, 1) };
-    // SAFETY: the old level is lower.
-    unsafe { nt::KeLowerIrql(old) };
-}
-
-unsafe extern "win64" fn restarted(_context: *mut c_void, _item: *mut c_void) {
-    indicate();
-    // SAFETY: a restart is pending.
-    unsafe { NdisMRestartComplete(handle(&tiny().adapter), NDIS_STATUS_SUCCESS) };
-}
-
-unsafe extern "win64" fn pause(
-    _context: *mut c_void,
-    _parameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
-) -> i32 {
-    if wrong(Wrong::PauseFails) {
-        return NDIS_STATUS_FAILURE;
-    }
-    tiny().paused.set(true);
-    let queued = tiny().queued_sends.take();
-    if wrong(Wrong::PauseWithSends) {
-        return NDIS_STATUS_SUCCESS;
-    }
-    for list in queued {
-        complete_send(list as *mut NET_BUFFER_LIST, NDIS_STATUS_SUCCESS);
-    }
-    if wrong(Wrong::PauseTwice) {
-        // SAFETY: a pause is in progress.
-        unsafe { NdisMPauseComplete(handle(&tiny().adapter)) };
-    }
-    NDIS_STATUS_SUCCESS
 }
 
 /// Allocates at run time; the completion brings the memory, or null.

@@ -126,6 +126,11 @@ pub(in crate::ndis) fn halt() {
     free_pool();
 }
 
+/// Whether it registers before the tiny miniport has its interrupts.
+pub(in crate::ndis) fn registers_early() -> bool {
+    wrong(Wrong::RegistersEarly)
+}
+
 /// The end of the tiny miniport's `MiniportInitializeEx`.
 pub(in crate::ndis) fn register_family(adapter: NDIS_HANDLE) -> i32 {
     if !pair().on.get() {

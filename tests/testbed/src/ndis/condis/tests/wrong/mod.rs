@@ -113,9 +113,10 @@ fn under_lock(f: impl FnOnce()) {
     unsafe { KeReleaseSpinLock(&raw mut lock, old) };
 }
 
-/// Proves AF-01: a family that is registered after Initialize.
+/// Proves AF-01 and the check of INIT-08: a family that is registered after Initialize, or before the last step of it.
 #[test]
-fn a_late_registration_is_caught() {
+fn an_untimely_registration_is_caught() {
+    assert_caught(Wrong::RegistersEarly, "INIT-08", || {});
     assert_caught(Wrong::RegistersLate, "AF-01", || {
         act(|| manager::register_family(pair().adapter.get() as *mut _));
     });
