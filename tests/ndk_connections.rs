@@ -7,14 +7,17 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::ptr;
+use std::rc::Rc;
 
 use cxndk_testbed::consumers::ndk::{
     Adapter, Completed, Connector, Object, ReadLimits, SockAddr, Status, request_completed,
 };
 use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::sim;
+use cxndk_testbed::wire::{self, link::Faults};
 use cxndk_testbed::world::{Host, OpenNdk};
 use support::{Link, QUEUES, READS, Side, scenario};
 
@@ -407,4 +410,148 @@ fn a_connection_holds_its_port() {
         });
         link.close();
     });
+}
+
+/// What the accepting side of a connection knows of its Accept.
+#[derive(Default)]
+struct Accepting {
+    side: RefCell<Option<Rc<Side>>>,
+    /// Its callback does not return before a receive is done.
+    waits: Cell<bool>,
+    /// The receive that was done before it returned.
+    first: RefCell<Vec<Completed>>,
+    returned: Cell<bool>,
+}
+
+unsafe extern "win64" fn accepted(context: *mut std::ffi::c_void, status: i32) {
+    // SAFETY: the scenario keeps it until the connection is closed.
+    let state = unsafe { &*context.cast::<Accepting>() };
+    assert_eq!(Status(status), Status::SUCCESS);
+    let side = state.side.borrow().clone().expect("there is one");
+    let deadline = sim::now() + sim::SECOND;
+    while state.waits.get() && state.first.borrow().is_empty() && sim::now() < deadline {
+        side.cq.poll(&mut *state.first.borrow_mut(), 1);
+        sim::sleep(sim::MICROSECOND);
+    }
+    state.returned.set(true);
+}
+
+/// Accepts with [`accepted`] as the completion.
+fn accept(connector: Connector, state: &Rc<Accepting>) {
+    // SAFETY: the connector is live.
+    let accept = unsafe { (*(*connector.raw()).Dispatch).NdkAccept }.expect("filled");
+    let qp = state.side.borrow().as_ref().expect("there is one").qp;
+    let none = ptr::null_mut();
+    let context = Rc::as_ptr(state).cast_mut().cast();
+    let (inbound, outbound) = (READS.inbound, READS.outbound);
+    // SAFETY: the arguments are those of NdkAccept.
+    let status = unsafe {
+        accept(
+            connector.raw(),
+            qp.raw(),
+            inbound,
+            outbound,
+            none,
+            0,
+            None,
+            none,
+            Some(accepted),
+            context,
+        )
+    };
+    assert_eq!(Status(status), Status::PENDING);
+}
+
+/// Connects and sends at once; the message that says that this side is ready is `lost` on its way.
+fn connect_and_send(
+    adapter: Adapter,
+    (from, to): (SocketAddr, SocketAddr),
+    wire: &wire::link::Link,
+    lost: bool,
+) {
+    let side = Side::new(adapter, QUEUES);
+    let connector = adapter.create_connector().expect("a connector");
+    side.connector.set(Some(connector));
+    let connecting = connector.connect(side.qp, from, to, READS, &[]);
+    connecting.wait().expect("connects");
+    wire.set_faults(Faults {
+        loss: if lost { 1_000_000 } else { 0 },
+        ..Faults::default()
+    });
+    let completing = connector.complete_connect(None, ptr::null_mut());
+    completing.wait().expect("completes");
+    sim::sleep(20 * sim::MICROSECOND);
+    wire.set_faults(Faults::default());
+    side.fill(0..64, 0x77);
+    side.qp.send(1, &[side.piece(0..64)], 0).expect("posts");
+    assert_eq!(side.result().status, Status::SUCCESS);
+    sim::sleep(sim::SECOND);
+    side.close();
+}
+
+/// A connects and sends; B has a receive posted since before its Accept. How many of the receives were done
+/// before Accept had completed.
+fn receive_while_accepting(seed: u64, lost: bool, waits: bool) -> usize {
+    scenario(seed, |world| {
+        let [a, b] = &world.hosts[..] else {
+            unreachable!("two hosts")
+        };
+        let opens = [a.open_ndk(), b.open_ndk()];
+        let (near, far) = (opens[0].adapter(), opens[1].adapter());
+        let (from, to) = (a.at(0), b.at(445));
+        let desk = Rc::new(cxndk_testbed::consumers::copy::Desk::default());
+        let own = Rc::clone(&desk);
+        let listener = on(b.id, "listen", move || own.listen(far, to)).expect("listens");
+        let early = Rc::new(Cell::new(0));
+        let count = Rc::clone(&early);
+        let accepting = b.thread("accept", move || {
+            let side = Side::new(far, QUEUES);
+            side.qp.receive(1, &[side.piece(0..64)]).expect("posts");
+            let state = Rc::new(Accepting::default());
+            state.waits.set(waits);
+            state.side.replace(Some(Rc::clone(&side)));
+            let connector = desk.next().expect("a connect event");
+            side.connector.set(Some(connector));
+            accept(connector, &state);
+            let deadline = sim::now() + 10 * sim::SECOND;
+            while !waits && state.first.borrow().is_empty() && sim::now() < deadline {
+                side.cq.poll(&mut *state.first.borrow_mut(), 1);
+                count.set(usize::from(!state.returned.get()));
+                sim::sleep(sim::choose(sim::Stream::Ndis, 1000));
+            }
+            while !state.returned.get() && sim::now() < deadline {
+                sim::sleep(sim::MICROSECOND);
+            }
+            assert!(state.returned.get(), "seed {seed}: Accept completes, too");
+            let first = *state.first.borrow().first().expect("a receive");
+            assert_eq!(
+                (first.status, first.request, first.bytes),
+                (Status::SUCCESS, 1, 64)
+            );
+            assert_eq!(side.buffer.bytes()[..64], [0x77; 64]);
+            state.side.replace(None);
+            side.close();
+        });
+        let wire = world.link.clone();
+        on(a.id, "connect", move || {
+            connect_and_send(near, (from, to), &wire, lost)
+        });
+        sim::join(accepting);
+        on(b.id, "stop listening", move || listener.close_and_wait()).expect("closes");
+        opens.into_iter().for_each(OpenNdk::close);
+        early.get()
+    })
+}
+
+/// Proves CONN-29: a receive is done as soon as the data is there. Inside the callback of Accept, which waits for it; and before Accept
+/// completes at all, when the peer's word that it is ready is lost and its data is the first that comes.
+#[test]
+fn receives_complete_before_accept_has() {
+    for seed in 0..10 {
+        receive_while_accepting(seed, false, true);
+    }
+    let early: usize = (0..20)
+        .map(|seed| receive_while_accepting(seed, true, false))
+        .sum();
+    assert!(early > 0, "never before");
 }

@@ -8,7 +8,9 @@
 #[allow(dead_code, reason = "shared by several scenario files")]
 mod support;
 
+use std::cell::Cell;
 use std::ptr;
+use std::rc::Rc;
 
 use cxndk::sys::ndkpi::{
     NDK_LOGICAL_ADDRESS_MAPPING, NDK_OP_FLAG_ALLOW_LOCAL_WRITE, NDK_OP_FLAG_ALLOW_REMOTE_READ,
@@ -20,8 +22,10 @@ use cxndk_testbed::consumers::ndk::{
     Adapter, Buffer, Lam, Mr, Pd, Registration, Remote, Started, Status, sge,
 };
 use cxndk_testbed::consumers::node::on;
+use cxndk_testbed::sim::faults::{self, Plan, When};
+use cxndk_testbed::sim::{self, HostId, TaskSpec};
 use cxndk_testbed::world::World;
-use support::{Link, QUEUES, scenario};
+use support::{BUFFER, Link, QUEUES, scenario};
 
 const PAGE: u64 = 4096;
 const READ_WRITE: u32 = NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_ALLOW_REMOTE_WRITE;
@@ -392,4 +396,63 @@ fn a_logical_address_mapping_says_what_it_needs() {
         });
         assert_eq!(beyond.wait(), Err(Status::INVALID_PARAMETER));
     });
+}
+
+/// Runs `body` at `DISPATCH_LEVEL`.
+fn at_dispatch<T: 'static>(host: HostId, body: impl FnOnce() -> T + 'static) -> T {
+    let result = Rc::new(Cell::new(None));
+    let place = Rc::clone(&result);
+    let spec = TaskSpec::on("maps", host, sim::DISPATCH_LEVEL);
+    sim::join(sim::spawn(spec, move || place.set(Some(body()))));
+    result.take().expect("it has returned")
+}
+
+/// Proves MR-80, MR-78: mappings are built and given back at `DISPATCH_LEVEL`, without anything that runs at `PASSIVE_LEVEL`, whether the
+/// system has the list at once or later; and they lead to the buffer.
+#[test]
+fn logical_addresses_are_mapped_at_dispatch_level() {
+    const ROUNDS: usize = 8;
+    let (mut inline, mut pended) = (0, 0);
+    for seed in 0..20 {
+        let (now, later) = scenario(seed, |world| {
+            let link = Link::new(world, QUEUES);
+            let host = world.hosts[0].id;
+            let pended = Rc::new(Cell::new(0));
+            link.on_b(|b| b.qp.receive(1, &[b.piece(0..128)]).expect("posts"));
+            link.a.fill(0..128, 0x3c);
+            faults::set(Some(Plan::new().fail("NdisAllocateIoWorkItem", When::From(1))));
+            for round in 0..ROUNDS {
+                let (side, count) = (Rc::clone(&link.a), Rc::clone(&pended));
+                let building = at_dispatch(host, move || {
+                    let building = Lam::start(side.adapter, &side.buffer);
+                    count.set(count.get() + usize::from(building.pended()));
+                    building
+                });
+                let lam = on(host, "wait", move || building.wait()).expect("a mapping");
+                assert_eq!(lam.pages().len(), BUFFER / PAGE as usize);
+                if round == 0 {
+                    let address = ptr::without_provenance_mut(lam.pages()[0] as usize);
+                    link.on_a(move |a| {
+                        let entry = sge(address, 128, a.pd.privileged_token());
+                        a.qp.send(1, &[entry], 0).expect("posts");
+                        assert_eq!(a.result().status, Status::SUCCESS);
+                    });
+                }
+                at_dispatch(host, move || lam.release());
+            }
+            faults::set(None);
+            link.on_b(|b| {
+                assert_eq!(b.result().bytes, 128);
+                assert_eq!(b.buffer.bytes()[..128], [0x3c; 128]);
+            });
+            link.close();
+            (ROUNDS - pended.get(), pended.get())
+        });
+        inline += now;
+        pended += later;
+    }
+    assert!(
+        inline > 0 && pended > 0,
+        "both ways: {inline} inline, {pended} pended"
+    );
 }

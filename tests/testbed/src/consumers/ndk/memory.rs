@@ -151,6 +151,42 @@ impl Mr {
     }
 }
 
+/// A logical address mapping that is being built; the provider may still write to it.
+#[must_use = "a mapping that was built has to be released"]
+pub struct Building {
+    adapter: Adapter,
+    room: Vec<u64>,
+    /// The size of the structure, and where the buffer begins in its first page.
+    sizes: Box<[u32; 2]>,
+    started: Started,
+}
+
+impl Building {
+    /// Whether the build pends or pended.
+    pub const fn pended(&self) -> bool {
+        self.started.pended()
+    }
+
+    /// The final status, if it is known already.
+    pub fn status(&self) -> Option<Status> {
+        self.started.status()
+    }
+
+    /// Waits for the mapping.
+    ///
+    /// # Errors
+    ///
+    /// The final status of `NdkBuildLAM`.
+    pub fn wait(self) -> Result<Lam, Status> {
+        self.started.wait()?;
+        Ok(Lam {
+            adapter: self.adapter,
+            room: self.room,
+            first_byte_offset: self.sizes[1],
+        })
+    }
+}
+
 /// A logical address mapping of a buffer: the pages as the adapter sees them.
 pub struct Lam {
     adapter: Adapter,
@@ -165,9 +201,15 @@ impl Lam {
     ///
     /// The final status of `NdkBuildLAM`.
     pub fn build(adapter: Adapter, buffer: &Buffer) -> Result<Self, Status> {
+        Self::start(adapter, buffer).wait()
+    }
+
+    /// Starts to build it.
+    pub fn start(adapter: Adapter, buffer: &Buffer) -> Building {
         let pages = buffer.len().div_ceil(4096) + 1;
         let mut room = vec![0_u64; 2 + pages];
-        let (mut size, mut first_byte_offset) = ((room.len() * 8) as u32, 0);
+        let mut sizes = Box::new([(room.len() * 8) as u32, 0]);
+        let [size, first_byte_offset] = &mut *sizes;
         let mapping = room.as_mut_ptr().cast::<NDK_LOGICAL_ADDRESS_MAPPING>();
         let started = Started::run(|request| {
             dispatch!(
@@ -178,17 +220,17 @@ impl Lam {
                     Some(wait::request_completed),
                     request,
                     mapping,
-                    &raw mut size,
-                    &raw mut first_byte_offset,
+                    size,
+                    first_byte_offset,
                 )
             )
         });
-        started.wait()?;
-        Ok(Self {
+        Building {
             adapter,
             room,
-            first_byte_offset,
-        })
+            sizes,
+            started,
+        }
     }
 
     /// The bus addresses of the pages.

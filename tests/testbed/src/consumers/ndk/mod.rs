@@ -19,7 +19,7 @@ pub use adapter::Adapter;
 pub use address::SockAddr;
 pub use buffer::Buffer;
 pub use connector::{ConnectionData, Connector, Listener, ReadLimits};
-pub use memory::{Lam, Mr, Pd, QpLimits};
+pub use memory::{Building, Lam, Mr, Pd, QpLimits};
 pub use object::{Kind, Object};
 pub use qp::{Qp, Registration, Remote, sge};
 pub use queue::{Completed, Cq, Notify};
