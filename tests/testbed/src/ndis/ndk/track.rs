@@ -466,7 +466,7 @@ impl Callback {
         object.open.callbacks.set(object.open.callbacks.get() + 1);
         let counts = sim::local::<Counts>();
         counts.callbacks.set(counts.callbacks.get() + 1);
-        enter_depth();
+        enter_depth(what);
         Self(Rc::clone(object))
     }
 }
@@ -479,9 +479,25 @@ impl Drop for Callback {
     }
 }
 
-fn enter_depth() {
-    if let Some(me) = sim::current() {
-        *objects().depth.borrow_mut().entry(me).or_default() += 1;
+/// How deep consumer callbacks may nest in one context: a callback whose request completes inside, and an end that brings another end,
+/// are legal (LIFE-13); a stack that grows with what the consumer does is not (LIFE-21).
+const DEEPEST: u32 = 8;
+
+fn enter_depth(what: &str) {
+    let Some(me) = sim::current() else { return };
+    let depth = {
+        let objects = objects();
+        let mut depths = objects.depth.borrow_mut();
+        let depth = depths.entry(me).or_default();
+        *depth += 1;
+        *depth
+    };
+    if depth > DEEPEST {
+        breach(
+            "VRF-48",
+            "LIFE-21",
+            format!("{what}: callback number {depth} on one stack"),
+        );
     }
 }
 

@@ -41,6 +41,41 @@ fn a_request_is_completed_once_below_device_level_without_locks_and_with_its_con
     assert_broken(Wrong::CompletesAtHighIrql, "LIFE-20", "VRF-48", connect);
 }
 
+/// Completes a connection again inside the completion, and so on, a hundred times.
+fn again_inside(consumer: &Consumer) {
+    seen().connector.set(consumer.connector() as usize);
+    again();
+}
+
+fn again() {
+    if seen().completions.get() < 100 {
+        seen().action.set(Some(again));
+    }
+    let status = dispatch!(
+        seen().connector.get() as *mut cxndk::sys::ndkpi::NDK_CONNECTOR,
+        NdkCompleteConnect,
+        Some(super::on_disconnected),
+        ptr::null_mut(),
+        Some(super::on_request),
+        ptr::null_mut()
+    );
+    assert_eq!(status, super::PENDING);
+}
+
+/// Proves the check of LIFE-21 (VRF-48): a completion may come inside the call, but not so that the stack grows with every request.
+#[test]
+fn recursion_through_completions_is_bounded() {
+    assert_broken(Wrong::CompletesInside, "LIFE-21", "VRF-48", again_inside);
+    assert_misuse("none", |consumer| {
+        again_inside(consumer);
+        while seen().action.get().is_some() {
+            provider::complete_all(0);
+        }
+        provider::complete_all(0);
+        assert_eq!(seen().completions.get(), 101);
+    });
+}
+
 fn two_disconnects(consumer: &Consumer) {
     let connector = consumer.connector();
     let event: cxndk::sys::ndkpi::NDK_FN_DISCONNECT_EVENT_CALLBACK = Some(super::on_disconnected);

@@ -58,6 +58,7 @@ enum Wrong {
     NotifiesOddly,
     TooManyResults,
     ReportsAfterError,
+    CompletesInside,
 }
 
 struct Nothing;
