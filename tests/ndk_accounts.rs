@@ -19,14 +19,16 @@ use cxndk::sys::ndis::{
 use cxndk_testbed::consumers::ndk::{Cq, Notify, Started, Status};
 use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::sim;
-use cxndk_testbed::world::Host;
+use cxndk_testbed::world::{Host, World, WorldConfig};
 use support::{Link, QUEUES, Side, queue_on, scenario};
 
 /// Counters of `OID_NDK_STATISTICS` by their index.
 const CONNECT: usize = 0;
 const ACCEPT: usize = 1;
 const CONNECT_FAILURE: usize = 2;
+const CONNECTION_ERROR: usize = 3;
 const ACTIVE: usize = 4;
+const CQ_ERROR: usize = 25;
 const OCTETS_IN: usize = 26;
 const OCTETS_OUT: usize = 27;
 const FRAMES_IN: usize = 28;
@@ -92,6 +94,85 @@ fn connections_and_traffic_are_counted() {
         assert_eq!((counter(a, ACTIVE), counter(b, ACTIVE)), (0, 0));
         assert_eq!(counter(a, CONNECT), 1, "what was stays counted");
     });
+}
+
+/// All counters that there are.
+const COUNTERS: [usize; 10] = [
+    CONNECT,
+    ACCEPT,
+    CONNECT_FAILURE,
+    CONNECTION_ERROR,
+    ACTIVE,
+    CQ_ERROR,
+    OCTETS_IN,
+    OCTETS_OUT,
+    FRAMES_IN,
+    FRAMES_OUT,
+];
+
+/// Does something for every counter; the ones that moved, as bits.
+fn move_every_counter(world: &World) -> u64 {
+    let [a, b] = &world.hosts[..] else {
+        unreachable!("two hosts")
+    };
+    let others: Vec<_> = a.device.all_cqs().iter().map(|cq| cq.number).collect();
+    let link = Link::new(world, QUEUES);
+    move_data(&link);
+    let mut moved = 0;
+    let mut look = || {
+        let is = |index: &&usize| counter(a, **index) + counter(b, **index) > 0;
+        moved |= COUNTERS
+            .iter()
+            .filter(is)
+            .map(|index| 1_u64 << index)
+            .sum::<u64>();
+    };
+    look();
+    let (from, nobody) = (a.at(0), b.at(9));
+    link.on_a(move |side| {
+        let qp = side
+            .pd
+            .create_qp(side.cq, side.cq, 8, QUEUES)
+            .expect("a queue pair");
+        let connector = side.adapter.create_connector().expect("a connector");
+        let refused = connector.connect(qp, from, nobody, support::READS, &[]);
+        assert_eq!(refused.wait(), Err(Status::CONNECTION_REFUSED));
+        connector.close_and_wait().expect("closes");
+        qp.close_and_wait().expect("closes");
+    });
+    let own = a
+        .device
+        .all_cqs()
+        .into_iter()
+        .find(|cq| !others.contains(&cq.number));
+    a.device.break_cq(&own.expect("the consumer's"));
+    sim::sleep(sim::SECOND);
+    look();
+    link.close();
+    moved
+}
+
+/// What the driver says is missing, and the counters that move.
+fn missing_and_moving(vport_counters: bool) -> (u64, u64) {
+    let mut config = WorldConfig::new(5);
+    let general = &mut config.capabilities.general;
+    general.set_vport_counters(u32::from(vport_counters));
+    World::run(&config, |world| {
+        let capabilities = world.hosts[0].adapter.ndk_capabilities().expect("told");
+        (capabilities.MissingCounterMask, move_every_counter(world))
+    })
+    .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Proves ADAPTER-45: every counter that is not said to be missing counts. Of a device that does not count traffic, the four that are about
+/// traffic are missing, and the others are told all the same.
+#[test]
+fn a_counter_counts_or_is_said_to_be_missing() {
+    let all = COUNTERS.iter().map(|index| 1_u64 << index).sum::<u64>();
+    assert_eq!(missing_and_moving(true), (0, all));
+    let traffic = [OCTETS_IN, OCTETS_OUT, FRAMES_IN, FRAMES_OUT];
+    let traffic = traffic.iter().map(|index| 1_u64 << index).sum::<u64>();
+    assert_eq!(missing_and_moving(false), (traffic, all & !traffic));
 }
 
 /// Proves ADAPTER-48, ADAPTER-49: the lists have what lives, and who owns it.

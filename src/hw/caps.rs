@@ -49,6 +49,8 @@ pub struct Caps {
     pub ack_delay: u8,
     /// Completion queues can be moderated.
     pub cq_moderation: bool,
+    /// The traffic of the vport is counted.
+    pub vport_counters: bool,
     /// Completions carry the queue pair's `user_index`.
     pub cqe_user_index: bool,
     /// Fence that a UMR element needs, as bits of its `fm_ce_se` byte.
@@ -153,6 +155,7 @@ impl Caps {
             log_max_message: between(general.log_max_msg(), 20, LOG_MAX_MESSAGE, "log_max_msg")?,
             ack_delay: general.local_ca_ack_delay() as u8,
             cq_moderation: general.cq_moderation() != 0,
+            vport_counters: general.vport_counters() != 0,
             cqe_user_index: general.cqe_version() != 0,
             umr_fence: umr_fence(general.umr_fence()),
             log_bf_register: general.log_bf_reg_size(),

@@ -41,6 +41,8 @@ const LOG_BLOCKS: u32 = 2;
 const MAX_DEPTH: u32 = 4096;
 /// Above this many bytes a read or write costs less than sends: a page of protocol data and its copies.
 const LARGE_REQUEST: u32 = 8192;
+/// `RDMAInOctets` to `RDMAOutFrames` as bits of a mask of counters (ADAPTER-43, ADAPTER-45).
+const TRAFFIC_COUNTERS: u64 = 0xf << 26;
 /// Windows, domains, regions: the device has more than that, memory decides.
 const MANY: u32 = 1 << 16;
 
@@ -101,7 +103,7 @@ pub fn capabilities(caps: &Caps, info: &mut NDK_ADAPTER_INFO) -> NDIS_NDK_CAPABI
         MaxOutboundReadLimit: 0,
         MaxMwCount: 0,
         MaxSrqCount: 0,
-        MissingCounterMask: 0,
+        MissingCounterMask: if caps.vport_counters { 0 } else { TRAFFIC_COUNTERS },
         NdkInfo: info,
     }
 }

@@ -59,15 +59,18 @@ impl Adapter {
         let Some(provider) = self.provider.get() else {
             return Status::NDIS_NOT_ACCEPTED;
         };
-        let counters = match self.counters(passive) {
-            Ok(counters) => counters,
-            Err(status) => return status,
-        };
         let mut set = provider.counters_now();
-        set.RDMAInFrames = counters.received_rdma.packets;
-        set.RDMAInOctets = counters.received_rdma.octets;
-        set.RDMAOutFrames = counters.sent_rdma.packets;
-        set.RDMAOutOctets = counters.sent_rdma.octets;
+        // Of a device that does not count them they are missing (rule ADAPTER-45), and stay 0.
+        if self.counts_traffic() {
+            let counters = match self.counters(passive) {
+                Ok(counters) => counters,
+                Err(status) => return status,
+            };
+            set.RDMAInFrames = counters.received_rdma.packets;
+            set.RDMAInOctets = counters.received_rdma.octets;
+            set.RDMAOutFrames = counters.sent_rdma.packets;
+            set.RDMAOutOctets = counters.sent_rdma.octets;
+        }
         let statistics = NDIS_NDK_STATISTICS_INFO {
             Header: NDIS_OBJECT_HEADER {
                 Type: NDIS_OBJECT_TYPE_DEFAULT as u8,
@@ -79,6 +82,12 @@ impl Adapter {
         };
         // SAFETY: the fields leave no gap: 4 and 4 bytes, then numbers of 8 bytes each.
         request.reply(unsafe { bytes_of(&statistics) })
+    }
+
+    fn counts_traffic(&self) -> bool {
+        self.device
+            .get()
+            .is_some_and(|device| device.caps().vport_counters)
     }
 
     /// The device's counters, as they are now (rule STAT-02).

@@ -33,6 +33,8 @@ pub struct WorldConfig {
     pub capture: Option<PathBuf>,
     /// Keywords that an administrator has changed from the INF's defaults.
     pub keywords: Vec<(String, Value)>,
+    /// What both devices say they can do.
+    pub capabilities: connectx::Capabilities,
     /// The driver that both hosts run.
     pub driver: DriverSource,
 }
@@ -50,6 +52,7 @@ impl WorldConfig {
                 keyword("*JumboPacket", "9014"),
                 keyword("*NetworkDirectRoCEFrameSize", "4096"),
             ],
+            capabilities: connectx::Capabilities::default(),
             driver: DriverSource::from_environment(),
         }
     }
@@ -206,7 +209,10 @@ impl World {
         let start = |error| WorldError::Start { host: index, error };
         let id = nt::add_host(format!("host {}", ['A', 'B'][index]), PROCESSORS);
         let mac = [0x02, 0x00, 0x5e, 0x00, 0x00, index as u8 + 1];
-        let device = connectx::Device::new(connectx::Config::new(format!("connectx-{index}"), mac));
+        let device = connectx::Device::new(connectx::Config {
+            capabilities: config.capabilities.clone(),
+            ..connectx::Config::new(format!("connectx-{index}"), mac)
+        });
         let port = link.port(index);
         let receiver = Rc::clone(&device);
         port.on_receive(move |frame| receiver.deliver_frame(&frame));

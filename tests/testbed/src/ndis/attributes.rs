@@ -278,6 +278,9 @@ fn wrong_in(given: &NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES) -> Option<&'static
     checks.iter().find(|(wrong, _)| *wrong).map(|(_, what)| *what)
 }
 
+/// The counters of Network Direct by their index: 0 to 4 and 25 to 29 (ADAPTER-43).
+const NDK_COUNTERS: u64 = 0x1f | 0x1f << 25;
+
 /// # Safety
 /// The capabilities pointer in `given` is good.
 unsafe fn ndk(
@@ -305,6 +308,15 @@ unsafe fn ndk(
     }
     // SAFETY: it is not null and the caller vouches for it.
     let capabilities = unsafe { given.NdkCapabilities.read() };
+    if capabilities.MissingCounterMask & !NDK_COUNTERS != 0 {
+        sim::fail(
+            "ADAPTER-45",
+            format!(
+                "{}: MissingCounterMask {:#x} names counters that do not exist",
+                adapter.name, capabilities.MissingCounterMask
+            ),
+        );
+    }
     adapter.attributes.ndk.set(Some(given.Enabled != 0));
     adapter.attributes.ndk_capabilities.set(Some(capabilities));
     adapter.edge.set_enabled(given.Enabled != 0);

@@ -216,6 +216,9 @@ pub(super) fn query_roce_address(device: &Device, request: &Request<'_>) -> Outc
 /// All traffic of the port is RDMA traffic of this vport; it counts as InfiniBand unicast.
 pub(super) fn query_vport_counter(device: &Device, request: &Request<'_>) -> Outcome {
     own_vport(request)?;
+    if device.config.capabilities.general.vport_counters() == 0 {
+        return Err(Status::BadOp.into());
+    }
     let traffic = device.traffic();
     let mut out = success(0x210);
     let pairs = [

@@ -5,9 +5,9 @@ use std::ptr;
 use std::rc::Rc;
 
 use cxndk::sys::ndis::{
-    NDIS_DEFAULT_SWITCH_ID, NDIS_DEFAULT_VPORT_ID, NDIS_OPEN_NDK_ADAPTER_PARAMETERS, NDIS_STATUS,
-    NDIS_STATUS_ADAPTER_NOT_READY, NDIS_STATUS_BAD_VERSION, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PENDING,
-    NDIS_STATUS_SUCCESS, NDK_VERSION,
+    NDIS_DEFAULT_SWITCH_ID, NDIS_DEFAULT_VPORT_ID, NDIS_NDK_CAPABILITIES, NDIS_OPEN_NDK_ADAPTER_PARAMETERS,
+    NDIS_STATUS, NDIS_STATUS_ADAPTER_NOT_READY, NDIS_STATUS_BAD_VERSION, NDIS_STATUS_NOT_SUPPORTED,
+    NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS, NDK_VERSION,
 };
 use cxndk::sys::ndkpi::NDK_ADAPTER;
 
@@ -83,6 +83,11 @@ impl Adapter {
     /// Whether NDK is enabled: the NDK attributes and the last `PnP` event say so.
     pub fn ndk_enabled(&self) -> bool {
         self.state.edge.enabled.get()
+    }
+
+    /// The NDK capabilities that the driver told at initialization; `NdkInfo` points nowhere any more.
+    pub fn ndk_capabilities(&self) -> Option<NDIS_NDK_CAPABILITIES> {
+        self.state.attributes.ndk_capabilities.get()
     }
 
     /// Calls `subscriber` at every change of the NDK state, at `PASSIVE_LEVEL`, in the driver's context. It may wait.

@@ -59,6 +59,7 @@ enum Wrong {
     TooManyResults,
     ReportsAfterError,
     CompletesInside,
+    OddCounters,
 }
 
 struct Nothing;

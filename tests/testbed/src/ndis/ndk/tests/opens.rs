@@ -56,6 +56,12 @@ fn an_open_is_synchronous_keeps_the_version_and_fails_while_ndk_is_disabled() {
     assert_eq!(run(None, open_disabled).0, "none");
 }
 
+/// Proves the check of ADAPTER-45: only what exists can be missing.
+#[test]
+fn the_counters_that_are_missing_exist() {
+    assert_eq!(run(Some(Wrong::OddCounters), drop).1, "ADAPTER-45");
+}
+
 /// Proves ADAPTER-04: the version is negotiated.
 #[test]
 fn versions_are_negotiated() {

@@ -113,6 +113,10 @@ unsafe extern "win64" fn initialize(
     general.PowerManagementCapabilitiesEx = &raw mut power;
     // SAFETY: all fields may be zero.
     let mut capabilities: NDIS_NDK_CAPABILITIES = unsafe { std::mem::zeroed() };
+    if wrong(Wrong::OddCounters) {
+        // Reserved.
+        capabilities.MissingCounterMask = 1 << 7;
+    }
     let mut ndk = NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES {
         Header: header(NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_NDK_ATTRIBUTES, 1, 16),
         Enabled: 1,
