@@ -1,11 +1,11 @@
 //! DMA adapters and scatter/gather lists, and memory that driver and device share.
 
-use super::context::{Level, at_irql, enter, expect_clean, host};
+use super::context::{Level, at_irql, enter, expect_clean, host, processors};
 use super::device::function_of;
 use super::mdl::{mdl_not_resident, mdl_pieces};
 use super::scheduling::queue_dpc;
 use crate::pci::{Access, Domain, Function};
-use crate::sim::{self, DISPATCH_LEVEL, HostId, Stream, faults};
+use crate::sim::{self, DISPATCH_LEVEL, HostId, MICROSECOND, Stream, faults};
 use std::alloc::{Layout, alloc, dealloc};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -19,6 +19,8 @@ use wdk_standin::{
 };
 
 const PAGE: usize = 4096;
+/// How long map registers may be short, in nanoseconds.
+const LONGEST_WAIT: u64 = 20 * MICROSECOND;
 /// Fresh shared memory: nobody gets zeros by luck.
 const FRESH: u8 = 0xcd;
 /// Rule id of a DMA adapter or list that is not what the call takes.
@@ -257,12 +259,15 @@ unsafe extern "win64" fn get_scatter_gather_list(
             );
         };
     };
-    // Map registers may be short: then the routine runs later.
+    // Map registers may be short: then the routine runs later, wherever somebody gives some back.
     if sim::choose(Stream::Bus, 4) == 0 {
-        queue_dpc(host(), sim::processor(), move || {
+        let (host, delay) = (host(), sim::choose(Stream::Bus, LONGEST_WAIT));
+        let processor = sim::choose(Stream::Bus, processors(host).into()) as u32;
+        let run = move || {
             call();
             expect_clean("a scatter/gather routine");
-        });
+        };
+        sim::after(delay, move || queue_dpc(host, processor, run));
     } else {
         at_irql(DISPATCH_LEVEL, call);
     }
