@@ -288,3 +288,75 @@ fn notifications_that_bring_notifications_do_not_nest() {
         });
     }
 }
+
+/// A queue that its notification arms again, and that a thread polls.
+#[derive(Default)]
+struct Split {
+    cq: Cell<Option<Cq>>,
+    calls: Cell<u32>,
+    /// The notification arms, or this thread arms or polls: one of them at a time (CQ-01).
+    arming: Cell<bool>,
+    busy: Cell<Option<sim::TaskId>>,
+}
+
+impl Split {
+    /// The thread does something with the queue.
+    fn alone<T>(&self, what: impl FnOnce(Cq) -> T) -> T {
+        self.busy.set(sim::current());
+        while self.arming.get() {
+            sim::sleep(sim::MICROSECOND);
+        }
+        let result = what(self.cq.get().expect("made"));
+        self.busy.set(None);
+        result
+    }
+}
+
+unsafe extern "win64" fn arm_again(context: *mut c_void, _: i32) {
+    // SAFETY: the scenario keeps it until its queue is closed.
+    let split = unsafe { &*context.cast::<Split>() };
+    split.calls.set(split.calls.get() + 1);
+    if split.busy.get().is_none_or(|task| Some(task) == sim::current()) {
+        split.arming.set(true);
+        split.cq.get().expect("made").arm(Notify::Any);
+        split.arming.set(false);
+    }
+}
+
+/// Proves LIFE-21, CQ-13: a consumer that arms again in its notification and leaves the polling to a thread gets to that thread, though its
+/// device is dead and each arm finds what is still unread.
+#[test]
+fn who_polls_elsewhere_is_not_called_for_ever() {
+    for seed in 0..4 {
+        scenario(seed, |world| {
+            let link = Link::new(world, QUEUES);
+            let (side, device) = (Rc::clone(&link.a), Rc::clone(&world.hosts[0].device));
+            on(world.hosts[0].id, "consumer", move || {
+                let split = Split::default();
+                let context = ptr::from_ref(&split).cast_mut().cast();
+                let adapter = side.adapter;
+                let cq = adapter.create_cq(64, Some(arm_again), context).expect("a queue");
+                let qp = side.pd.create_qp(cq, cq, 9, QUEUES).expect("a queue pair");
+                split.cq.set(Some(cq));
+                device.die(cxndk_testbed::connectx::Health::Hardware);
+                sim::sleep(20 * sim::SECOND);
+                qp.receive(1, &[side.piece(0..8)]).expect("posts");
+                split.alone(|cq| cq.arm(Notify::Any));
+                sim::sleep(sim::MILLISECOND);
+                assert!(split.calls.get() > 0, "called");
+                let mut results = Vec::new();
+                split.alone(|cq| cq.poll(&mut results, 16));
+                assert_eq!(results.len(), 1);
+                assert_eq!(results[0].status, Status::CANCELLED);
+                split.alone(|cq| cq.arm(Notify::Any));
+                sim::sleep(sim::MILLISECOND);
+                let calls = split.calls.get();
+                sim::sleep(sim::SECOND);
+                assert_eq!(split.calls.get(), calls, "there is nothing to tell");
+                qp.close_and_wait().expect("closes");
+                cq.close_and_wait().expect("closes");
+            });
+            link.close();
+        });
+    }
+}

@@ -39,6 +39,8 @@ const BROKEN: u32 = 1;
 const LOST: u32 = 2;
 /// The job that gives a new moderation to the device.
 const MODERATE: u32 = 1;
+/// The job that tells of requests which the dead device left.
+const TELL: u32 = 2;
 /// No limit, in `NdkControlCqInterruptModeration`.
 const UNLIMITED: u32 = u32::MAX;
 /// The device's longest moderation period, in microseconds.
@@ -107,6 +109,9 @@ impl Kind for Cq {
     }
 
     fn work(this: &Ref<Object<Self>>, job: u32, passive: Passive<'_>) {
+        if job == TELL {
+            this.tell_cancellations();
+        }
         if job == MODERATE
             && let Some(hw) = this.kind().hw.get()
         {
@@ -280,7 +285,7 @@ impl Object<Cq> {
                     hw.arm(kind);
                 }
                 if cq.state.load(Ordering::Relaxed) == LOST {
-                    self.tell_cancellations();
+                    self.armed_after_loss();
                 }
             }
             Armed::Call(status) => self.notify(Some(status)),
@@ -296,6 +301,18 @@ impl Object<Cq> {
                 Status::SUCCESS
             }
             Err(status) => status,
+        }
+    }
+
+    /// An arm after the device died. Inside a callback what is unread is told by a job: who arms there and polls elsewhere would be
+    /// called on this stack until that poll, which may wait for this processor (LIFE-21).
+    #[cold]
+    #[inline(never)]
+    fn armed_after_loss(&self) {
+        if !self.kind().notify.is_running() {
+            self.tell_cancellations();
+        } else if let Some(this) = self.myself() {
+            Self::schedule(&this, TELL);
         }
     }
 

@@ -115,6 +115,11 @@ impl Notify {
         next
     }
 
+    /// Whether a callback runs.
+    pub fn is_running(&self) -> bool {
+        self.inner.lock().running
+    }
+
     /// Whether the queue is broken: nothing more is read from it (CQ-32).
     pub fn is_broken(&self) -> bool {
         self.inner.lock().broken.is_some()
