@@ -9,6 +9,7 @@
 mod support;
 
 use std::ffi::c_void;
+use std::ops::RangeInclusive;
 use std::ptr;
 
 use cxndk::sys::ndkpi::{
@@ -161,6 +162,19 @@ fn region(side: &Side) -> (Mr, Lam, Remote) {
     (mr, lam, Remote { address: base, token })
 }
 
+/// What A has ready for its peer: receives with these contexts, and a region.
+fn awaited(link: &Link, contexts: RangeInclusive<u64>) -> (Mr, Lam, Remote) {
+    let (mr, lam, remote) = link.on_a(|a| {
+        for context in contexts {
+            a.qp.receive(context, &[a.piece(16 << 10..17 << 10)])
+                .expect("posts");
+        }
+        let (mr, lam, remote) = region(a);
+        (mr.raw(), lam, remote)
+    });
+    (Mr::from_raw(mr), lam, remote)
+}
+
 /// Proves ADAPTER-06, VERSION-03: a consumer of 1.1 sends, receives, reads, writes and registers with the functions and structures of 1.1.
 /// Its peer uses what 1.2 added: a receive with invalidation reaches it as a plain result, and the token is dead all the same.
 #[test]
@@ -169,15 +183,7 @@ fn a_consumer_of_a_lower_minor_works_unchanged() {
         scenario(seed, |world| {
             let depth = QUEUES.receive_depth + QUEUES.initiator_depth;
             let link = Link::with_version(world, QUEUES, depth, version);
-            let (mr, lam, remote) = link.on_a(|a| {
-                for context in 2..=3 {
-                    a.qp.receive(context, &[a.piece(16 << 10..17 << 10)])
-                        .expect("posts");
-                }
-                let (mr, lam, remote) = region(a);
-                (mr.raw(), lam, remote)
-            });
-            let mr = Mr::from_raw(mr);
+            let (mr, lam, remote) = awaited(&link, 2..=3);
             link.on_b(move |b| {
                 b.fill(0..100, 0x5a);
                 b.qp.write(1, &[b.piece(0..100)], remote, 0).expect("writes");
@@ -224,15 +230,7 @@ fn a_consumer_may_change_its_way_of_fetching_results() {
     scenario(5, |world| {
         let depth = QUEUES.receive_depth + QUEUES.initiator_depth;
         let link = Link::with_version(world, QUEUES, depth, (1, 1));
-        let (mr, lam, remote) = link.on_a(|a| {
-            for context in 2..=5 {
-                a.qp.receive(context, &[a.piece(16 << 10..17 << 10)])
-                    .expect("posts");
-            }
-            let (mr, lam, remote) = region(a);
-            (mr.raw(), lam, remote)
-        });
-        let mr = Mr::from_raw(mr);
+        let (mr, lam, remote) = awaited(&link, 2..=5);
         link.on_b(move |b| {
             b.qp.send(1, &[], 0).expect("sends");
             b.qp.send_and_invalidate(2, &[], 0, remote.token)

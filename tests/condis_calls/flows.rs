@@ -379,10 +379,7 @@ fn a_multipoint_call_is_closed_with_the_party_that_is_left() {
         ];
         expect(scene, &at, 0, &joined(&[&OUTGOING, &added]));
         let at = mark(scene);
-        scene.a.drop_party(first);
-        until("dropped", || {
-            scene.a.news(first).contains(&News::PartyDropped(SUCCESS))
-        });
+        scene.drop_leaf(first);
         Scene::close(&scene.a, vc, Some(second), b"");
         assert!(scene.a.news(vc).contains(&News::Closed(SUCCESS, second)));
         assert_eq!(scene.a.delete_vc(vc), SUCCESS);
@@ -405,10 +402,7 @@ fn leaves_leave_a_multipoint_call() {
         until("A hears", || parties.iter().any(left));
         let gone = *parties.iter().find(|party| left(party)).expect("one has left");
         let last = *parties.iter().find(|party| **party != gone).expect("one is left");
-        scene.a.drop_party(gone);
-        until("dropped", || {
-            scene.a.news(gone).contains(&News::PartyDropped(SUCCESS))
-        });
+        scene.drop_leaf(gone);
         Scene::close(&scene.b, scene.incoming()[1], None, b"");
         until("A hears", || scene.a.peer_closed(vc));
         Scene::close(&scene.a, vc, Some(last), b"");

@@ -211,9 +211,7 @@ fn an_offer_is_accepted_with_changes() {
                 scene.end(vc);
             } else {
                 until("it ends", || scene.b.peer_closed(peer));
-                until("refused", || {
-                    scene.a.news(vc).iter().any(|news| matches!(news, News::Made(..)))
-                });
+                until("refused", || !scene.a.made(vc).is_empty());
                 assert!(!scene.a.news(vc).contains(&News::Made(SUCCESS, false)));
                 scene.close_incoming();
                 assert_eq!(scene.a.delete_vc(vc), SUCCESS);

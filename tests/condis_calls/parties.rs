@@ -54,16 +54,14 @@ fn parties_come_and_go_while_traffic_flows() {
             let gone = |party: &&CoHandle| told(scene, **party, &News::PeerDropped(0, b"gone".to_vec()));
             until("the root hears", || parties.iter().any(|party| gone(&party)));
             let left = *parties.iter().find(gone).expect("one has left");
-            assert_eq!(scene.a.drop_party(left), PENDING);
-            until("dropped", || told(scene, left, &News::PartyDropped(0)));
+            assert_eq!(scene.drop_leaf(left), PENDING);
             let mut live: Vec<_> = std::iter::once(first)
                 .chain(rest)
                 .filter(|party| **party != left)
                 .collect();
             let last = *live.pop().expect("one is left");
             for party in live {
-                assert_eq!(scene.a.drop_party(*party), PENDING);
-                until("dropped", || told(scene, *party, &News::PartyDropped(0)));
+                assert_eq!(scene.drop_leaf(*party), PENDING);
             }
             Scene::close(&scene.a, vc, Some(last), b"end");
             assert!(scene.a.news(vc).contains(&News::Closed(0, last)));

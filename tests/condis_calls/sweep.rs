@@ -182,8 +182,7 @@ impl<'a> Life<'a> {
         if made && self.scene.a.was_asked(second) {
             until("the party is added, or not", || !news().is_empty());
             if news().contains(&News::PartyAdded(0)) {
-                self.scene.a.drop_party(second);
-                until("it is dropped", || news().contains(&News::PartyDropped(0)));
+                self.scene.drop_leaf(second);
             }
         }
     }

@@ -161,7 +161,9 @@ impl Conversation {
             done = end;
         }
         self.report.virtual_ns += sim::now() - started;
-        others.iter().for_each(|leaf| self.pair.drop_leaf(*leaf));
+        for leaf in others {
+            self.pair.drop_leaf(*leaf);
+        }
         self.hang_up(&a, vc, Some(*last));
         for ended in self.pair.close_incoming() {
             self.count(ended);

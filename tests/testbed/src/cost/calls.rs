@@ -33,7 +33,9 @@ impl Ends<'_> {
 
     fn close(&self, vc: CoHandle, mut parties: Vec<CoHandle>) {
         let (pair, last) = (&self.pair, parties.pop());
-        parties.into_iter().for_each(|party| pair.drop_leaf(party));
+        for party in parties {
+            pair.drop_leaf(party);
+        }
         pair.a.end_call(vc, last, b"");
         pair.a.delete_vc(vc);
         pair.close_incoming();

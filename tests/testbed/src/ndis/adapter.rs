@@ -69,8 +69,6 @@ pub(super) struct AdapterState {
     pub(super) interface: Cell<Option<InterfaceId>>,
     pub(super) registry: RefCell<Registry>,
     pub(super) resources: RefCell<Vec<u64>>,
-    /// The INF asks for messages on a processor each.
-    pub(super) spread: bool,
     pub(super) placement: Cell<Placement>,
     pub(super) state: Cell<State>,
     pub(super) attributes: Attributes,

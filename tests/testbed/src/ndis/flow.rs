@@ -12,7 +12,6 @@ use cxndk::sys::ndis::{
 
 use super::adapter::{AdapterState, State};
 use super::kernel::{self, Level};
-use super::placement::Placement;
 use super::table;
 use crate::sim;
 
@@ -100,7 +99,7 @@ impl AdapterState {
     fn build_resources(&self) {
         let (base, length) = kernel::bar(&self.function);
         let messages = kernel::message_count(&self.function);
-        let placement = Placement::choose(self.spread, kernel::processors(self.host));
+        let placement = self.placement.get().chosen();
         self.placement.set(placement);
         let memory = CM_PARTIAL_RESOURCE_DESCRIPTOR {
             Type: RESOURCE_MEMORY,

@@ -19,29 +19,20 @@ pub(super) struct Placement {
 }
 
 impl Placement {
-    /// All on one processor.
-    pub(super) const NONE: Self = Self {
-        spread: false,
-        processors: 1,
-        first: 0,
-    };
-
-    /// Whether the INF asks for messages that are spread.
-    pub(super) fn is_spread(install: &Install) -> bool {
-        install
-            .hardware
-            .get(POLICY)
-            .is_some_and(|policy| policy == SPREAD)
+    /// As the INF asks for it, on a machine with so many processors.
+    pub(super) fn new(install: &Install, processors: u32) -> Self {
+        let policy = install.hardware.get(POLICY);
+        Self {
+            spread: policy.is_some_and(|policy| policy == SPREAD),
+            processors,
+            first: 0,
+        }
     }
 
-    /// Chooses, for a machine with so many processors.
-    pub(super) fn choose(spread: bool, processors: u32) -> Self {
-        let first = sim::choose(Stream::Kernel, processors.into()) as u32;
-        Self {
-            spread,
-            processors,
-            first,
-        }
+    /// The machine chooses anew, as it does whenever the device starts.
+    pub(super) fn chosen(self) -> Self {
+        let first = sim::choose(Stream::Kernel, self.processors.into()) as u32;
+        Self { first, ..self }
     }
 
     /// The processors that a message may come on, a bit each.

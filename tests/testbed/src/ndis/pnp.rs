@@ -154,6 +154,7 @@ impl Driver {
     /// What `AddDevice` returned if it is not success.
     pub fn add_device(&self, device: Device) -> Result<Adapter, StartError> {
         let index = self.state.adapters.borrow().len();
+        let placement = Placement::new(&device.install, kernel::processors(self.state.host));
         let state = Rc::new(AdapterState {
             handle: table::reserve(),
             name: format!("host {} adapter {index}", self.state.host.0),
@@ -168,8 +169,7 @@ impl Driver {
             held: Held::default(),
             oids: OidQueue::default(),
             sends: Sends::default(),
-            spread: Placement::is_spread(&device.install),
-            placement: Cell::new(Placement::NONE),
+            placement: Cell::new(placement),
             edge: Edge::default(),
             log: RefCell::default(),
             indications: RefCell::default(),

@@ -102,12 +102,13 @@ impl CallPair {
         self.incoming()[at]
     }
 
-    /// Drops a leaf of a call of A and waits until it has gone.
-    pub fn drop_leaf(&self, party: CoHandle) {
-        self.a.drop_party(party);
+    /// Drops a leaf of a call of A and waits until it has gone; what `NdisClDropParty` gave.
+    pub fn drop_leaf(&self, party: CoHandle) -> i32 {
+        let status = self.a.drop_party(party);
         until("the party goes", || {
             self.a.news(party).contains(&News::PartyDropped(0))
         });
+        status
     }
 
     /// Closes every call of B whose peer has closed, until none of B's VCs is left; how each close ended.
