@@ -13,7 +13,11 @@
 
 use core::ffi::c_void;
 
-use super::{pattern::Pattern, report::SideReport, run::Run};
+use super::{
+    pattern::Pattern,
+    report::{SideReport, TestRequest},
+    run::Run,
+};
 use crate::{
     co::upcall::Handle,
     nt::{
@@ -312,10 +316,11 @@ impl Side {
     }
 
     fn arrived(&self, buffer: Buffer) {
+        let plan = self.run.plan();
         let mut flow = self.flow.lock();
         // Those under way with a message that could not be sent arrive without it; its sender was told.
-        let last = flow.expected.saturating_add(DEPTH).min(self.run.plan().messages);
-        let number = (flow.expected..last).find(|number| self.carries(&buffer, flow.call, *number));
+        let last = flow.expected.saturating_add(DEPTH).min(plan.messages);
+        let number = (flow.expected..last).find(|number| self.carries(&plan, &buffer, flow.call, *number));
         flow.expected = number.unwrap_or(flow.expected).saturating_add(1);
         flow.received = flow.received.saturating_add(1);
         let mut report = self.report.lock();
@@ -328,8 +333,7 @@ impl Side {
     }
 
     /// Whether a buffer holds message `number` of call `call`, and nothing else.
-    fn carries(&self, buffer: &Buffer, call: u32, number: u32) -> bool {
-        let plan = self.run.plan();
+    fn carries(&self, plan: &TestRequest, buffer: &Buffer, call: u32, number: u32) -> bool {
         let mut pattern = Pattern::new(plan.seed, !self.is_caller, call, number);
         let mut same = buffer.len() == plan.message_size as usize;
         let reached = same
