@@ -7,10 +7,10 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
-use std::ptr;
-use std::sync::Once;
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
+
+use crate::sim::stepping::{self, Registers};
 
 /// What a call cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,15 +73,11 @@ unsafe impl Sync for Shared {}
 
 static STATE: Shared = Shared(UnsafeCell::new(None));
 static MEASURING: std::sync::Mutex<()> = std::sync::Mutex::new(());
-static HANDLER: Once = Once::new();
 
 thread_local! {
     /// Whether this thread measures.
     static MEASURES: Cell<bool> = const { Cell::new(false) };
 }
-
-/// `RFLAGS.TF`.
-const TRAP_FLAG: i64 = 0x100;
 
 /// Runs `call`, which calls the function at `entry` once, and says what that cost; with the result of `call`.
 ///
@@ -89,7 +85,8 @@ const TRAP_FLAG: i64 = 0x100;
 ///
 /// When the function was not called.
 pub fn measure<T>(entry: usize, watch: &Watch, call: impl FnOnce() -> T) -> (Cost, T) {
-    HANDLER.call_once(install);
+    // The decoder builds its tables at first use, which the observer must not be the one to do.
+    std::hint::black_box(Decoder::with_ip(64, &[0x90], 0, DecoderOptions::NONE).decode());
     let _alone = MEASURING
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -107,9 +104,7 @@ pub fn measure<T>(entry: usize, watch: &Watch, call: impl FnOnce() -> T) -> (Cos
     // SAFETY: the lock makes this the only measurement, and no handler runs before the flag is set.
     unsafe { *STATE.0.get() = Some(state) };
     MEASURES.set(true);
-    set_trap_flag(true);
-    let result = call();
-    set_trap_flag(false);
+    let result = stepping::observe(observe, call);
     MEASURES.set(false);
     // SAFETY: the flag is clear, so no handler runs any more.
     let state = unsafe { (*STATE.0.get()).take() }.expect("set above");
@@ -130,47 +125,19 @@ pub fn calls_back(routine: usize) {
     }
 }
 
-#[inline(never)]
-fn set_trap_flag(on: bool) {
-    // SAFETY: only the trap flag changes; the handler for its trap is installed.
-    unsafe {
-        if on {
-            std::arch::asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq");
-        } else {
-            std::arch::asm!("pushfq", "and qword ptr [rsp], -257", "popfq");
-        }
-    }
-}
-
-fn install() {
-    // SAFETY: all fields of a sigaction may be zero.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = on_trap as *const () as usize;
-    // On the stack of the measured code: the alternate stack that threads have is too small for the decoder.
-    action.sa_flags = libc::SA_SIGINFO;
-    // The decoder builds its tables at first use, which the handler must not be the one to do.
-    std::hint::black_box(Decoder::with_ip(64, &[0x90], 0, DecoderOptions::NONE).decode());
-    // SAFETY: the action is complete; the handler touches only what is its own.
-    let result = unsafe { libc::sigaction(libc::SIGTRAP, &raw const action, ptr::null_mut()) };
-    assert_eq!(result, 0, "no handler for SIGTRAP");
-}
-
-extern "C" fn on_trap(_signal: i32, _info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    // SAFETY: the kernel passes the context of the interrupted thread.
-    let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
-    // SAFETY: the handler runs on the measuring thread, which is stopped.
+/// After each instruction: true until the function has returned.
+fn observe(registers: &Registers) -> bool {
+    // SAFETY: the observer runs on the measuring thread, which is stopped.
     let Some(state) = (unsafe { &mut *STATE.0.get() }) else {
-        return;
+        return false;
     };
     state.step(registers);
-    if state.phase == Phase::After {
-        registers[libc::REG_EFL as usize] &= !TRAP_FLAG;
-    }
+    state.phase != Phase::After
 }
 
 impl State {
     /// The instruction at the saved instruction pointer comes next.
-    fn step(&mut self, registers: &[i64; 23]) {
+    fn step(&mut self, registers: &Registers) {
         let (next, stack) = (
             registers[libc::REG_RIP as usize] as u64,
             registers[libc::REG_RSP as usize] as u64,
@@ -218,7 +185,7 @@ impl State {
         }
     }
 
-    fn count(&mut self, address: u64, registers: &[i64; 23]) {
+    fn count(&mut self, address: u64, registers: &Registers) {
         // SAFETY: the processor is about to execute what is there; 15 bytes are the most that an instruction has, and code
         // is followed by more code or by the rest of its page.
         let bytes = unsafe { std::slice::from_raw_parts(address as *const u8, 15) };
@@ -239,7 +206,7 @@ impl State {
         self.cost.mmio_writes += u64::from(store && self.is_register(&instruction, registers));
     }
 
-    fn is_register(&self, instruction: &Instruction, registers: &[i64; 23]) -> bool {
+    fn is_register(&self, instruction: &Instruction, registers: &Registers) -> bool {
         let address = instruction.virtual_address(0, 0, |register, _, _| value(register, registers));
         address.is_some_and(|address| self.watch.registers.contains(&(address as usize)))
     }
@@ -253,7 +220,7 @@ fn stores(instruction: &Instruction) -> bool {
     )
 }
 
-fn value(register: Register, registers: &[i64; 23]) -> Option<u64> {
+fn value(register: Register, registers: &Registers) -> Option<u64> {
     let index = match register.full_register() {
         Register::RAX => libc::REG_RAX,
         Register::RBX => libc::REG_RBX,

@@ -37,6 +37,8 @@ pub struct WorldConfig {
     pub capabilities: connectx::Capabilities,
     /// The driver that both hosts run.
     pub driver: DriverSource,
+    /// Whether the driver is preempted between two of its instructions too, not at kernel calls alone.
+    pub preempt_inside: bool,
 }
 
 impl WorldConfig {
@@ -54,6 +56,7 @@ impl WorldConfig {
             ],
             capabilities: connectx::Capabilities::default(),
             driver: DriverSource::from_environment(),
+            preempt_inside: false,
         }
     }
 }
@@ -173,6 +176,7 @@ impl World {
     /// The rule that was broken, or what could not be started.
     pub fn run<T: Send>(config: &WorldConfig, main: impl FnOnce(&Self) -> T + Send) -> Result<T, WorldError> {
         let result = sim::run(config.seed, || {
+            nt::preempt_inside(config.preempt_inside);
             let (link, capture) = Self::link(config)?;
             let hosts = (0..2)
                 .map(|index| Self::host(config, &link, index))

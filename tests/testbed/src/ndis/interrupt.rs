@@ -173,8 +173,10 @@ impl Interrupt {
         let (mut queue_default, mut targets) = (0_u8, 0_u32);
         self.lock(message);
         if let Some(handler) = self.characteristics.MessageInterruptHandler {
+            let driver = sim::enter_driver();
             // SAFETY: the driver registered the handler with this context and has not deregistered it.
             let ours = unsafe { handler(self.context, message, &raw mut queue_default, &raw mut targets) };
+            drop(driver);
             if ours == 0 {
                 sim::fail(
                     "INT-02",
@@ -256,6 +258,7 @@ impl Interrupt {
         };
         let parameters = (&raw mut throttle).cast();
         if let Some(handler) = self.characteristics.MessageInterruptDpcHandler {
+            let _driver = sim::enter_driver();
             // SAFETY: the driver registered the handler; deregistration waits for this DPC.
             unsafe {
                 handler(

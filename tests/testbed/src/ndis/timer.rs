@@ -156,6 +156,7 @@ impl Timer {
             this.running.set(this.running.get() + 1);
             if let Some(function) = this.characteristics.TimerFunction {
                 let none = ptr::null_mut;
+                let _driver = sim::enter_driver();
                 // SAFETY: the driver gave function and context for this call.
                 unsafe { function(none(), set.context as *mut c_void, none(), none()) };
             }

@@ -79,8 +79,11 @@ pub unsafe extern "win64" fn NdisQueueIoWorkItem(
         item.queued.set(false);
         let handle = item.handle;
         drop(item);
-        // SAFETY: the driver gave routine and context for this call.
-        unsafe { routine(context as *mut c_void, handle) };
+        {
+            let _driver = sim::enter_driver();
+            // SAFETY: the driver gave routine and context for this call.
+            unsafe { routine(context as *mut c_void, handle) };
+        }
         kernel::expect_clean("a work item's routine");
     });
 }

@@ -176,7 +176,10 @@ pub fn call_driver<R>(name: &'static str, irql: u8, f: impl FnOnce() -> R) -> R 
     at_irql(irql, || {
         preempt();
         let locks = locks_held();
-        let result = f();
+        let result = {
+            let _driver = sim::enter_driver();
+            f()
+        };
         pci::drain();
         if locks_held() != locks {
             sim::fail(

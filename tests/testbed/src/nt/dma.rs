@@ -249,6 +249,7 @@ unsafe extern "win64" fn get_scatter_gather_list(
     let (device, context) = (device as usize, context as usize);
     let call = move || {
         crate::probe::calls_back(routine as usize);
+        let _driver = sim::enter_driver();
         // SAFETY: the driver gave the routine for this call; the list lives until it is given back.
         unsafe {
             routine(

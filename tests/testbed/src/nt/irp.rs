@@ -137,6 +137,7 @@ impl Request {
         let requests = sim::local::<Requests>();
         requests.0.borrow_mut().push(Rc::clone(self));
         let device = self.device as *mut DEVICE_OBJECT;
+        let _driver = sim::enter_driver();
         // SAFETY: the driver registered the handler; the request lives until it is completed.
         let returned = unsafe { handler(device, self.irp as *mut IRP) };
         expect_clean("a dispatch routine");

@@ -9,6 +9,7 @@
 //! | kernel threads and DPCs | [`thread`], [`worker`], [`on_host`], [`queue_dpc`], [`connect_message`] |
 //! | IRQL on behalf of the kernel | [`raise`], [`lower`], [`at_irql`] |
 //! | a call into a driver | [`call_driver`], or [`expect_clean`] after it |
+//! | preemption inside a driver's code | [`preempt_inside`] |
 //! | waiting | [`event_initialize`], [`event_set`], [`event_reset`], [`event_wait`] |
 //! | pool | [`pool_allocate`], [`pool_free`], [`pool_outstanding`], [`expect_pool`] |
 //! | memory that devices see | [`HostMemory`] |
@@ -16,6 +17,7 @@
 //! | devices | [`device_object`], [`allocate_common`], [`free_common`] |
 //! | I/O requests | [`Request`] |
 
+mod code;
 mod context;
 mod device;
 mod dma;
@@ -36,6 +38,7 @@ mod thread;
 mod time;
 mod wdm;
 
+pub use code::preempt_inside;
 pub use context::{
     Level, add_host, at_irql, at_told_irql, call_driver, enter, expect_clean, host, host_name, locks_held,
     lower, preempt, processors, raise,

@@ -67,8 +67,10 @@ pub unsafe extern "win64" fn PsCreateSystemThread(
         let table = sim::local::<Threads>();
         let me = sim::current().unwrap_or_else(|| sim::fail(THREAD, "a thread that is no context"));
         table.0.borrow_mut().push((me, Rc::clone(&own)));
+        let driver = sim::enter_driver();
         // SAFETY: the driver's routine with the driver's context.
         unsafe { routine(context as *mut c_void) };
+        drop(driver);
         end(&own);
     });
     // SAFETY: the caller gives a place for the handle.

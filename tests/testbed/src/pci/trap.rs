@@ -131,17 +131,12 @@ fn install_handler() {
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = on_fault as extern "C" fn(_, _, _) as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
-        for signal in [
-            libc::SIGSEGV,
-            libc::SIGBUS,
-            libc::SIGILL,
-            libc::SIGTRAP,
-            libc::SIGFPE,
-        ] {
+        for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE] {
             // SAFETY: the handler has the signature that SA_SIGINFO asks for and keeps to its thread's tables.
             let done = unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
             assert_eq!(done, 0, "no handler for faults");
         }
+        sim::stepping::on_breakpoint(on_fault);
     });
 }
 

@@ -3,6 +3,7 @@
 use super::executor::{Sim, Slot, with};
 use super::random::Stream;
 use super::task::{STACK_SIZE, State, Task};
+use super::window::Window;
 use super::{DISPATCH_LEVEL, HostId, TaskId, TaskSpec, after, cancel, now};
 use corosensei::Coroutine;
 use corosensei::stack::{DefaultStack, Stack};
@@ -40,6 +41,7 @@ pub(super) fn create(sim: &Sim, spec: TaskSpec, body: Box<dyn FnOnce()>) -> Rc<T
         stack: bounds,
         yielder: Cell::new(std::ptr::null()),
         joiners: RefCell::default(),
+        window: Window::default(),
         local: OnceCell::new(),
     });
     sim.tasks.borrow_mut()[id.slot as usize].task = Some(Rc::clone(&task));

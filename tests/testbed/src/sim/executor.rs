@@ -8,6 +8,7 @@ use super::processors::Processors;
 use super::random::{Random, Stream};
 use super::task::{State, Task};
 use super::turns::Turns;
+use super::window::Windows;
 use super::{TaskSpec, contexts};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
@@ -53,6 +54,7 @@ pub(super) struct Sim {
     steps_alone: Cell<u64>,
     events_now: Cell<u64>,
     pub(super) turns: Turns,
+    pub(super) windows: Windows,
     failure: RefCell<Option<Failure>>,
     escape: Cell<*const Yielder<(), ()>>,
     ending: Cell<bool>,
@@ -139,6 +141,7 @@ impl Sim {
             steps_alone: Cell::new(0),
             events_now: Cell::new(0),
             turns: Turns::default(),
+            windows: Windows::default(),
             failure: RefCell::new(None),
             escape: Cell::new(std::ptr::null()),
             ending: Cell::new(false),

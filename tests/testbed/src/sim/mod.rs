@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`spawn`], [`join`] | start a context, wait for its end |
 //! | [`yield_now`], [`preempt`] | let others run, always or by the seed |
+//! | [`enter_driver`], [`set_windows`] | preempt a driver between two instructions, by the seed |
 //! | [`park`], [`park_until`], [`unpark`], [`sleep`] | wait for another context, for time |
 //! | [`after`], [`cancel`] | run a closure later, on the executor's stack |
 //! | [`turns`], [`wait_for_turn`] | count the smallest steps of a run, wait for one |
@@ -24,10 +25,12 @@ pub mod faults;
 mod history;
 mod processors;
 mod random;
+pub mod stepping;
 mod task;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod window;
 
 pub use contexts::{
     current, current_name, host, is_done, join, park, park_for, park_until, preempt, set_preemption, sleep,
@@ -41,6 +44,10 @@ pub use processors::{HostId, add_processors, irql, processor, set_irql, set_proc
 pub use random::{Stream, chance, choose, fill};
 pub use task::{TaskId, TaskSpec};
 pub use turns::{turns, wait_for_turn};
+pub use window::{
+    InDriver, LANDMARK, enter_driver, landmark, preemptions_inside, set_driver_code, set_windows,
+    true_return_address,
+};
 
 /// One microsecond of virtual time, in nanoseconds.
 pub const MICROSECOND: u64 = 1_000;

@@ -28,6 +28,8 @@ pub enum Stream {
     Consumer,
     /// The builder of a test's world.
     World,
+    /// Preemption between two instructions of a driver.
+    Preemption,
     /// Anything else, numbered by its user.
     Custom(u16),
 }
@@ -47,6 +49,7 @@ impl Stream {
             Self::Wire => 7,
             Self::Consumer => 8,
             Self::World => 9,
+            Self::Preemption => Self::NAMED + u16::MAX as usize + 1,
             Self::Custom(n) => Self::NAMED + n as usize,
         }
     }

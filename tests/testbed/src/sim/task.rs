@@ -1,6 +1,7 @@
 //! A context: one stackful coroutine with a name, a processor and an IRQL.
 
 use super::processors::HostId;
+use super::window::Window;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, Yielder};
 use std::any::Any;
@@ -99,6 +100,8 @@ pub(super) struct Task {
     pub(super) stack: (usize, usize),
     pub(super) yielder: Cell<*const Yielder<(), ()>>,
     pub(super) joiners: RefCell<Vec<TaskId>>,
+    /// How its driver's code is stepped.
+    pub(super) window: Window,
     /// What the simulated kernel keeps for the context.
     pub(super) local: OnceCell<Box<dyn Any>>,
 }

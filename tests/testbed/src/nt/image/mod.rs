@@ -22,7 +22,7 @@ use std::rc::Rc;
 
 pub use error::{ImageError, Reason};
 pub use file::{ImageFile, Version};
-pub use modules::{describe, return_addresses};
+pub use modules::{describe, is_loaded, return_addresses};
 
 use crate::ndis::DriverEntry;
 use memory::Mapping;

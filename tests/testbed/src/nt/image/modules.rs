@@ -44,6 +44,11 @@ fn holding(address: usize) -> Option<Rc<Module>> {
         .cloned()
 }
 
+/// Whether the address lies in an image that is loaded.
+pub fn is_loaded(address: usize) -> bool {
+    holding(address).is_some_and(|module| !module.unloaded.get())
+}
+
 /// `module+offset (function, file:line)` for an address in an image, or nothing.
 pub fn describe(address: usize) -> Option<String> {
     let module = holding(address)?;
@@ -76,8 +81,10 @@ pub unsafe fn return_addresses(pointer: usize, limit: usize) -> Vec<String> {
     let words = (limit.saturating_sub(pointer) / 8).min(SEARCHED);
     (0..words)
         .map(|index| {
+            let place = pointer + index * 8;
             // SAFETY: the caller promises that the words up to `limit` are there.
-            unsafe { ((pointer + index * 8) as *const usize).read() }
+            let word = unsafe { (place as *const usize).read() };
+            sim::true_return_address(word, place)
         })
         .filter_map(describe)
         .take(SHOWN)

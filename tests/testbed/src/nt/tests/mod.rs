@@ -7,6 +7,7 @@ mod locks;
 mod mdl;
 mod pool;
 mod wdm;
+mod windows;
 
 use crate::sim::{self, Failure, HostId};
 

@@ -48,6 +48,7 @@ struct Call {
     what: &'static str,
     irql: u8,
     locks: usize,
+    driver: Option<sim::InDriver>,
 }
 
 impl Call {
@@ -72,12 +73,14 @@ impl Call {
             what,
             irql: sim::irql(),
             locks: kernel::locks_held(),
+            driver: Some(sim::enter_driver()),
         }
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
+        self.driver.take();
         self.object.calls.set(self.object.calls.get() - 1);
         if sim::irql() != self.irql {
             breach(
