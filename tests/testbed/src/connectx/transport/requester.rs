@@ -73,6 +73,10 @@ pub struct Requester {
     pause: Option<u64>,
     /// Went back because a response was lost, and nothing has arrived in order since: the last PSN that did arrive.
     implied: Option<Sequence>,
+    /// The timer made it go back, and no answer has said since why it had to.
+    timed_out: bool,
+    /// A NAK made it go back, and nothing has arrived in order since: the peer sends one for a gap.
+    nak_heard: bool,
 }
 
 impl Requester {
@@ -93,6 +97,8 @@ impl Requester {
             timer: None,
             pause: None,
             implied: None,
+            timed_out: false,
+            nak_heard: false,
         }
     }
 

@@ -83,7 +83,8 @@ impl Requester {
         match answer {
             Answer::Ack => Ok(()),
             Answer::NotReady(code) => self.not_ready(context, code),
-            Answer::Sequence => self.retry(context),
+            Answer::Sequence if std::mem::replace(&mut self.nak_heard, true) => Ok(()),
+            Answer::Sequence => self.told_to_go_back(context),
             Answer::InvalidRequest => Err(Failure::Send(Syndrome::RemoteInvalidRequest)),
             Answer::RemoteAccess => Err(Failure::Send(Syndrome::RemoteAccess)),
             Answer::RemoteOperation => Err(Failure::Send(Syndrome::RemoteOperation)),
@@ -119,6 +120,8 @@ impl Requester {
         self.retries = context.attributes.retry_count;
         self.rnr_retries = context.attributes.rnr_retry;
         self.implied = None;
+        self.timed_out = false;
+        self.nak_heard = false;
         if self.cursor < self.oldest {
             self.rewind();
         }
@@ -145,16 +148,29 @@ impl Requester {
         Ok(())
     }
 
+    /// An answer says that something is missing. If the timer has gone back for it already, the answer may be to what was sent
+    /// before that: the way back is paid for.
+    fn told_to_go_back(&mut self, context: &Context<'_>) -> Result<(), Failure> {
+        if std::mem::take(&mut self.timed_out) {
+            self.rewind();
+            self.restart_timer(context);
+            return Ok(());
+        }
+        self.retry(context)
+    }
+
     /// A response at `psn`, beyond a read or atomic, arrived before that one's own: it is lost. Later responses of the
-    /// same flight say nothing new; when PSNs step back, a new flight has begun, and its first response is lost too.
+    /// same flight say nothing new, but that the peer is there and what was asked for again is behind them; when PSNs step
+    /// back, a new flight has begun, and its first response is lost too.
     fn response_lost(&mut self, context: &mut Context<'_>, psn: Sequence) -> Result<(), Failure> {
         let last = self.implied.replace(psn);
         if last.is_some_and(|last| psn >= last) {
+            self.restart_timer(context);
             return Ok(());
         }
         context.counters.implied_naks += 1;
         context.count(Counter::ImpliedNakSeqErr);
-        self.retry(context)
+        self.told_to_go_back(context)
     }
 
     fn not_ready(&mut self, context: &Context<'_>, code: u8) -> Result<(), Failure> {
@@ -194,7 +210,7 @@ impl Requester {
         }
         context.counters.timeouts += 1;
         context.count(Counter::LocalAckTimeoutErr);
-        self.implied = None;
+        self.timed_out = true;
         self.retry(context)
     }
 

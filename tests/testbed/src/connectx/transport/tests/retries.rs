@@ -248,3 +248,76 @@ fn a_write_with_immediate_is_put_off_at_its_end() {
     assert_eq!(world.nodes[1].completions(RECEIVE_CQ), [(0, None)]);
     assert_eq!(world.opcodes(0).last(), Some(&Opcode::WriteLastImm));
 }
+
+/// Sixteen reads of a megabyte at once over a switch that takes ten times as long as the ports: what was sent in vain is still
+/// on its way for longer than the acknowledgement timeout.
+fn deep_reads(ack_timeout: u8) -> World {
+    let mut world = world_with(|_, attributes| {
+        (attributes.max_initiated, attributes.max_served) = (16, 16);
+        attributes.path.ack_timeout = ack_timeout;
+    });
+    world.byte_ns = 1;
+    world.nodes[1].fill(0x20000, 1 << 20, 5);
+    for _ in 0..16 {
+        work(code::READ)
+            .remote(ALL, 0x20000)
+            .data(0, 1 << 20)
+            .post(&mut world.nodes[0], 0);
+    }
+    world
+}
+
+/// Proves roce-wire 2.4, 2.7: however much is on its way, a lost response costs one retry, and everything is read.
+#[test]
+fn one_lost_response_of_many_deep_reads_costs_one_retry() {
+    for (opcode, which) in [
+        (Opcode::ReadResponseFirst, 1),
+        (ReadResponseMiddle, 9_000),
+        (Opcode::ReadResponseLast, 16),
+    ] {
+        let mut world = deep_reads(8);
+        drop_one(&mut world, 1, opcode, which);
+        world.run();
+        let done: Vec<_> = (0..16).map(|counter| (counter, None)).collect();
+        assert_eq!(world.nodes[0].completions(SEND_CQ), done, "{opcode:?} {which}");
+        let counters = world.nodes[0].engine.counters();
+        assert_eq!(
+            counters.implied_naks + counters.timeouts,
+            1,
+            "{opcode:?} {which}: {counters:?}"
+        );
+        assert_eq!(
+            world.nodes[0].bytes(0, 1 << 20),
+            world.nodes[1].bytes(0x20000, 1 << 20)
+        );
+    }
+}
+
+/// Proves roce-wire 2.7: the timer has gone back already when the NAK for the same gap arrives at last.
+#[test]
+fn a_nak_that_the_timer_has_overtaken_costs_nothing() {
+    let mut world = world_with(|_, attributes| {
+        (attributes.retry_count, attributes.path.ack_timeout) = (1, 1);
+    });
+    let mut lost = false;
+    world.judge = Some(Box::new(move |_, packet| {
+        let nak = packet
+            .headers
+            .extended
+            .aeth()
+            .is_some_and(|aeth| aeth.syndrome == 0x60);
+        match packet.headers.bth.opcode {
+            Opcode::WriteFirst if !std::mem::replace(&mut lost, true) => Verdict::Drop,
+            Acknowledge if nak => Verdict::Late(7_500),
+            _ => Verdict::Pass,
+        }
+    }));
+    work(code::WRITE)
+        .remote(ALL, 0x20000)
+        .data(0, 40 << 10)
+        .post(&mut world.nodes[0], 0);
+    world.run();
+    let counters = world.nodes[0].engine.counters();
+    assert_eq!((counters.timeouts, counters.naks_received), (1, 1));
+    assert_eq!(world.nodes[0].completions(SEND_CQ), [(0, None)]);
+}

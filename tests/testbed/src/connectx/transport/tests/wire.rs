@@ -40,6 +40,8 @@ pub(super) enum Verdict {
     Pass,
     Drop,
     Twice,
+    /// Later than otherwise by this, in nanoseconds.
+    Late(u64),
 }
 
 type Judge = Box<dyn FnMut(usize, &Packet<'_>) -> Verdict>;
@@ -65,6 +67,10 @@ pub(super) struct World {
     pub(super) faults: Faults,
     pub(super) judge: Option<Judge>,
     pub(super) seen: Vec<Seen>,
+    /// Time that a byte takes in the switch between the nodes, in nanoseconds: it is slower than their ports, and queues.
+    pub(super) byte_ns: u64,
+    /// When the switch has sent on what it has, in each direction.
+    switched: [u64; 2],
     wire: BTreeMap<(u64, u64), (usize, Vec<u8>)>,
     sequence: u64,
 }
@@ -83,6 +89,8 @@ pub(super) fn world_with(change: impl Fn(usize, &mut Attributes)) -> World {
         faults: Faults::default(),
         judge: None,
         seen: Vec::new(),
+        byte_ns: 0,
+        switched: [0; 2],
         wire: BTreeMap::new(),
         sequence: 0,
     };
@@ -137,7 +145,12 @@ impl World {
         if verdict == Verdict::Drop || self.dice.happens(self.faults.loss) {
             return;
         }
-        let mut at = self.now + LATENCY;
+        let start = self.switched[from].max(self.now);
+        self.switched[from] = start + self.byte_ns * frame.len() as u64;
+        let mut at = self.switched[from] + LATENCY;
+        if let Verdict::Late(by) = verdict {
+            at += by;
+        }
         if verdict == Verdict::Twice || self.dice.happens(self.faults.duplication) {
             let later = at + 1 + self.dice.below(5_000);
             self.put(later, 1 - from, frame.clone());
