@@ -1,6 +1,7 @@
 //! All queue pairs of a device: who may send next, what arrives for whom, when something is due.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use super::counters::Counters;
 use super::host::Host;
@@ -22,8 +23,8 @@ pub struct Engine {
     pairs: BTreeMap<Qpn, Pair>,
     /// Queue pairs that may have something to send, in the order of their turns.
     active: VecDeque<Qpn>,
-    /// Nothing is due before this. It may be too early: timers that are put off do not move it.
-    deadline: Option<u64>,
+    /// When a look at which queue pair is due. It may be too early: timers that are put off keep their place.
+    due: BinaryHeap<Reverse<(u64, Qpn)>>,
     port: Pacer,
     payload: Vec<u8>,
     counters: Counters,
@@ -35,7 +36,7 @@ impl Engine {
         Self {
             pairs: BTreeMap::new(),
             active: VecDeque::new(),
-            deadline: None,
+            due: BinaryHeap::new(),
             port: Pacer::new(bits_per_second),
             payload: Vec::new(),
             counters: Counters::default(),
@@ -46,7 +47,7 @@ impl Engine {
     pub fn reset(&mut self) {
         self.pairs.clear();
         self.active.clear();
-        self.deadline = None;
+        self.due.clear();
     }
 
     /// What was counted so far.
@@ -125,17 +126,20 @@ impl Engine {
     /// Does what is due and sends what the port takes. Returns when to call again, if nothing happens before; a call too
     /// early does no harm.
     pub fn run(&mut self, host: &dyn Host, now: u64) -> Option<u64> {
-        if self.deadline.is_some_and(|at| at <= now) {
-            self.expire(host, now);
-        }
+        self.expire(host, now);
         while self.port.open(now) {
             let Some(number) = self.active.pop_front() else {
-                return self.deadline;
+                return self.deadline();
             };
             self.burst(host, now, number);
         }
         let reopens = self.port.reopens();
-        Some(self.deadline.map_or(reopens, |at| at.min(reopens)))
+        Some(self.deadline().map_or(reopens, |at| at.min(reopens)))
+    }
+
+    /// Nothing is due before this.
+    fn deadline(&self) -> Option<u64> {
+        self.due.peek().map(|Reverse((at, _))| *at)
     }
 
     /// One turn of a queue pair.
@@ -169,14 +173,27 @@ impl Engine {
             pair.listed = true;
             self.active.push_back(number);
         }
-        let due = pair.deadline();
-        self.note(due);
+        self.note(number);
     }
 
+    /// Lets those queue pairs handle what is due that have something due.
     fn expire(&mut self, host: &dyn Host, now: u64) {
-        self.deadline = None;
-        let numbers: Vec<Qpn> = self.pairs.keys().copied().collect();
-        for number in numbers {
+        let mut late = Vec::new();
+        while let Some(&Reverse((at, number))) = self.due.peek()
+            && at <= now
+        {
+            self.due.pop();
+            late.push((at, number));
+        }
+        for (at, number) in late {
+            let Some(pair) = self.pairs.get_mut(&number) else {
+                continue;
+            };
+            // Another entry, or one of a queue pair that had the number before.
+            if pair.noted != Some(at) {
+                continue;
+            }
+            pair.noted = None;
             self.with(host, now, number, Pair::expire);
         }
     }
@@ -199,19 +216,23 @@ impl Engine {
             counters: &mut self.counters,
         };
         handle(pair, &mut around);
-        if !pair.listed {
+        if !pair.listed && pair.may_send() {
             pair.listed = true;
             self.active.push_back(number);
         }
-        let due = pair.deadline();
-        self.note(due);
+        self.note(number);
     }
 
-    fn note(&mut self, due: Option<u64>) {
-        self.deadline = match (self.deadline, due) {
-            (Some(known), Some(due)) => Some(known.min(due)),
-            (known, due) => known.or(due),
+    /// Sees to it that a queue pair is looked at when it wants to be, or before.
+    fn note(&mut self, number: Qpn) {
+        let Some(pair) = self.pairs.get_mut(&number) else {
+            return;
         };
+        let Some(due) = pair.deadline() else { return };
+        if pair.noted.is_none_or(|noted| due < noted) {
+            pair.noted = Some(due);
+            self.due.push(Reverse((due, number)));
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::wire::{Headers, Opcode};
 
 /// A queue pair in error looks for newly posted receives: at first this often, then ever more rarely.
 const FIRST_POLL_NS: u64 = 2_000;
-/// The longest time between two looks.
+/// The longest time between two looks; then all queue pairs in error look at the same time.
 const LAST_POLL_NS: u64 = 1_000_000;
 
 /// The protocol of a service.
@@ -71,6 +71,8 @@ pub struct Pair {
     poll: Option<(u64, u64)>,
     /// It is in the engine's list of queue pairs that may have something to send.
     pub listed: bool,
+    /// The engine looks at it at this time, or before.
+    pub noted: Option<u64>,
 }
 
 impl Pair {
@@ -91,7 +93,13 @@ impl Pair {
             requests_turn: false,
             poll: None,
             listed: false,
+            noted: None,
         }
+    }
+
+    /// It may have something to send: not in error, where all that is posted has been flushed.
+    pub fn may_send(&self) -> bool {
+        self.state != State::Error
     }
 
     /// Its state.
@@ -237,10 +245,7 @@ impl Pair {
             return;
         }
         if self.state == State::Error {
-            self.poll = self
-                .poll
-                .map(|(_, pause)| (pause * 2).min(LAST_POLL_NS))
-                .map(|pause| (around.now + pause, pause));
+            self.poll = self.poll.map(|(_, pause)| next_look(around.now, pause));
             self.flush(around);
             return;
         }
@@ -308,6 +313,15 @@ impl Pair {
         if results.contains(&Err(Failure::Catastrophic)) {
             self.poll = None;
         }
+    }
+}
+
+/// The next look of a queue pair in error, and the time between looks, after a look now at the end of `pause`.
+const fn next_look(now: u64, pause: u64) -> (u64, u64) {
+    if pause * 2 < LAST_POLL_NS {
+        (now + pause * 2, pause * 2)
+    } else {
+        ((now / LAST_POLL_NS + 1) * LAST_POLL_NS, LAST_POLL_NS)
     }
 }
 

@@ -2,6 +2,7 @@
 //! proves.
 
 mod chaos;
+mod crowd;
 mod datagrams;
 mod duplicates;
 mod messages;
