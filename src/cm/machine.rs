@@ -45,8 +45,7 @@ use super::{
     error::Illegal,
     events::Outcome,
     mad::{
-        ARI_SIZE, CommId, Drep, Dreq, Mad, Message, Mra, Mraed, Qpn, Rej, RejectReason, Rejected, Rep, Req,
-        Rtu,
+        ARI_SIZE, CommId, Confirm, Dreq, Mad, Message, Mra, Mraed, Qpn, Rej, RejectReason, Rejected, Rep, Req,
     },
     timeouts::{SERVICE_TIMEOUT, answer_ms, patience_ms, rest_ms},
 };
@@ -545,20 +544,12 @@ impl Machine {
     }
 
     fn rtu(&self) -> Mad {
-        let rtu = Rtu {
-            local_comm_id: self.local,
-            remote_comm_id: self.remote,
-            private_data: [0; 224],
-        };
+        let rtu = Confirm::new(self.local, self.remote);
         Mad::new(self.transaction, Message::Rtu(rtu))
     }
 
     fn drep(&self) -> Mad {
-        let drep = Drep {
-            local_comm_id: self.local,
-            remote_comm_id: self.remote,
-            private_data: [0; 224],
-        };
+        let drep = Confirm::new(self.local, self.remote);
         Mad::new(self.release_transaction, Message::Drep(drep))
     }
 

@@ -10,7 +10,8 @@ use super::{
     gsi::Datagram,
     machine::Machine,
     mad::{
-        ARI_SIZE, CommId, Drep, Dreq, IpCmHeader, Message, Rej, RejectReason, Rejected, Req, TransportService,
+        ARI_SIZE, CommId, Confirm, Dreq, IpCmHeader, Message, Rej, RejectReason, Rejected, Req,
+        TransportService,
     },
     params::MAX_CALLER_DATA,
     resolve::address,
@@ -42,12 +43,8 @@ pub(super) fn answer(core: &Ref<Core>, datagram: &Datagram, passive: Passive<'_>
 }
 
 /// A connection that is not known is released (roce-wire 4.8).
-const fn unknown(dreq: &Dreq) -> Drep {
-    Drep {
-        local_comm_id: dreq.remote_comm_id,
-        remote_comm_id: dreq.local_comm_id,
-        private_data: [0; 220 + 4],
-    }
+const fn unknown(dreq: &Dreq) -> Confirm {
+    Confirm::new(dreq.remote_comm_id, dreq.local_comm_id)
 }
 
 /// Why a request is refused at once.

@@ -4,6 +4,7 @@
 //! encoding it gives back the bytes that it came from, with reserved bits zero. Offsets are those of the IBTA
 //! specification, volume 1, chapters 12 (messages) and 13 (common header), and annex A11 (RDMA IP CM service).
 
+mod confirm;
 mod fields;
 mod ip_cm;
 mod reject;
@@ -11,11 +12,12 @@ mod release;
 mod reply;
 mod request;
 
+pub use confirm::Confirm;
 pub use fields::{CommId, Psn, Qpn};
 pub use ip_cm::{IP_CM_CONSUMER_DATA, IpCmError, IpCmHeader, ServiceId};
 pub use reject::{ARI_SIZE, Rej, RejectReason, Rejected};
-pub use release::{Drep, Dreq};
-pub use reply::{Failover, Mra, Mraed, Rep, Rtu};
+pub use release::Dreq;
+pub use reply::{Failover, Mra, Mraed, Rep};
 pub use request::{Path, Req, TransportService};
 
 use fields::{get8, get16, get32, get64, put};
@@ -84,11 +86,11 @@ pub enum Message {
     /// Reply to a request.
     Rep(Rep),
     /// Ready to use.
-    Rtu(Rtu),
+    Rtu(Confirm),
     /// Request for communication release.
     Dreq(Dreq),
     /// Reply to a request for communication release.
-    Drep(Drep),
+    Drep(Confirm),
 }
 
 impl Message {
@@ -112,9 +114,8 @@ impl Message {
             Self::Mra(m) => m.local_comm_id,
             Self::Rej(m) => m.local_comm_id,
             Self::Rep(m) => m.local_comm_id,
-            Self::Rtu(m) => m.local_comm_id,
             Self::Dreq(m) => m.local_comm_id,
-            Self::Drep(m) => m.local_comm_id,
+            Self::Rtu(m) | Self::Drep(m) => m.local_comm_id,
         }
     }
 
@@ -125,9 +126,8 @@ impl Message {
             Self::Mra(m) => m.remote_comm_id,
             Self::Rej(m) => m.remote_comm_id,
             Self::Rep(m) => m.remote_comm_id,
-            Self::Rtu(m) => m.remote_comm_id,
             Self::Dreq(m) => m.remote_comm_id,
-            Self::Drep(m) => m.remote_comm_id,
+            Self::Rtu(m) | Self::Drep(m) => m.remote_comm_id,
         }
     }
 
@@ -137,9 +137,9 @@ impl Message {
             0x11 => Self::Mra(Mra::parse(mad)?),
             0x12 => Self::Rej(Rej::parse(mad)?),
             0x13 => Self::Rep(Rep::parse(mad)?),
-            0x14 => Self::Rtu(Rtu::parse(mad)),
+            0x14 => Self::Rtu(Confirm::parse(mad)),
             0x15 => Self::Dreq(Dreq::parse(mad)),
-            0x16 => Self::Drep(Drep::parse(mad)),
+            0x16 => Self::Drep(Confirm::parse(mad)),
             other => return Err(MadError::Attribute(other)),
         })
     }
@@ -150,9 +150,8 @@ impl Message {
             Self::Mra(m) => m.encode(mad),
             Self::Rej(m) => m.encode(mad),
             Self::Rep(m) => m.encode(mad),
-            Self::Rtu(m) => m.encode(mad),
             Self::Dreq(m) => m.encode(mad),
-            Self::Drep(m) => m.encode(mad),
+            Self::Rtu(m) | Self::Drep(m) => m.encode(mad),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! DREQ and DREP: the end of a connection (IBTA volume 1, 12.6.10 and 12.6.11).
+//! DREQ: asks for the end of a connection (IBTA volume 1, 12.6.10).
 
 use super::fields::{BODY, get, get24, get32, put, put24};
 use super::{CommId, MAD_SIZE, Qpn};
@@ -31,32 +31,5 @@ impl Dreq {
         put::<{ BODY + 4 }, 4>(mad, self.remote_comm_id.0.to_be_bytes());
         put24::<{ BODY + 8 }>(mad, self.remote_qpn.get());
         put::<{ BODY + 12 }, 220>(mad, self.private_data);
-    }
-}
-
-/// Reply to a request for communication release.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drep {
-    /// The sender's id of the connection.
-    pub local_comm_id: CommId,
-    /// The receiver's id of the connection.
-    pub remote_comm_id: CommId,
-    /// The consumer's.
-    pub private_data: [u8; 224],
-}
-
-impl Drep {
-    pub(super) fn parse(mad: &[u8; MAD_SIZE]) -> Self {
-        Self {
-            local_comm_id: CommId(get32::<BODY>(mad)),
-            remote_comm_id: CommId(get32::<{ BODY + 4 }>(mad)),
-            private_data: get::<{ BODY + 8 }, 224>(mad),
-        }
-    }
-
-    pub(super) fn encode(&self, mad: &mut [u8; MAD_SIZE]) {
-        put::<BODY, 4>(mad, self.local_comm_id.0.to_be_bytes());
-        put::<{ BODY + 4 }, 4>(mad, self.remote_comm_id.0.to_be_bytes());
-        put::<{ BODY + 8 }, 224>(mad, self.private_data);
     }
 }

@@ -1,5 +1,4 @@
-//! REP, RTU and MRA: what answers a request, what answers the answer, and the plea for patience
-//! (IBTA volume 1, 12.6.6 to 12.6.9).
+//! REP and MRA: what answers a request, and the plea for patience (IBTA volume 1, 12.6.6 and 12.6.8).
 
 use super::fields::{BODY, get, get8, get24, get32, get64, put, put24};
 use super::{CommId, MAD_SIZE, MadError, Psn, Qpn};
@@ -112,33 +111,6 @@ impl Rep {
         );
         put::<{ BODY + 28 }, 8>(mad, self.local_ca_guid.to_be_bytes());
         put::<{ BODY + 36 }, 196>(mad, self.private_data);
-    }
-}
-
-/// Ready to use: the active side has its queue pair in place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rtu {
-    /// The sender's id of the connection.
-    pub local_comm_id: CommId,
-    /// The receiver's id of the connection.
-    pub remote_comm_id: CommId,
-    /// The consumer's.
-    pub private_data: [u8; 224],
-}
-
-impl Rtu {
-    pub(super) fn parse(mad: &[u8; MAD_SIZE]) -> Self {
-        Self {
-            local_comm_id: CommId(get32::<BODY>(mad)),
-            remote_comm_id: CommId(get32::<{ BODY + 4 }>(mad)),
-            private_data: get::<{ BODY + 8 }, 224>(mad),
-        }
-    }
-
-    pub(super) fn encode(&self, mad: &mut [u8; MAD_SIZE]) {
-        put::<BODY, 4>(mad, self.local_comm_id.0.to_be_bytes());
-        put::<{ BODY + 4 }, 4>(mad, self.remote_comm_id.0.to_be_bytes());
-        put::<{ BODY + 8 }, 224>(mad, self.private_data);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The dispatch table of connectors.
 
-use core::ffi::c_void;
+use core::{ffi::c_void, net::SocketAddr};
 
 use super::{
     super::{
@@ -52,33 +52,15 @@ unsafe extern "win64" fn connect(
     context: *mut c_void,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let source = unsafe { address(source, source_length) }.map(Source::Address);
-    // SAFETY: the consumer's duty.
-    let destination = unsafe { address(destination, destination_length) };
-    let (source, remote) = match (source, destination) {
-        (Ok(source), Ok(remote)) => (source, remote),
-        (Err(status), _) | (_, Err(status)) => return status.0,
-    };
-    // SAFETY: the consumer's duty.
-    let data = unsafe { bytes(data, data_length) };
-    let data = match PrivateData::capture(data, MAX_CALLER_DATA) {
-        Ok(data) => data,
+    let source = match unsafe { address(source, source_length) } {
+        Ok(source) => Source::Address(source),
         Err(status) => return status.0,
     };
+    let reads = limits(inbound, outbound);
     // SAFETY: the consumer's duty.
-    let qp = unsafe { owned::<Qp>(qp) };
+    let to = unsafe { destined(destination, destination_length, data, data_length) };
     // SAFETY: the consumer's duty.
-    let connector = unsafe { owned::<Connector>(connector) };
-    // SAFETY: the consumer's duty.
-    let completion = unsafe { request(completion, context) };
-    let call = ConnectCall {
-        qp,
-        source,
-        remote,
-        limits: limits(inbound, outbound),
-        data,
-    };
-    Object::connect(&connector, call, completion).0
+    unsafe { connect_from(connector, qp, source, to, reads, completion, context) }
 }
 
 unsafe extern "win64" fn connect_with_shared_endpoint(
@@ -95,29 +77,59 @@ unsafe extern "win64" fn connect_with_shared_endpoint(
     context: *mut c_void,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let remote = match unsafe { address(destination, destination_length) } {
-        Ok(remote) => remote,
-        Err(status) => return status.0,
-    };
-    // SAFETY: the consumer's duty.
-    let data = unsafe { bytes(data, data_length) };
-    let data = match PrivateData::capture(data, MAX_CALLER_DATA) {
-        Ok(data) => data,
-        Err(status) => return status.0,
-    };
-    // SAFETY: the consumer's duty.
-    let qp = unsafe { owned::<Qp>(qp) };
-    // SAFETY: the consumer's duty.
     let source = Source::Shared(unsafe { owned::<SharedEndpoint>(endpoint) });
+    let reads = limits(inbound, outbound);
     // SAFETY: the consumer's duty.
+    let to = unsafe { destined(destination, destination_length, data, data_length) };
+    // SAFETY: the consumer's duty.
+    unsafe { connect_from(connector, qp, source, to, reads, completion, context) }
+}
+
+/// Where a connect goes and what it says there.
+///
+/// # Safety
+/// Both buffers have the bytes that their lengths say, or are NULL.
+unsafe fn destined(
+    destination: *const SOCKADDR,
+    length: u32,
+    data: *const c_void,
+    data_length: u32,
+) -> Result<(SocketAddr, PrivateData), Status> {
+    // SAFETY: passed on from the caller.
+    let remote = unsafe { address(destination, length) }?;
+    // SAFETY: passed on from the caller.
+    let data = unsafe { bytes(data, data_length) };
+    Ok((remote, PrivateData::capture(data, MAX_CALLER_DATA)?))
+}
+
+/// What both ways to connect have in common.
+///
+/// # Safety
+/// Connector and queue pair are the consumer's and live; the function may be called with the context.
+unsafe fn connect_from(
+    connector: *mut NDK_CONNECTOR,
+    qp: *mut NDK_QP,
+    source: Source,
+    to: Result<(SocketAddr, PrivateData), Status>,
+    limits: ReadLimits,
+    completion: NDK_FN_REQUEST_COMPLETION,
+    context: *mut c_void,
+) -> i32 {
+    let (remote, data) = match to {
+        Ok(to) => to,
+        Err(status) => return status.0,
+    };
+    // SAFETY: passed on from the caller.
+    let qp = unsafe { owned::<Qp>(qp) };
+    // SAFETY: passed on from the caller.
     let connector = unsafe { owned::<Connector>(connector) };
-    // SAFETY: the consumer's duty.
+    // SAFETY: passed on from the caller.
     let completion = unsafe { request(completion, context) };
     let call = ConnectCall {
         qp,
         source,
         remote,
-        limits: limits(inbound, outbound),
+        limits,
         data,
     };
     Object::connect(&connector, call, completion).0
