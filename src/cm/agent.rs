@@ -13,7 +13,9 @@ use super::{
     params::{ConnectRequest, MAX_CALLER_DATA},
     ports::{Endpoint, PortTable},
     resolve::{Route, gid},
-    timeouts::{MAX_CM_RETRIES, PACKET_LIFE, RESPONSE_TIMEOUT, TARGET_ACK_DELAY, ack_timeout},
+    timeouts::{
+        MAX_CM_RETRIES, PACKET_LIFE, RESPONSE_TIMEOUT, RETRY_COUNT, TARGET_ACK_DELAY, ack_timeout,
+    },
 };
 use crate::{
     hw::{Device, Mtu, Psn},
@@ -22,8 +24,6 @@ use crate::{
 
 /// The LID of a port that has none: Ethernet.
 const NO_LID: u16 = 0xffff;
-/// Transport retries that this side asks of the peer.
-const RETRY_COUNT: u8 = 7;
 /// The default partition.
 const P_KEY: u16 = 0xffff;
 

@@ -11,7 +11,7 @@ use super::{
     mad::{CommId, Failover, Mad, Message, Rej, RejectReason, Rep, Req},
     params::{Answer, MAX_CALLEE_DATA, QpParameters, ReadLimits, Rejection, Reply},
     resolve::{Route, gid},
-    timeouts::{PACKET_LIFE, TARGET_ACK_DELAY, ack_timeout},
+    timeouts::{TARGET_ACK_DELAY, active_ack_timeout, passive_ack_timeout},
 };
 use crate::{
     hw::{Mtu, Psn, Qpn, qp::udp_source_port},
@@ -336,7 +336,7 @@ impl Connection {
             limits: active_limits(&inner.req, rep),
             remote_qpn: Qpn::new(rep.local_qpn.get()),
             send_psn: Psn::new(rep.starting_psn.get()),
-            ack_timeout: ack_timeout(rep.target_ack_delay, PACKET_LIFE),
+            ack_timeout: active_ack_timeout(rep.target_ack_delay),
             rnr_retry_count: rep.rnr_retry_count,
             ..self.common_parameters(inner)
         }
@@ -368,7 +368,7 @@ impl Connection {
             receive_psn: inner.receive_psn,
             send_psn: Psn::new(req.starting_psn.get()),
             limits: ReadLimits::default(),
-            ack_timeout: req.primary.ack_timeout,
+            ack_timeout: passive_ack_timeout(req.primary.ack_timeout),
             retry_count: req.retry_count,
             rnr_retry_count: req.rnr_retry_count,
         }

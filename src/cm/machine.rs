@@ -47,7 +47,7 @@ use super::{
     mad::{
         ARI_SIZE, CommId, Confirm, Dreq, Mad, Message, Mra, Mraed, Qpn, Rej, RejectReason, Rejected, Rep, Req,
     },
-    timeouts::{SERVICE_TIMEOUT, answer_ms, patience_ms, rest_ms},
+    timeouts::{SERVICE_TIMEOUT, answer_ms, cm_retries, patience_ms, rest_ms},
 };
 
 /// Where a connection stands.
@@ -142,6 +142,8 @@ pub struct Machine {
     pending: Option<Mad>,
     retries: u8,
     retries_left: u8,
+    /// The peer has asked for patience since the message was sent last.
+    patient: bool,
     wait_ms: u64,
     rest_ms: u64,
     deadline: Option<u64>,
@@ -165,6 +167,7 @@ impl Machine {
             pending: None,
             retries: req.max_cm_retries,
             retries_left: 0,
+            patient: false,
             wait_ms: answer_ms(req.remote_response_timeout),
             rest_ms: rest_ms(req.primary.ack_timeout),
             deadline: None,
@@ -187,8 +190,9 @@ impl Machine {
             transaction,
             release_transaction: 0,
             pending: None,
-            retries: req.max_cm_retries,
+            retries: cm_retries(req.max_cm_retries),
             retries_left: 0,
+            patient: false,
             wait_ms: answer_ms(req.local_response_timeout),
             rest_ms: rest_ms(req.primary.ack_timeout),
             deadline: None,
@@ -250,6 +254,7 @@ impl Machine {
         }
         if let (Some(pending), true) = (self.pending, self.retries_left > 0) {
             self.retries_left -= 1;
+            self.patient = false;
             self.deadline = Some(now.saturating_add(self.wait_ms));
             return Step::send(&pending);
         }
@@ -419,8 +424,11 @@ impl Machine {
             (self.state, mra.message),
             (State::ReqSent, Mraed::Req) | (State::RepSent, Mraed::Rep)
         );
-        if expected {
-            self.deadline = Some(now.saturating_add(patience_ms(mra.service_timeout)));
+        // Once for each message: a peer that asks without being asked does not hold the connection for ever.
+        if expected && !self.patient {
+            self.patient = true;
+            let longer = now.saturating_add(patience_ms(mra.service_timeout));
+            self.deadline = self.deadline.max(Some(longer));
         }
         Step::NOTHING
     }
@@ -523,6 +531,7 @@ impl Machine {
         self.state = state;
         self.pending = Some(*mad);
         self.retries_left = self.retries;
+        self.patient = false;
         self.deadline = Some(now.saturating_add(self.wait_ms));
         Step::send(mad)
     }

@@ -1,6 +1,8 @@
 //! Connections between two hosts, from the Network Direct consumer's side down to the datagrams on the wire.
 
 mod faults;
+mod outages;
+mod tamper;
 
 use std::cell::Cell;
 use std::ffi::c_void;
