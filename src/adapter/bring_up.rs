@@ -8,9 +8,9 @@ use super::{
     resources::Resources,
 };
 use crate::{
-    cm::Agent,
+    cm::{Agent, PathMtu},
     dyn_ref,
-    hw::{Device, DeviceEvents, Mac, Platform},
+    hw::{Device, DeviceEvents, Mac, Mtu, Platform},
     ndk::{self, Provider},
     nt::{Dma, Mmio, NdisHandle, NoMemory, Passive, Ref, Slot, Status, WorkItem, log::LogCode, pci},
 };
@@ -80,8 +80,8 @@ impl Adapter {
         this.dma
             .set(Dma::register(this.ndis, passive).map_err(refused(Step::Dma))?);
         Interrupts::register(this, passive)?;
-        Self::bring_up_device(this, passive)?;
-        Self::start_floors(this, passive)?;
+        let carried = Self::bring_up_device(this, passive)?;
+        Self::start_floors(this, Mtu::for_link(carried), passive)?;
         attributes::set_general(this, passive).map_err(refused(Step::GeneralAttributes))?;
         attributes::set_network_direct(this, passive).map_err(refused(Step::NetworkDirectAttributes))?;
         this.register_address_family(passive)?;
@@ -97,7 +97,8 @@ impl Adapter {
         })
     }
 
-    fn bring_up_device(this: &Ref<Self>, passive: Passive<'_>) -> Result<(), Failure> {
+    /// The device; returns the bytes of the IP packets that its port carries.
+    fn bring_up_device(this: &Ref<Self>, passive: Passive<'_>) -> Result<u32, Failure> {
         let missing = || Failure::new(Step::Device, Status::INTERNAL_ERROR);
         let identity = Identity::read(this.ndis, passive);
         let interrupts = this.interrupts.get().ok_or_else(missing)?;
@@ -120,14 +121,16 @@ impl Adapter {
         news.adapter.set(this.clone());
         this.news.set(news.clone());
         Device::start(&device, dyn_ref!(news => dyn DeviceEvents)).map_err(Failure::of_start)?;
+        // The packets of RDMA are the port's own affair: it carries what peers may ask for, whatever size NDIS's packets have.
         let mtu = this.keywords().mtu;
-        let carried = device.set_mtu(mtu, passive).map_err(Failure::of_mtu)?;
+        let wanted = mtu.max(Mtu::B4096.ip_bytes());
+        let carried = device.set_mtu(wanted, passive).map_err(Failure::of_mtu)?;
         this.keywords.lock().mtu = carried.min(mtu);
-        Ok(())
+        Ok(carried)
     }
 
-    /// Connection management and the provider.
-    fn start_floors(this: &Ref<Self>, passive: Passive<'_>) -> Result<(), Failure> {
+    /// Connection management and the provider, on a port that carries packets of RDMA up to `carried`.
+    fn start_floors(this: &Ref<Self>, carried: Mtu, passive: Passive<'_>) -> Result<(), Failure> {
         let keywords = this.keywords();
         let missing = || Failure::new(Step::Provider, Status::INTERNAL_ERROR);
         let device = this.device.get().ok_or_else(missing)?;
@@ -141,7 +144,8 @@ impl Adapter {
                 mtu.bytes(),
             );
         }
-        let agent = Agent::start(device.clone(), this.ndis, this.luid, mtu, passive)
+        let mtus = PathMtu { own: mtu, carried };
+        let agent = Agent::start(device.clone(), this.ndis, this.luid, mtus, passive)
             .map_err(Failure::of_connection_manager)?;
         this.agent.set(agent.clone());
         let config = ndk::Config {

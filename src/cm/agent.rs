@@ -5,20 +5,19 @@ use core::sync::atomic::AtomicBool;
 
 use super::{
     Connection, ConnectionEvents, Listener, ListenerEvents,
-    connection::{Parts, RNR_RETRY, Side, padded},
+    connection::{Parts, RNR_RETRY, Side, padded, transaction},
     core::Core,
     error::CmError,
     machine::Machine,
     mad::{IpCmHeader, Path, Req, ServiceId, TransportService},
+    mtu::{PathMtu, TAKES_COUNTER_OFFERS},
     params::{ConnectRequest, MAX_CALLER_DATA},
     ports::{Endpoint, PortTable},
     resolve::{Route, gid},
-    timeouts::{
-        MAX_CM_RETRIES, PACKET_LIFE, RESPONSE_TIMEOUT, RETRY_COUNT, TARGET_ACK_DELAY, ack_timeout,
-    },
+    timeouts::{MAX_CM_RETRIES, PACKET_LIFE, RESPONSE_TIMEOUT, RETRY_COUNT, TARGET_ACK_DELAY, ack_timeout},
 };
 use crate::{
-    hw::{Device, Mtu, Psn},
+    hw::{Device, Psn},
     nt::{NdisHandle, Passive, Ref},
 };
 
@@ -42,7 +41,7 @@ impl Agent {
         device: Ref<Device>,
         ndis: NdisHandle,
         luid: u64,
-        mtu: Mtu,
+        mtu: PathMtu,
         passive: Passive<'_>,
     ) -> Result<Ref<Self>, CmError> {
         let agent = Ref::try_new(Self {
@@ -99,7 +98,7 @@ impl Agent {
         let to = core.gsi_address(&route, passive)?;
         let receive_psn = Psn::new(core.random() & 0x00ff_ffff);
         let req = self.req(request, (local, remote), &consumer, &route, receive_psn);
-        let transaction = u64::from(core.random()) << 32 | u64::from(req.local_comm_id.0);
+        let transaction = transaction(core, req.local_comm_id);
         let (machine, step) = Machine::active(&req, transaction, core.now());
         let connection = Ref::try_new(Connection::new(Parts {
             agent: core.clone(),
@@ -136,7 +135,7 @@ impl Agent {
             vendor_id: 0,
             service_id: ServiceId::tcp(remote.port()),
             local_ca_guid: self.core.guid(),
-            local_q_key: 0,
+            local_q_key: TAKES_COUNTER_OFFERS,
             local_qpn: super::mad::Qpn::new(request.qpn.raw()),
             responder_resources: request.limits.inbound,
             local_eecn: 0,
@@ -149,7 +148,7 @@ impl Agent {
             local_response_timeout: RESPONSE_TIMEOUT,
             retry_count: RETRY_COUNT,
             p_key: P_KEY,
-            path_mtu: self.core.mtu as u8,
+            path_mtu: self.core.mtu.own as u8,
             rdc_exists: false,
             rnr_retry_count: RNR_RETRY,
             max_cm_retries: MAX_CM_RETRIES,

@@ -9,12 +9,13 @@ use super::{
     gsi::GsiAddress,
     machine::{Machine, News, State, Step},
     mad::{CommId, Failover, Mad, Message, Rej, RejectReason, Rep, Req},
+    mtu,
     params::{Answer, MAX_CALLEE_DATA, QpParameters, ReadLimits, Rejection, Reply},
     resolve::{Route, gid},
     timeouts::{TARGET_ACK_DELAY, active_ack_timeout, passive_ack_timeout},
 };
 use crate::{
-    hw::{Mtu, Psn, Qpn, qp::udp_source_port},
+    hw::{Psn, Qpn, qp::udp_source_port},
     nt::{Ref, SpinLock},
 };
 
@@ -43,7 +44,6 @@ pub(super) enum Side {
 pub struct Connection {
     agent: Ref<Core>,
     side: Side,
-    id: CommId,
     /// The consumer holds the endpoint (CONN-40 to CONN-43): its port is free when that lets go, whatever still waits here.
     local: SocketAddr,
     remote: SocketAddr,
@@ -80,7 +80,6 @@ impl Connection {
         Self {
             agent: parts.agent,
             side: parts.side,
-            id: parts.machine.local(),
             local: parts.local,
             remote: parts.remote,
             route: parts.route,
@@ -260,10 +259,12 @@ impl Connection {
             None
         };
         self.finish(inner, &step, rej);
+        self.start_over(now);
     }
 
     /// Looks whether time is over; returns when to look again.
     pub(super) fn expire(&self, now: u64) -> Option<u64> {
+        self.start_over(now);
         let mut inner = self.state.lock();
         let step = inner.machine.expire(now);
         let deadline = inner.machine.deadline();
@@ -288,8 +289,36 @@ impl Connection {
         drop(events);
     }
 
-    pub(super) const fn id(&self) -> CommId {
-        self.id
+    /// This side's id: another one after the connection started over.
+    pub(super) fn id(&self) -> CommId {
+        self.with(Machine::local)
+    }
+
+    /// Sends another request in place of one that was refused for a reason that this one avoids.
+    fn start_over(&self, now: u64) {
+        if self.with(|machine| machine.wants_another(now)).is_none() {
+            return;
+        }
+        // The tables are not asked under this connection's lock.
+        let (id, receive_psn) = (self.agent.fresh_id(), self.agent.random() & 0x00ff_ffff);
+        let transaction = transaction(&self.agent, id);
+        let mut inner = self.state.lock();
+        let Some(path_mtu) = inner.machine.wants_another(now) else {
+            return;
+        };
+        inner.receive_psn = Psn::new(receive_psn);
+        inner.req = Req {
+            local_comm_id: id,
+            starting_psn: super::mad::Psn::new(receive_psn),
+            path_mtu,
+            ..inner.req
+        };
+        let req = inner.req;
+        let step = inner
+            .machine
+            .start_over(&req, transaction, now)
+            .unwrap_or(Step::NOTHING);
+        self.finish(inner, &step, None);
     }
 
     /// Looks into the state machine.
@@ -299,7 +328,7 @@ impl Connection {
 
     /// Does what a step asks for, after letting go of the lock.
     fn finish(&self, mut inner: crate::nt::SpinGuard<'_, Inner>, step: &Step, rej: Option<&Rej>) {
-        let state = inner.machine.state();
+        let (state, id) = (inner.machine.state(), inner.machine.local());
         let deadline = inner.machine.deadline();
         let over = matches!(state, State::Idle | State::Timewait);
         let events = if over {
@@ -313,7 +342,7 @@ impl Connection {
             self.agent.send(&self.to, mad);
         }
         if state == State::Idle {
-            self.agent.forget(self.id);
+            self.agent.forget(id);
         } else if let Some(deadline) = deadline {
             Core::wake_at(&self.agent, deadline);
         }
@@ -364,7 +393,7 @@ impl Connection {
                 Qpn::new(req.local_qpn.get()),
             ),
             remote_qpn: Qpn::new(req.local_qpn.get()),
-            path_mtu: mtu(req.path_mtu),
+            path_mtu: mtu::of_code(req.path_mtu),
             receive_psn: inner.receive_psn,
             send_psn: Psn::new(req.starting_psn.get()),
             limits: ReadLimits::default(),
@@ -380,7 +409,6 @@ impl fmt::Debug for Connection {
         f.debug_struct("Connection")
             .field("local", &self.local)
             .field("remote", &self.remote)
-            .field("id", &self.id)
             .finish_non_exhaustive()
     }
 }
@@ -412,6 +440,11 @@ fn tell(events: &dyn ConnectionEvents, news: News, reply: Option<&Reply>, rej: O
     }
 }
 
+/// A name for the exchange that a request begins.
+pub(super) fn transaction(core: &Core, id: CommId) -> u64 {
+    u64::from(core.random()) << 32 | u64::from(id.0)
+}
+
 /// The peer's limits as its request names them, seen from the peer.
 pub(super) fn peer_limits(req: &Req) -> ReadLimits {
     ReadLimits {
@@ -430,16 +463,6 @@ fn active_limits(req: &Req, rep: &Rep) -> ReadLimits {
         inbound: rep.responder_resources,
         outbound: rep.initiator_depth,
     })
-}
-
-fn mtu(code: u8) -> Mtu {
-    match code {
-        1 => Mtu::B256,
-        2 => Mtu::B512,
-        3 => Mtu::B1024,
-        4 => Mtu::B2048,
-        _ => Mtu::B4096,
-    }
 }
 
 /// `data` with zeros after it.

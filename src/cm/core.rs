@@ -7,13 +7,14 @@ use super::{
     error::CmError,
     gsi::{Datagram, Gsi, GsiAddress},
     mad::{CommId, Mad, Message, Rej, RejectReason},
+    mtu::PathMtu,
     ports::PortTable,
     random::Random,
     resolve::{self, Route, address, gid},
 };
 use crate::{
     hw::{
-        Device, GidIndex, Mtu,
+        Device, GidIndex,
         cq::{CompletionTarget, CqFault},
         gids::GidKey,
     },
@@ -33,7 +34,7 @@ const TICKS_PER_MS: u64 = 10_000;
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) device: Ref<Device>,
-    pub(super) mtu: Mtu,
+    pub(super) mtu: PathMtu,
     pub(super) ports: Ref<PortTable>,
     luid: u64,
     guid: u64,
@@ -82,7 +83,7 @@ impl Core {
         device: Ref<Device>,
         ndis: NdisHandle,
         luid: u64,
-        mtu: Mtu,
+        mtu: PathMtu,
     ) -> Result<Ref<Self>, NoMemory> {
         let mac = device.mac();
         let mut random = Random::new(mac);

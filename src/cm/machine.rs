@@ -7,9 +7,12 @@
 //! |---|---|---|---|---|
 //! | `ReqSent` | REP | `RepReceived` | | replied |
 //! | | MRA of REQ | `ReqSent` with a longer wait | | |
-//! | | REJ | `Idle`, `Timewait` if stale | | rejected |
+//! | | REJ 26 that names a smaller MTU, REJ 10 | `StartingOver` | | |
+//! | | other REJ | `Idle`, `Timewait` if stale | | rejected |
 //! | | time is over | `ReqSent`, at last `Idle` | REQ again | timed out |
 //! | | abandon | `Idle` | REJ 4 with own GUID | |
+//! | `StartingOver` | start over | `ReqSent` | REQ with other ids | |
+//! | | abandon | `Idle` | | |
 //! | `RepReceived` | REP again | `RepReceived` | MRA | |
 //! | | ready | `Established` | RTU | |
 //! | | REJ | `Timewait` | | |
@@ -41,88 +44,20 @@
 //!
 //! What the table lacks is ignored as a message and an [`Illegal`] as a call.
 
+pub use super::step::{News, State, Step};
+
 use super::{
     error::Illegal,
     events::Outcome,
     mad::{
         ARI_SIZE, CommId, Confirm, Dreq, Mad, Message, Mra, Mraed, Qpn, Rej, RejectReason, Rejected, Rep, Req,
     },
-    timeouts::{SERVICE_TIMEOUT, answer_ms, cm_retries, patience_ms, rest_ms},
+    mtu,
+    timeouts::{RESPONSE_TIMEOUT, SERVICE_TIMEOUT, answer_ms, cm_retries, patience_ms, rest_ms},
 };
 
-/// Where a connection stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Over: ids may be used again.
-    Idle,
-    /// Active: the request is on its way.
-    ReqSent,
-    /// Active: the peer accepted, the consumer has to get ready.
-    RepReceived,
-    /// Passive: the consumer has to decide.
-    ReqReceived,
-    /// Passive: the reply is on its way.
-    RepSent,
-    /// Both may send.
-    Established,
-    /// This side asked for the end.
-    DreqSent,
-    /// The peer asked for the end; the consumer has to agree.
-    DreqReceived,
-    /// Ended; ids rest until no packet of the connection can be under way.
-    Timewait,
-}
-
-/// What a step means for the consumer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum News {
-    /// The peer accepted.
-    Replied,
-    /// The peer rejected.
-    Rejected,
-    /// The peer is ready.
-    Established,
-    /// The peer was ready, and is leaving.
-    EstablishedThenDisconnectRequested,
-    /// The peer is leaving.
-    DisconnectRequested,
-    /// What the consumer asked for has ended.
-    Disconnected(Outcome),
-    /// Nobody answered.
-    TimedOut,
-    /// The connection is lost.
-    Aborted,
-}
-
-/// What to do after a step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Step {
-    /// A message to send.
-    pub send: Option<Mad>,
-    /// Something to tell.
-    pub news: Option<News>,
-}
-
-impl Step {
-    const NOTHING: Self = Self {
-        send: None,
-        news: None,
-    };
-
-    const fn send(mad: &Mad) -> Self {
-        Self {
-            send: Some(*mad),
-            news: None,
-        }
-    }
-
-    const fn tell(news: News) -> Self {
-        Self {
-            send: None,
-            news: Some(news),
-        }
-    }
-}
+/// How often a request that finds a stale connection at the peer is followed by another.
+const STALE_RETRIES: u8 = 3;
 
 /// The state machine of one connection. Times are milliseconds of any one clock.
 #[derive(Clone, Debug)]
@@ -144,6 +79,10 @@ pub struct Machine {
     retries_left: u8,
     /// The peer has asked for patience since the message was sent last.
     patient: bool,
+    /// Of the request, or of the one that follows it.
+    path_mtu: u8,
+    /// How often a request that finds a stale connection is followed by another.
+    stale_left: u8,
     wait_ms: u64,
     rest_ms: u64,
     deadline: Option<u64>,
@@ -168,6 +107,8 @@ impl Machine {
             retries: req.max_cm_retries,
             retries_left: 0,
             patient: false,
+            path_mtu: req.path_mtu,
+            stale_left: STALE_RETRIES,
             wait_ms: answer_ms(req.remote_response_timeout),
             rest_ms: rest_ms(req.primary.ack_timeout),
             deadline: None,
@@ -193,6 +134,8 @@ impl Machine {
             retries: cm_retries(req.max_cm_retries),
             retries_left: 0,
             patient: false,
+            path_mtu: req.path_mtu,
+            stale_left: 0,
             wait_ms: answer_ms(req.local_response_timeout),
             rest_ms: rest_ms(req.primary.ack_timeout),
             deadline: None,
@@ -223,6 +166,26 @@ impl Machine {
     /// The peer's queue pair, 0 if not known.
     pub const fn remote_qpn(&self) -> Qpn {
         self.remote_qpn
+    }
+
+    /// Active: the path MTU of the request that shall follow the refused one, once its time has come.
+    pub fn wants_another(&self, now: u64) -> Option<u8> {
+        let due = self.deadline.is_some_and(|deadline| deadline <= now);
+        (self.state == State::StartingOver && due).then_some(self.path_mtu)
+    }
+
+    /// Active: sends `req` in place of the refused one.
+    ///
+    /// # Errors
+    /// No request was refused.
+    pub fn start_over(&mut self, req: &Req, transaction: u64, now: u64) -> Result<Step, Illegal> {
+        if self.state != State::StartingOver {
+            return Err(Illegal);
+        }
+        self.local = req.local_comm_id;
+        self.transaction = transaction;
+        let mad = Mad::new(transaction, Message::Req(*req));
+        Ok(self.send_until_answered(State::ReqSent, &mad, now))
     }
 
     /// When [`Self::expire`] wants to be called.
@@ -378,6 +341,7 @@ impl Machine {
                 rejected(self, Rejected::Other)
             }
             State::Established | State::DreqReceived => self.disconnect(now).unwrap_or(Step::NOTHING),
+            State::StartingOver => self.end_silently(State::Idle, now),
             State::DreqSent | State::Timewait | State::Idle => Step::NOTHING,
         }
     }
@@ -386,7 +350,7 @@ impl Machine {
     pub fn lose(&mut self, now: u64) -> Step {
         let news = match self.state {
             State::DreqSent => Some(News::Disconnected(Outcome::Aborted)),
-            State::ReqSent | State::RepSent | State::Established => Some(News::Aborted),
+            State::ReqSent | State::StartingOver | State::RepSent | State::Established => Some(News::Aborted),
             State::Idle | State::RepReceived | State::ReqReceived | State::DreqReceived | State::Timewait => {
                 None
             }
@@ -436,13 +400,38 @@ impl Machine {
     fn on_rej(&mut self, rej: &Rej, now: u64) -> Step {
         let stale = rej.reason == RejectReason::STALE_CONNECTION;
         let before = if stale { State::Timewait } else { State::Idle };
+        if self.state == State::ReqSent
+            && let Some((path_mtu, pause_ms)) = self.second_chance(rej)
+        {
+            self.path_mtu = path_mtu;
+            self.stale_left -= u8::from(stale);
+            self.finish(State::StartingOver, now);
+            self.deadline = Some(now.saturating_add(pause_ms));
+            return Step::NOTHING;
+        }
         match self.state {
             State::ReqSent | State::RepSent => self.end(before, now, News::Rejected),
             State::ReqReceived => self.end_silently(State::Idle, now),
             State::RepReceived => self.end_silently(State::Timewait, now),
             State::Established => self.end(State::Timewait, now, News::Aborted),
             State::DreqSent => self.end(State::Timewait, now, News::Disconnected(Outcome::Aborted)),
-            State::DreqReceived | State::Timewait | State::Idle => Step::NOTHING,
+            State::StartingOver | State::DreqReceived | State::Timewait | State::Idle => Step::NOTHING,
+        }
+    }
+
+    /// The path MTU of another request, and after how many milliseconds, if the peer may take that one.
+    fn second_chance(&self, rej: &Rej) -> Option<(u8, u64)> {
+        match rej.reason {
+            RejectReason::INVALID_PATH_MTU => {
+                let mtu = mtu::counter_offer(rej).filter(|mtu| *mtu < self.path_mtu)?;
+                Some((mtu, 0))
+            }
+            // The peer lets go of a connection that it still has with this queue pair, of an earlier life of this node. It is told
+            // by its transport or by the answer to its DREQ.
+            RejectReason::STALE_CONNECTION if self.stale_left > 0 => {
+                Some((self.path_mtu, answer_ms(RESPONSE_TIMEOUT)))
+            }
+            _ => None,
         }
     }
 
@@ -498,7 +487,9 @@ impl Machine {
                 Step::send(&self.drep())
             }
             State::Timewait => Step::send(&self.drep()),
-            State::ReqSent | State::ReqReceived | State::DreqReceived | State::Idle => Step::NOTHING,
+            State::ReqSent | State::StartingOver | State::ReqReceived | State::DreqReceived | State::Idle => {
+                Step::NOTHING
+            }
         }
     }
 

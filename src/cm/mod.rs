@@ -3,7 +3,8 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`mad`] | the datagrams, pure code |
-//! | [`machine`], [`timeouts`] | the state machine of one connection and its times, pure code |
+//! | [`machine`], [`step`], [`timeouts`] | the state machine of one connection and its times, pure code |
+//! | [`mtu`] | the path MTU: what is asked for, taken and offered instead, pure code |
 //! | [`params`], [`events`], [`error`] | what goes up and down between this floor and its consumers |
 //! | [`agent`] | one adapter's agent: QP1, timers, ids, and the tables of connections and listeners |
 //! | [`connection`], [`listener`] | what consumers hold |
@@ -33,11 +34,13 @@ mod gsi;
 pub mod listener;
 pub mod machine;
 pub mod mad;
+pub mod mtu;
 pub mod params;
 pub mod ports;
 mod random;
 mod request;
 pub mod resolve;
+pub mod step;
 pub mod timeouts;
 
 pub use self::{
@@ -46,6 +49,7 @@ pub use self::{
     error::{CmError, Illegal},
     events::{ConnectionEvents, ListenerEvents, Outcome},
     listener::Listener,
+    mtu::PathMtu,
     params::{
         Answer, ConnectRequest, Incoming, MAX_CALLEE_DATA, MAX_CALLER_DATA, QpParameters, ReadLimits,
         Rejection, Reply,

@@ -50,7 +50,7 @@ const fn unknown(dreq: &Dreq) -> Confirm {
 /// Why a request is refused at once.
 struct Refusal {
     reason: RejectReason,
-    /// Additional information: the port's MTU code.
+    /// Additional information: the MTU that can be had.
     mtu: Option<Mtu>,
 }
 
@@ -87,15 +87,13 @@ fn accept(core: &Ref<Core>, datagram: &Datagram, req: &Req, passive: Passive<'_>
     if req.transport != TransportService::Rc {
         return Err(Refusal::new(RejectReason::INVALID_TRANSPORT));
     }
-    if req.path_mtu > core.mtu as u8 {
-        return Err(Refusal {
-            reason: RejectReason::INVALID_PATH_MTU,
-            mtu: Some(core.mtu),
-        });
-    }
     let listener = core
         .listener(local)
         .ok_or_else(|| Refusal::new(RejectReason::INVALID_SERVICE_ID))?;
+    core.mtu.judge(req).map_err(|mtu| Refusal {
+        reason: RejectReason::INVALID_PATH_MTU,
+        mtu: Some(mtu),
+    })?;
     if let Some(stale) = core.stale_connection(req.local_ca_guid, req.local_qpn) {
         stale.lose(core.now());
         return Err(Refusal::new(RejectReason::STALE_CONNECTION));

@@ -144,6 +144,11 @@ impl Mtu {
         }
     }
 
+    /// Bytes of the IP packets that a link must carry for this.
+    pub const fn ip_bytes(self) -> u32 {
+        self.bytes() + Self::OVERHEAD
+    }
+
     /// Payload bytes.
     pub const fn bytes(self) -> u32 {
         128 << self as u32

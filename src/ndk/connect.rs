@@ -304,6 +304,10 @@ impl Connector {
                     pending.complete(Status::SUCCESS);
                 }
             }
+            News::Rejected(rejection) if rejection.reason == RejectReason::STALE_CONNECTION => {
+                // Somebody listens, but still knows this queue pair: another one, or this one later, may be taken.
+                Self::fail(this, Status::CONNECTION_ABORTED);
+            }
             News::Rejected(_) => Self::fail(this, Status::CONNECTION_REFUSED),
             News::Failed(status) => Self::fail(this, status),
         }

@@ -1,14 +1,15 @@
-//! What a peer names, and what it repeats, does not hold a connection longer or end it sooner than this side's bounds.
+//! What a peer names, and what it repeats, does not hold a connection longer or end it sooner than this side's bounds; a refusal that
+//! another request avoids is followed by one.
 
 use cxndk::cm::machine::{Machine, News, State};
-use cxndk::cm::mad::{Mad, Message, Mra, Mraed, Req};
+use cxndk::cm::mad::{CommId, Mad, Message, Mra, Mraed, Rej, RejectReason, Rejected, Req};
 use cxndk::cm::timeouts::{
     RETRY_COUNT, SERVICE_TIMEOUT, active_ack_timeout, answer_ms, cm_retries, code_ms, passive_ack_timeout,
     patience_ms, rest_ms,
 };
-use cxndk::cm::Outcome;
+use cxndk::cm::{Illegal, Outcome};
 
-use crate::pair::{ACTIVE, PASSIVE, PASSIVE_GUID, TRANSACTION, acceptance, request};
+use crate::pair::{ACTIVE, End, PASSIVE, PASSIVE_GUID, Pair, TRANSACTION, acceptance, request};
 
 /// An outage that every connection survives, in milliseconds: a switch that fails over.
 const OUTAGE: u64 = 3_000;
@@ -131,4 +132,92 @@ fn a_plea_never_shortens_a_wait() {
     let before = machine.deadline();
     let _ = machine.receive(&plea(1), 0);
     assert!(machine.deadline() >= before);
+}
+
+/// A rejection of the request of `pair`'s active end.
+fn reject(pair: &mut Pair, reason: RejectReason, ari: &[u8]) {
+    let mut rej = Rej {
+        local_comm_id: CommId::NONE,
+        remote_comm_id: ACTIVE,
+        message: Rejected::Req,
+        reason,
+        ari_length: ari.len() as u8,
+        ari: [0; 72],
+        private_data: [0; 148],
+    };
+    rej.ari[..ari.len()].copy_from_slice(ari);
+    let now = pair.now;
+    let step = pair
+        .active
+        .receive(&Mad::new(TRANSACTION, Message::Rej(rej)), now);
+    pair.took(End::Active, &step);
+}
+
+fn start_over(pair: &mut Pair, id: u32) {
+    let (now, path_mtu) = (pair.now, pair.active.wants_another(pair.now).expect("due"));
+    let req = Req {
+        local_comm_id: CommId(id),
+        path_mtu,
+        ..request()
+    };
+    let step = pair.active.start_over(&req, u64::from(id), now);
+    pair.took(End::Active, &step.expect("a request was refused"));
+}
+
+#[test]
+fn a_request_whose_mtu_is_refused_is_made_again_with_the_one_offered() {
+    let mut pair = Pair::losing(|_| true);
+    reject(&mut pair, RejectReason::INVALID_PATH_MTU, &[1]);
+    assert_eq!((pair.active.state(), pair.news.len()), (State::StartingOver, 0));
+    assert_eq!(pair.active.wants_another(pair.now), Some(1));
+    start_over(&mut pair, 77);
+    assert_eq!((pair.active.state(), pair.sent), (State::ReqSent, 2));
+    assert_eq!(pair.active.local(), CommId(77));
+    // What is offered must be less than what was asked for: the exchange ends.
+    reject(&mut pair, RejectReason::INVALID_PATH_MTU, &[1]);
+    assert_eq!(pair.news, [(End::Active, News::Rejected)]);
+}
+
+#[test]
+fn an_offer_that_means_nothing_is_a_refusal() {
+    for ari in [&[][..], &[0], &[3], &[5], &[9]] {
+        let mut pair = Pair::losing(|_| true);
+        reject(&mut pair, RejectReason::INVALID_PATH_MTU, ari);
+        assert_eq!(pair.news, [(End::Active, News::Rejected)], "{ari:?}");
+    }
+}
+
+#[test]
+fn a_request_that_finds_a_stale_connection_is_made_again_after_a_while_and_not_for_ever() {
+    let mut pair = Pair::losing(|_| true);
+    let mut requests = 0;
+    while pair.news.is_empty() {
+        requests += 1;
+        reject(&mut pair, RejectReason::STALE_CONNECTION, &[]);
+        if pair.news.is_empty() {
+            assert_eq!(pair.active.wants_another(pair.now), None, "not at once");
+            pair.now = pair.active.deadline().expect("it waits");
+            start_over(&mut pair, 100 + requests);
+        }
+    }
+    assert_eq!(pair.news, [(End::Active, News::Rejected)]);
+    assert_eq!(requests, 4);
+    assert!((OUTAGE..10_000).contains(&pair.now), "{} ms", pair.now);
+}
+
+#[test]
+fn a_connection_that_waits_to_start_over_can_be_given_up() {
+    let mut pair = Pair::losing(|_| true);
+    reject(&mut pair, RejectReason::STALE_CONNECTION, &[]);
+    pair.abandon(End::Active);
+    assert_eq!(
+        (pair.active.state(), pair.sent),
+        (State::Idle, 1),
+        "nothing to tell"
+    );
+    assert_eq!(pair.active.start_over(&request(), 1, 0), Err(Illegal));
+    let mut pair = Pair::losing(|_| true);
+    reject(&mut pair, RejectReason::STALE_CONNECTION, &[]);
+    let step = pair.active.lose(0);
+    assert_eq!((step.send, step.news), (None, Some(News::Aborted)));
 }

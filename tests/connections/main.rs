@@ -2,6 +2,7 @@
 
 mod faults;
 mod outages;
+mod peers;
 mod tamper;
 
 use std::cell::Cell;

@@ -33,6 +33,8 @@ pub struct WorldConfig {
     pub capture: Option<PathBuf>,
     /// Keywords that an administrator has changed from the INF's defaults.
     pub keywords: Vec<(String, Value)>,
+    /// Those of host B that differ from `keywords`.
+    pub keywords_of_b: Vec<(String, Value)>,
     /// What both devices say they can do.
     pub capabilities: connectx::Capabilities,
     /// The driver that both hosts run.
@@ -45,19 +47,24 @@ impl WorldConfig {
     /// Two hosts with jumbo frames, as an administrator sets them up for storage traffic, and the driver that the environment
     /// names ([`DriverSource::from_environment`]).
     pub fn new(seed: u64) -> Self {
-        let keyword = |name: &str, value: &str| (name.to_owned(), Value::Text(value.to_owned()));
         Self {
             seed,
             link: LinkConfig::default(),
             capture: None,
             keywords: vec![
-                keyword("*JumboPacket", "9014"),
-                keyword("*NetworkDirectRoCEFrameSize", "4096"),
+                Self::keyword("*JumboPacket", "9014"),
+                Self::keyword("*NetworkDirectRoCEFrameSize", "4096"),
             ],
+            keywords_of_b: Vec::new(),
             capabilities: connectx::Capabilities::default(),
             driver: DriverSource::from_environment(),
             preempt_inside: false,
         }
+    }
+
+    /// A keyword with its value, as the registry holds it.
+    pub fn keyword(name: &str, value: &str) -> (String, Value) {
+        (name.to_owned(), Value::Text(value.to_owned()))
     }
 }
 
@@ -235,7 +242,13 @@ impl World {
             LoadError::Image(error) => WorldError::Image(error),
             LoadError::Start(error) => start(error),
         })?;
-        let adapter = Self::adapter(config, &driver, &device, interface).map_err(start)?;
+        let others = if index == 1 {
+            &config.keywords_of_b[..]
+        } else {
+            &[]
+        };
+        let keywords = config.keywords.iter().chain(others);
+        let adapter = Self::adapter(keywords, &driver, &device, interface).map_err(start)?;
         Ok(Host {
             id,
             device,
@@ -254,8 +267,8 @@ impl World {
         )
     }
 
-    fn adapter(
-        config: &WorldConfig,
+    fn adapter<'a>(
+        keywords: impl Iterator<Item = &'a (String, Value)>,
         driver: &ndis::Driver,
         device: &Rc<connectx::Device>,
         interface: netio::InterfaceId,
@@ -263,7 +276,7 @@ impl World {
         let inf = Inf::parse(CXNDK_INF)?;
         let mut description = ndis::Device::installed(device.function().clone(), &inf, HARDWARE_ID)?;
         description.interface = Some(interface);
-        for (name, value) in &config.keywords {
+        for (name, value) in keywords {
             description.registry.set(name, value.clone());
         }
         let adapter = driver.add_device(description)?;
