@@ -118,7 +118,8 @@ impl Connection {
         }
     }
 
-    /// Passive: accepts. The queue pair is in RTS. One event of [`ConnectionEvents`] tells how it went.
+    /// Passive: accepts. The queue pair is in RTR, so that it tells of the peer's first packet
+    /// ([`Self::communication_established`]), and goes to RTS when `established` has come. One event of [`ConnectionEvents`] tells how it went.
     ///
     /// # Errors
     /// The peer gave up meanwhile, or too much private data; `events` is not used then.

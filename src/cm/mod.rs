@@ -19,8 +19,8 @@
 //! | active side | passive side |
 //! |---|---|
 //! | `Agent::connect` | `Agent::listen`, then `ListenerEvents::requested` |
-//! | `replied`: QP to RTR and RTS, then `Connection::ready_to_use` | QP to RTR and RTS, then `Connection::reply` |
-//! | | `established` |
+//! | `replied`: QP to RTR and RTS, then `Connection::ready_to_use` | QP to RTR, then `Connection::reply` |
+//! | | `established`, also by the queue pair's event of the peer's first packet: QP to RTS |
 //! | either side: `Connection::disconnect`, then `disconnected` | `disconnect_requested`, then `Connection::disconnect` |
 //! | at close: `Connection::abandon`, after which there are no more events | the same |
 

@@ -51,7 +51,7 @@ pub struct ConnectRequest<'a> {
 /// What a consumer answers to a request with [`Connection::reply`].
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
-    /// The queue pair, which is in RTS with the parameters of [`Connection::parameters`].
+    /// The queue pair, which is in RTR with the parameters of [`Connection::parameters`].
     pub qpn: Qpn,
     /// What this side can do; the peer is told what both can.
     pub limits: ReadLimits,

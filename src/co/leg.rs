@@ -261,7 +261,9 @@ impl Leg {
             Stage::Start => Self::start(this, passive),
             Stage::Connecting | Stage::Replying if this.has(news::OVER) => this.fail(passive),
             Stage::Connecting if this.has(news::REPLIED) => this.complete(passive),
-            Stage::Replying if this.has(news::ESTABLISHED) => this.set(Stage::Ready),
+            Stage::Replying if this.has(news::ESTABLISHED) => {
+                this.come_up(this.ready_to_send(passive), passive);
+            }
             Stage::Up if this.has(news::OVER) => this.lose(passive),
             Stage::Leaving if this.has(news::OVER | news::WORDS_SENT) => this.disconnect(passive),
             Stage::Disconnecting if this.has(news::OVER & !news::BROKE) => this.go_down(Stage::Down, passive),
@@ -325,8 +327,18 @@ impl Leg {
             // A peer that is no call manager of this version cannot be talked to.
             let (hello, _) = Hello::parse(&reply.private_data).map_err(|_| Status::NOT_SUPPORTED)?;
             self.progress.lock().takes = hello.takes;
+            self.ready_to_send(passive)?;
             connection.ready_to_use().map_err(|_| Status::CONNECTION_ABORTED)
         });
+        self.come_up(done, passive);
+    }
+
+    fn ready_to_send(&self, passive: Passive<'_>) -> Result<(), Status> {
+        let link = self.link.get().ok_or(Status::INTERNAL_ERROR)?;
+        link.ready_to_send(passive)
+    }
+
+    fn come_up(&self, done: Result<(), Status>, passive: Passive<'_>) {
         match done {
             Ok(()) => self.set(Stage::Ready),
             Err(status) => {
@@ -342,7 +354,7 @@ impl Leg {
             .parameters(ReadLimits::default())
             .map_err(|_| Status::CONNECTION_ABORTED)?;
         let link = self.link.get().ok_or(Status::INTERNAL_ERROR)?;
-        link.connect(&parameters, passive)?;
+        link.ready_to_receive(&parameters, passive)?;
         Ok(connection)
     }
 
@@ -508,7 +520,7 @@ impl Leg {
         self.progress.lock().words
     }
 
-    /// Whether nothing refers to the leg's buffers any more.
+    /// Whether nothing refers to its buffers any more.
     pub(super) fn is_gone(&self) -> bool {
         self.stage() == Stage::Down && self.receives.lock().is_idle()
     }

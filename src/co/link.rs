@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     cm::{QpParameters, ReadLimits},
-    hw::{Cq, CqParams, HwError, Key, PostFlags, Qp, QpKind, QpParams, Qpn, Sge},
-    nt::{NoMemory, Passive, Ref, SharedMemory, Status, Vec, packet::OwnPacket, pool},
+    hw::{Cq, CqParams, HwError, Key, PostFlags, Qp, QpKind, QpParams, Qpn, ReadyToSend, Sge},
+    nt::{NoMemory, Once, Passive, Ref, SharedMemory, Status, Vec, packet::OwnPacket, pool},
 };
 
 /// Pieces of a message: its head, the pages of the longest one, and room for MDLs that begin in the middle of pages.
@@ -46,6 +46,8 @@ pub struct Link {
     manager: Ref<Manager>,
     cq: Cq,
     qp: Qp,
+    /// What makes the queue pair ready to send, from ready-to-receive on.
+    later: Once<ReadyToSend>,
     control: Ref<SharedMemory>,
     buffers: Vec<ReceiveBuffer>,
     length: u32,
@@ -101,6 +103,7 @@ impl Link {
                 manager: manager.clone(),
                 cq,
                 qp,
+                later: Once::new(),
                 control,
                 buffers,
                 length,
@@ -132,19 +135,27 @@ impl Link {
         self.key
     }
 
-    /// Makes the queue pair ready for both directions.
+    /// Makes the queue pair ready to receive.
     ///
     /// # Errors
     /// The device refused.
-    pub fn connect(&self, parameters: &QpParameters, passive: Passive<'_>) -> Result<(), Status> {
+    pub fn ready_to_receive(&self, parameters: &QpParameters, passive: Passive<'_>) -> Result<(), Status> {
         // Messages only: neither side reads or writes the other's memory.
         let none = ReadLimits::default();
+        // The place is empty: a link is connected once.
+        let _ = self.later.set(parameters.ready_to_send(none));
         self.qp
             .to_ready_to_receive(&parameters.ready_to_receive(none, false), passive)
-            .map_err(device_status)?;
-        self.qp
-            .to_ready_to_send(&parameters.ready_to_send(none), passive)
             .map_err(device_status)
+    }
+
+    /// Makes the queue pair ready to send, too.
+    ///
+    /// # Errors
+    /// The device refused.
+    pub fn ready_to_send(&self, passive: Passive<'_>) -> Result<(), Status> {
+        let later = self.later.get().ok_or(Status::INTERNAL_ERROR)?;
+        self.qp.to_ready_to_send(later, passive).map_err(device_status)
     }
 
     /// Gives a receive buffer to the device. The leg serialises.

@@ -382,6 +382,17 @@ impl Qp {
         Ok(())
     }
 
+    /// Back to init, for a queue pair of a connection that was given up before the peer could send: receives that were posted stay.
+    /// The device begins with the first one again, so that none may have been used.
+    ///
+    /// # Errors
+    /// The command's; the queue pair is of no use then but to be moved to the error state.
+    pub fn back_to_init(&self, passive: Passive<'_>) -> Result<(), HwError> {
+        let reset = QpToReset { qpn: self.qpn };
+        self.device.commander().execute(&reset, passive)?;
+        self.to_init(passive)
+    }
+
     /// Destroys the queue pair. The device is done with all of its memory and that of its requests when this returns (unless the
     /// device is dead). Once; again is nothing.
     ///

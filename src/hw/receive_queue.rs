@@ -117,6 +117,11 @@ impl ReceiveQueue {
         self.producer.load(Relaxed) == self.consumer.load(Relaxed)
     }
 
+    /// Whether no receive has completed yet.
+    pub fn is_untouched(&self) -> bool {
+        self.consumer.load(Relaxed) == 0
+    }
+
     /// Forgets everything; the queue pair is in the reset state.
     pub(super) fn reset(&self) {
         self.producer.store(0, Relaxed);

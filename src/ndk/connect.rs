@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use super::{
     callback::{DisconnectEvent, RequestCompletion},
-    connector::{ACCEPT, COMPLETE, Connector, OVER, PrivateData, State},
+    connector::{ACCEPT, COMPLETE, Connector, ESTABLISH, OVER, PrivateData, State},
     endpoint::SharedEndpoint,
     limits,
     object::{Object, Pending},
@@ -315,17 +315,23 @@ impl Connector {
 
     /// Active: the queue pair becomes ready, then the peer is told.
     pub(super) fn complete_now(this: &Ref<Object<Self>>, passive: Passive<'_>) {
-        let ready = Self::ready(this, passive)
-            .and_then(|connection| connection.ready_to_use().map_err(|_| Status::CONNECTION_ABORTED));
+        let ready = Self::ready_to_receive(this, passive).and_then(|(connection, qp)| {
+            if let Err(status) = qp.kind().ready_to_send(passive) {
+                qp.kind().step_back(passive);
+                return Err(status);
+            }
+            connection.ready_to_use().map_err(|_| Status::CONNECTION_ABORTED)
+        });
         match ready {
             Ok(()) => Self::established(this),
             Err(status) => Self::give_up(this, status),
         }
     }
 
-    /// Passive: the queue pair becomes ready, then the peer gets its reply. `established` or another event follows.
+    /// Passive: the queue pair becomes ready to receive, then the peer gets its reply. `established` or another event follows: the
+    /// queue pair waits for the peer's first packet in the state in which the device tells of it, should the peer's RTU get lost.
     pub(super) fn accept_now(this: &Ref<Object<Self>>, passive: Passive<'_>) {
-        let replied = Self::ready(this, passive).and_then(|connection| {
+        let replied = Self::ready_to_receive(this, passive).and_then(|(connection, _)| {
             let (own, data, qpn) = {
                 let inner = this.kind().inner.lock();
                 (
@@ -348,8 +354,25 @@ impl Connector {
         }
     }
 
-    /// Readies the queue pair for the connection that is being made.
-    fn ready(this: &Ref<Object<Self>>, passive: Passive<'_>) -> Result<Ref<Connection>, Status> {
+    /// Passive: the peer is ready, so that this side may send.
+    pub(super) fn establish_now(this: &Ref<Object<Self>>, passive: Passive<'_>) {
+        let qp = {
+            let inner = this.kind().inner.lock();
+            inner.qp.clone().filter(|_| inner.state == State::Accepting)
+        };
+        // Closed meanwhile, or failed.
+        let Some(qp) = qp else { return };
+        match qp.kind().ready_to_send(passive) {
+            Ok(()) => Self::established(this),
+            Err(status) => Self::give_up(this, status),
+        }
+    }
+
+    /// Readies the queue pair for what the peer of the connection that is being made sends.
+    fn ready_to_receive(
+        this: &Ref<Object<Self>>,
+        passive: Passive<'_>,
+    ) -> Result<(Ref<Connection>, Ref<Object<Qp>>), Status> {
         let (connection, qp, own) = {
             let inner = this.kind().inner.lock();
             (inner.connection.clone(), inner.qp.clone(), inner.own)
@@ -359,8 +382,8 @@ impl Connector {
         let parameters = connection
             .parameters(own)
             .map_err(|_| Status::CONNECTION_ABORTED)?;
-        qp.kind().connect(&parameters, passive)?;
-        Ok(connection)
+        qp.kind().ready_to_receive(&parameters, passive)?;
+        Ok((connection, qp))
     }
 
     /// This side cannot go on: the peer is told.
@@ -503,7 +526,7 @@ impl ConnectionEvents for Object<Connector> {
 
     fn established(&self) {
         if let Some(this) = self.myself() {
-            Connector::established(&this);
+            Self::schedule(&this, ESTABLISH);
         }
     }
 

@@ -49,12 +49,14 @@ use crate::{
 
 /// Active: readies the queue pair and tells the peer.
 pub(super) const COMPLETE: u32 = 1;
-/// Passive: readies the queue pair and replies.
+/// Passive: readies the queue pair to receive and replies.
 pub(super) const ACCEPT: u32 = 2;
 /// The queue pair failed: tells consumer and peer.
 pub(super) const LOST: u32 = 4;
 /// The connection is over: flushes the queue pair and completes Disconnect.
 pub(super) const OVER: u32 = 8;
+/// Passive: the peer is ready: readies the queue pair to send and completes Accept.
+pub(super) const ESTABLISH: u32 = 16;
 
 /// States; see the module's page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,6 +241,7 @@ impl Kind for Connector {
         match job {
             COMPLETE => Self::complete_now(this, passive),
             ACCEPT => Self::accept_now(this, passive),
+            ESTABLISH => Self::establish_now(this, passive),
             LOST => Self::lost_now(this, passive),
             OVER => Self::over_now(this, passive),
             _ => {}

@@ -3,7 +3,8 @@
 //! | state | entered by | initiator posts | next |
 //! |---|---|---|---|
 //! | free | creation; a connect that failed | `CONNECTION_INVALID` | claimed, dead |
-//! | claimed | Connect, Accept | `CONNECTION_INVALID` | connected, free, dead |
+//! | claimed | Connect, Accept | `CONNECTION_INVALID` | receiving, free, dead |
+//! | receiving | the device is ready to receive | `CONNECTION_INVALID` | connected, claimed, dead |
 //! | connected | the device is ready to send | accepted | dead |
 //! | dead | Flush, disconnect, an error, connector close | `CONNECTION_INVALID` | - (QP-66) |
 //!
@@ -25,7 +26,7 @@ use super::{
 use crate::{
     cm::QpParameters,
     dyn_ref,
-    hw::{self, Completed, QpEvent, QpKind, QpParams, QpTarget, Qpn},
+    hw::{self, Completed, QpEvent, QpKind, QpParams, QpTarget, Qpn, ReadyToSend},
     nt::{
         Once, Passive, Ref, SpinLock, Status,
         sync::{AtomicBool, AtomicU32, Ordering},
@@ -42,8 +43,9 @@ const FLUSH: u32 = 1;
 /// States; see the module's page.
 const FREE: u32 = 0;
 const CLAIMED: u32 = 1;
-pub(super) const CONNECTED: u32 = 2;
-const DEAD: u32 = 3;
+const RECEIVING: u32 = 2;
+pub(super) const CONNECTED: u32 = 3;
+const DEAD: u32 = 4;
 
 /// What a consumer asks for at creation.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +93,10 @@ pub struct Qp {
     pub(super) state: AtomicU32,
     pub(super) limits: QpLimits,
     pub(super) max_read_sges: u32,
+    // What makes it ready to send, from ready-to-receive on.
+    later: SpinLock<Option<ReadyToSend>>,
+    // The peer has sent something: receives may have been used.
+    heard: AtomicBool,
     flushed: AtomicBool,
     receive_cq: Ref<Object<Cq>>,
     initiator_cq: Ref<Object<Cq>>,
@@ -109,7 +115,10 @@ impl Kind for Qp {
 
     /// What is outstanding is flushed also while the close pends on a connector (QP-69).
     fn closing(this: &Ref<Object<Self>>) {
-        if this.kind().state.swap(DEAD, Ordering::AcqRel) == CONNECTED {
+        if matches!(
+            this.kind().state.swap(DEAD, Ordering::AcqRel),
+            RECEIVING | CONNECTED
+        ) {
             Object::schedule(this, FLUSH);
         }
     }
@@ -148,6 +157,8 @@ impl Qp {
         let pd = antecedents.pd.object().clone();
         let kind = Self {
             max_read_sges: provider.info().MaxReadRequestSge,
+            later: SpinLock::new(None),
+            heard: AtomicBool::new(false),
             provider,
             hw: Once::new(),
             state: AtomicU32::new(FREE),
@@ -270,25 +281,54 @@ impl Qp {
         drop(owner);
     }
 
-    /// Makes a claimed queue pair ready to receive and send.
+    /// Makes a claimed queue pair ready to receive.
     ///
     /// # Errors
     /// The device refused, or the queue pair was flushed meanwhile (`CONNECTION_ABORTED`).
-    pub fn connect(&self, parameters: &QpParameters, passive: Passive<'_>) -> Result<(), Status> {
-        let hw = self.hw()?;
+    pub fn ready_to_receive(&self, parameters: &QpParameters, passive: Passive<'_>) -> Result<(), Status> {
         let limits = parameters.limits;
-        hw.to_ready_to_receive(&parameters.ready_to_receive(limits, true), passive)
+        self.hw()?
+            .to_ready_to_receive(&parameters.ready_to_receive(limits, true), passive)
             .map_err(status::of_device)?;
-        hw.to_ready_to_send(&parameters.ready_to_send(limits), passive)
+        *self.later.lock() = Some(parameters.ready_to_send(limits));
+        self.advance(CLAIMED, RECEIVING)
+    }
+
+    /// Makes a queue pair that is ready to receive ready to send, too. Initiator requests are accepted from now on.
+    ///
+    /// # Errors
+    /// The device refused, or the queue pair was flushed meanwhile (`CONNECTION_ABORTED`).
+    pub fn ready_to_send(&self, passive: Passive<'_>) -> Result<(), Status> {
+        let later = self.later.lock().take().ok_or(Status::CONNECTION_ABORTED)?;
+        if self.state.load(Ordering::Acquire) != RECEIVING {
+            return Err(Status::CONNECTION_ABORTED);
+        }
+        self.hw()?
+            .to_ready_to_send(&later, passive)
             .map_err(status::of_device)?;
+        self.advance(RECEIVING, CONNECTED)
+    }
+
+    fn advance(&self, from: u32, to: u32) -> Result<(), Status> {
         self.state
-            .compare_exchange(CLAIMED, CONNECTED, Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
             .map_or(Err(Status::CONNECTION_ABORTED), |_| Ok(()))
+    }
+
+    /// Takes [`Self::ready_to_receive`] back, as far as that goes: a queue pair whose peer has not been heard of, because it has not
+    /// been told that it may send, can be connected again (CONN-12). Otherwise it stays what it is, and is flushed.
+    pub fn step_back(&self, passive: Passive<'_>) {
+        let Some(hw) = self.hw.get() else { return };
+        let unused = !self.heard.load(Ordering::Acquire) && hw.receive().is_untouched();
+        if unused && hw.back_to_init(passive).is_ok() {
+            // Fails when it was flushed meanwhile: then it stays dead.
+            let _ = self.advance(RECEIVING, CLAIMED);
+        }
     }
 
     /// Whether the device may still be sending or receiving for a connection.
     pub fn needs_flush(&self) -> bool {
-        self.state.load(Ordering::Acquire) >= CONNECTED && !self.flushed.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) >= RECEIVING && !self.flushed.load(Ordering::Acquire)
     }
 
     /// Moves the queue pair into the error state: the device ends all requests (QP-60, CONN-62), and touches consumers'
@@ -330,6 +370,7 @@ impl QpTarget for Object<Qp> {
     fn event(&self, event: QpEvent) {
         match event {
             QpEvent::CommunicationEstablished => {
+                self.kind().heard.store(true, Ordering::Release);
                 let owner = self.kind().owner.lock().clone();
                 if let Some(owner) = owner {
                     owner.kind().communication_established();

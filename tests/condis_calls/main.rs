@@ -4,11 +4,15 @@ mod data;
 mod flows;
 mod history;
 mod hostile;
+mod outages;
 mod parties;
 mod refusals;
 mod scene;
 mod storms;
 mod sweep;
+#[allow(dead_code, reason = "each test file uses its part")]
+#[path = "../connections/tamper.rs"]
+mod tamper;
 mod together;
 
 use cxndk_testbed::consumers::condis::{News, OfferAnswer};

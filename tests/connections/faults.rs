@@ -118,6 +118,8 @@ fn meet_in_trouble(world: &World, mut trouble: Trouble, place: Arc<Mutex<Option<
         let [first, second] = clients;
         trouble.start();
         let (result, connector) = connect(&first, from, to);
+        // The accepting side goes on when it hears that this one is ready.
+        sim::sleep(10 * sim::MILLISECOND);
         *place.lock().expect("one thread") = Some((result, trouble.stop()));
         first.close_all(connector);
         let (result, connector) = connect(&second, from, to);

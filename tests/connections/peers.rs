@@ -1,16 +1,20 @@
 //! Peers that say less or other things than ours do: path MTUs, lost RTUs, stale connections, limits of reads.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use cxndk::cm::mad::{CommId, Message, RejectReason, ServiceId};
-use cxndk_testbed::connectx::{Qp, Service, State};
+use cxndk::hw::layout::opcode;
+use cxndk_testbed::connectx::{CommandFault, Matching, Qp, Service, State};
+use cxndk_testbed::consumers::copy::Desk;
 use cxndk_testbed::consumers::ndk::Status;
-use cxndk_testbed::consumers::node::{Pair, on};
+use cxndk_testbed::consumers::node::{LIMITS, Pair, on};
+use cxndk_testbed::consumers::signal::Signal;
 use cxndk_testbed::sim;
 use cxndk_testbed::world::{Host, World, WorldConfig};
 
-use super::{PORT, Side, scenario, tamper};
+use super::{PORT, Side, meet, scenario, tamper, until};
 
 /// A world of default frame sizes but for the keywords of A (`first`) and of B.
 fn world_of(seed: u64, first: &[(&str, &str)], second: &[(&str, &str)]) -> WorldConfig {
@@ -103,6 +107,79 @@ fn a_listener_is_looked_for_before_the_path_mtu() {
     assert_eq!(*seen, [RejectReason::INVALID_SERVICE_ID]);
 }
 
+/// Connects A to B, whose RTUs are lost `losses` times; A sends at once. Returns when B's accept has completed, from then on.
+fn first_data_establishes(losses: u32) {
+    scenario(&WorldConfig::new(60), move |world| {
+        let lost = Cell::new(0);
+        tamper::messages(world, 0, move |mad| {
+            let lose = matches!(mad.message, Message::Rtu(_)) && lost.get() < losses;
+            lost.set(lost.get() + u32::from(lose));
+            !lose
+        });
+        let (from, to) = (world.hosts[0].at(0), world.hosts[1].at(PORT));
+        meet(
+            world,
+            to,
+            |side, connector| {
+                side.endpoint.qp.receive(1, &[]).expect("a receive");
+                let before = sim::now();
+                side.accept(connector, LIMITS.reads, &[]).expect("an accept");
+                let waited = sim::now() - before;
+                assert!(waited < 100 * sim::MILLISECOND, "{waited} ns");
+                assert_eq!(one_result(side), (1, Status::SUCCESS));
+                side.endpoint.qp.send(2, &[], 0).expect("B may send now");
+                assert_eq!(one_result(side), (2, Status::SUCCESS));
+                until("a disconnect event", || side.events.get() == 1);
+                connector.disconnect().wait().expect("the peer asked for it");
+            },
+            move |side| {
+                let (connector, result) = side.connect(from, to, &[]);
+                assert_eq!(result, Ok(()));
+                side.endpoint.qp.receive(3, &[]).expect("a receive");
+                side.complete(connector).expect("a connection");
+                side.endpoint.qp.send(4, &[], 0).expect("A may send");
+                assert_eq!(one_result(side), (4, Status::SUCCESS));
+                assert_eq!(one_result(side), (3, Status::SUCCESS));
+                // Longer than B would repeat its reply.
+                sim::sleep(2 * sim::SECOND);
+                connector.disconnect().wait().expect("a graceful end");
+                connector
+            },
+        );
+    });
+}
+
+/// The next completion of a side: its context and status.
+fn one_result(side: &Side) -> (u64, Status) {
+    let mut results = Vec::new();
+    let deadline = sim::now() + 60 * sim::SECOND;
+    while side.endpoint.cq.poll(&mut results, 1) == 0 {
+        assert!(sim::now() < deadline, "a completion within a minute");
+        sim::sleep(10_000);
+    }
+    (results[0].request, results[0].status)
+}
+
+/// Proves CONN-28 and CONN-29: the peer's first data is as good as its RTU, should that be lost.
+#[test]
+fn the_first_data_establishes_a_connection_whose_rtu_is_lost() {
+    first_data_establishes(1);
+    first_data_establishes(u32::MAX);
+}
+
+/// The same without data: the reply is repeated, and answered with another RTU.
+#[test]
+fn a_lost_rtu_is_asked_for_again() {
+    scenario(&WorldConfig::new(61), |world| {
+        let lost = Cell::new(false);
+        tamper::messages(world, 0, move |mad| {
+            !matches!(mad.message, Message::Rtu(_)) || lost.replace(true)
+        });
+        let pair = Pair::connect(world, PORT).expect("a connection");
+        pair.close().expect("a close");
+    });
+}
+
 /// B's answers about a connection of which it knows nothing become rejections of a stale one.
 fn claim_stale_connections(world: &World) {
     tamper::messages(world, 1, |mad| {
@@ -151,5 +228,58 @@ fn a_connection_that_stays_stale_is_not_a_port_where_nobody_listens() {
             side.close(connector);
         }));
         on(world.hosts[1].id, "close", move || other.close());
+    });
+}
+
+/// Proves CONN-12: a connect that the device fails on its last step leaves the queue pair as it was, its receives too.
+#[test]
+fn a_queue_pair_that_could_not_be_made_ready_to_send_connects_again() {
+    scenario(&WorldConfig::new(64), |world| {
+        let (from, to) = (world.hosts[0].at(0), world.hosts[1].at(PORT));
+        let [a, b] = &world.hosts[..] else {
+            unreachable!("a world has two hosts")
+        };
+        let (client, open, sides) = (Side::open(a), b.open_ndk(), [Side::open(b), Side::open(b)]);
+        let (desk, listening) = (Rc::new(Desk::default()), Rc::new(Signal::default()));
+        let told = Rc::clone(&listening);
+        let server = b.thread("server", move || {
+            let listener = desk.listen(open.adapter(), to).expect("a listener");
+            told.set();
+            for (side, expected) in sides.into_iter().zip([Err(Status::CONNECTION_ABORTED), Ok(())]) {
+                let connector = desk.next().expect("a connect event");
+                assert_eq!(side.accept(connector, LIMITS.reads, &[]), expected);
+                if expected.is_ok() {
+                    side.endpoint.qp.send(5, &[], 0).expect("a send");
+                    assert_eq!(one_result(&side), (5, Status::SUCCESS));
+                    until("a disconnect event", || side.events.get() == 1);
+                    connector.disconnect().wait().expect("the peer asked for it");
+                }
+                side.close(connector);
+            }
+            listener.close_and_wait().expect("a close");
+            open.close();
+        });
+        let device = Rc::clone(&a.device);
+        sim::join(a.thread("client", move || {
+            listening.wait("a listener");
+            client.endpoint.qp.receive(6, &[]).expect("a receive");
+            let (first, result) = client.connect(from, to, &[]);
+            assert_eq!(result, Ok(()));
+            let refusal = CommandFault::Status(4, 0);
+            device
+                .faults
+                .borrow_mut()
+                .add(Matching::opcode(opcode::RTR2RTS_QP), refusal);
+            assert!(client.complete(first).is_err());
+            device.faults.borrow_mut().clear();
+            first.close_and_wait().expect("a close");
+            let (second, result) = client.connect(from, to, &[]);
+            assert_eq!(result, Ok(()));
+            client.complete(second).expect("the same queue pair connects");
+            assert_eq!(one_result(&client), (6, Status::SUCCESS));
+            second.disconnect().wait().expect("a graceful end");
+            client.close(second);
+        }));
+        sim::join(server);
     });
 }
