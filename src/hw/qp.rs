@@ -10,7 +10,7 @@ use super::{
     pd::Pd,
     receive_queue::{self, ReceiveQueue},
     send_queue::{self, PageLists, SendQueue},
-    types::{Cqn, Gid, GidIndex, Key, Mac, Mtu, Psn, Qpn, ceil_log2},
+    types::{Cqn, Gid, GidIndex, Key, Mac, Mtu, Psn, Qpn, ceil_log2, floor_log2},
     wqe,
 };
 use crate::nt::{
@@ -110,7 +110,7 @@ pub struct ReadyToSend {
     pub retry_count: u8,
     /// Retries after RNR NAKs, 0..=7; 7 has no end.
     pub rnr_retry: u8,
-    /// Reads outstanding at a time.
+    /// Reads outstanding at a time. The device knows no 0: whoever posts has to refuse them then.
     pub initiator_depth: u8,
 }
 
@@ -342,7 +342,8 @@ impl Qp {
     /// The command's.
     pub fn to_ready_to_send(&self, attributes: &ReadyToSend, passive: Passive<'_>) -> Result<(), HwError> {
         let log_max = self.device.caps().log_max_initiator_reads;
-        let log_initiator = ceil_log2(u32::from(attributes.initiator_depth)).min(log_max);
+        // The device counts in powers of two: fewer reads than the peer serves at a time, never more.
+        let log_initiator = floor_log2(u32::from(attributes.initiator_depth)).min(log_max);
         let command = Rtr2Rts::connected(self.qpn, attributes, log_initiator);
         Ok(self.device.commander().execute(&command, passive)?)
     }

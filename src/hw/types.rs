@@ -155,6 +155,14 @@ impl Mtu {
     }
 }
 
+/// The largest `log` with `1 << log <= value`; 0 for 0 and 1.
+pub const fn floor_log2(value: u32) -> u32 {
+    match value {
+        0 | 1 => 0,
+        _ => value.ilog2(),
+    }
+}
+
 /// The smallest `log` with `1 << log >= value`; 0 for 0 and 1.
 pub const fn ceil_log2(value: u32) -> u32 {
     match value {

@@ -103,7 +103,8 @@ impl Qp {
         settle(queue, flags, posted)
     }
 
-    /// `NdkRead`. A local invalidation that the adapter does not advertise is left out (QP-28).
+    /// `NdkRead`. A local invalidation that the adapter does not advertise is left out (QP-28). Fails with `REMOTE_RESOURCES` when
+    /// the effective outbound limit is 0 (QP-50).
     #[inline(always)]
     pub fn read(&self, context: u64, pieces: &impl Pieces, remote: Remote, flags: u32) -> Status {
         let queue = match self.admit(flags, READ) {
@@ -111,8 +112,9 @@ impl Qp {
             Err(status) => return status,
         };
         let sges = pieces.sges();
-        if sges.len() as u32 > self.max_read_sges {
-            return refuse(queue, status::of_post(PostError::TooManySges));
+        let bound = self.read_bound.load(Ordering::Relaxed);
+        if sges.len() as u32 >= bound {
+            return Status(refuse_read(queue, bound));
         }
         settle(
             queue,
@@ -236,6 +238,18 @@ fn refuse(queue: &SendQueue, status: Status) -> Status {
 extern "win64" fn refuse_slowly(queue: &SendQueue, status: i32) -> i32 {
     queue.ring();
     status
+}
+
+/// A read with too many pieces, or on a connection without reads: the peer has no resources for them (QP-16, QP-50).
+#[cold]
+#[inline(never)]
+extern "win64" fn refuse_read(queue: &SendQueue, bound: u32) -> i32 {
+    queue.ring();
+    if bound == 0 {
+        Status::REMOTE_RESOURCES.0
+    } else {
+        status::of_post(PostError::TooManySges).0
+    }
 }
 
 /// A send whose data is captured now (QP-24).

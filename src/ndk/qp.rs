@@ -92,7 +92,8 @@ pub struct Qp {
     pub(super) hw: Once<hw::Qp>,
     pub(super) state: AtomicU32,
     pub(super) limits: QpLimits,
-    pub(super) max_read_sges: u32,
+    // One more than the pieces of a read, or 0 when the connection has no reads: what a read must have less of.
+    pub(super) read_bound: AtomicU32,
     // What makes it ready to send, from ready-to-receive on.
     later: SpinLock<Option<ReadyToSend>>,
     // The peer has sent something: receives may have been used.
@@ -156,7 +157,7 @@ impl Qp {
         let provider = antecedents.pd.provider().clone();
         let pd = antecedents.pd.object().clone();
         let kind = Self {
-            max_read_sges: provider.info().MaxReadRequestSge,
+            read_bound: AtomicU32::new(provider.info().MaxReadRequestSge + 1),
             later: SpinLock::new(None),
             heard: AtomicBool::new(false),
             provider,
@@ -186,7 +187,7 @@ impl Qp {
             receive_cq: qp.receive_cq.kind().hw()?,
             send_depth: limits.initiator_depth,
             // Reads have a limit of their own, which overrides that of the queue (QP-16).
-            send_sges: limits.initiator_sges.max(qp.max_read_sges),
+            send_sges: limits.initiator_sges.max(qp.provider.info().MaxReadRequestSge),
             inline_bytes: limits.inline_bytes,
             fast_register_pages: qp.provider.info().FRMRPageCount,
             receive_depth: limits.receive_depth,
@@ -306,6 +307,10 @@ impl Qp {
         self.hw()?
             .to_ready_to_send(&later, passive)
             .map_err(status::of_device)?;
+        if later.initiator_depth == 0 {
+            // The device would send one, which the peer answers by ending the connection (QP-50).
+            self.read_bound.store(0, Ordering::Relaxed);
+        }
         self.advance(RECEIVING, CONNECTED)
     }
 

@@ -8,9 +8,10 @@ use cxndk::cm::mad::{CommId, Message, RejectReason, ServiceId};
 use cxndk::hw::layout::opcode;
 use cxndk_testbed::connectx::{CommandFault, Matching, Qp, Service, State};
 use cxndk_testbed::consumers::copy::Desk;
-use cxndk_testbed::consumers::ndk::Status;
+use cxndk_testbed::consumers::ndk::{ReadLimits, Status};
 use cxndk_testbed::consumers::node::{LIMITS, Pair, on};
 use cxndk_testbed::consumers::signal::Signal;
+use cxndk_testbed::consumers::smbd::EndpointLimits;
 use cxndk_testbed::sim;
 use cxndk_testbed::world::{Host, World, WorldConfig};
 
@@ -281,5 +282,53 @@ fn a_queue_pair_that_could_not_be_made_ready_to_send_connects_again() {
             client.close(second);
         }));
         sim::join(server);
+    });
+}
+
+fn with_reads(inbound: u32, outbound: u32) -> EndpointLimits {
+    EndpointLimits {
+        reads: ReadLimits { inbound, outbound },
+        ..LIMITS
+    }
+}
+
+/// Proves QP-50: never more reads in flight than were agreed, and those that must wait do not fail.
+#[test]
+fn the_device_has_no_more_reads_in_flight_than_were_agreed() {
+    for (limit, log) in [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2), (7, 2), (16, 4)] {
+        scenario(&WorldConfig::new(65), move |world| {
+            let pair = Pair::connect_with(world, PORT, with_reads(limit, limit)).expect("a connection");
+            for host in &world.hosts {
+                let context = *connected(host)[0].context.borrow();
+                assert_eq!(context.log_sra_max(), log, "{limit}");
+                assert!(1 << context.log_rra_max() >= limit);
+            }
+            for context in 0..16 {
+                let range = 4096 * context..4096 * (context + 1);
+                pair.a
+                    .read(context as u64, range, pair.b.remote(0), 0)
+                    .expect("a read");
+            }
+            let results = pair.a.results(16);
+            assert!(results.len() == 16 && results.iter().all(|result| result.status == Status::SUCCESS));
+            pair.close().expect("a close");
+        });
+    }
+}
+
+/// Proves QP-50: where no reads were agreed, a read is refused at once, and nothing else of the connection suffers.
+#[test]
+fn a_read_on_a_connection_without_reads_is_refused_inline() {
+    scenario(&WorldConfig::new(66), |world| {
+        let pair = Pair::connect_with(world, PORT, with_reads(4, 0)).expect("a connection");
+        for node in [&pair.a, &pair.b] {
+            for length in [0, 64] {
+                let refused = node.read(1, 0..length, node.remote(0), 0);
+                assert_eq!(refused, Err(Status::REMOTE_RESOURCES));
+            }
+        }
+        pair.a.write(2, 0..64, pair.b.remote(0), 0).expect("a write");
+        assert_eq!(pair.a.result().status, Status::SUCCESS);
+        pair.close().expect("a close");
     });
 }
