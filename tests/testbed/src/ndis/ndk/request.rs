@@ -444,6 +444,10 @@ pub(super) unsafe extern "win64" fn on_cq(token: *mut c_void, status: i32) {
         );
     }
     check_health(&cq, status);
+    if cq.arming.replace(false) {
+        // It may come before the arm that it answers has returned: that is over then, as far as a consumer can tell (CQ-01).
+        cq.user.set(None);
+    }
     let running = Callback::enter(&cq, "NdkCqNotificationCallback");
     if cq.notifying.replace(true) {
         breach("VRF-48", "CQ-14", format!("two notifications of {cq} at once"));

@@ -16,6 +16,10 @@ use super::Counts;
 use super::shims;
 use crate::sim::{self, TaskId};
 
+/// Arms that notifications may be owed for at once: one whose callback runs, one that is satisfied and waits for that to return, and one
+/// that came since.
+const MOST_ARMS: u32 = 3;
+
 /// What lies in the reserved pointers of an object that the verifier watches: the layer above NDK may use them (LIFE-04).
 const CANARY: usize = 0x4e44_4b43_0000_0000;
 
@@ -121,6 +125,8 @@ pub(super) struct Object {
     pub(super) notifying: Cell<bool>,
     /// CQ: the context in `GetCqResults` or `ArmCq` (CQ-01).
     pub(super) user: Cell<Option<TaskId>>,
+    /// `user` is in `ArmCq`, and no notification has come of it yet.
+    pub(super) arming: Cell<bool>,
 }
 
 /// All objects of a run.
@@ -219,6 +225,7 @@ pub(super) fn adopt(
         broken: Cell::new(None),
         notifying: Cell::new(false),
         user: Cell::new(None),
+        arming: Cell::new(false),
     });
     if objects
         .by_address
@@ -419,11 +426,11 @@ impl Object {
         if self.arms.get() == 0 || strength(kind) > strength(self.strongest.get()) {
             self.strongest.set(kind);
         }
-        self.arms.set((self.arms.get() + 1).min(2));
+        self.arms.set((self.arms.get() + 1).min(MOST_ARMS));
     }
 
-    /// A notification: takes one arm; `None` if there is none. Of two arms the second may have come after the provider had
-    /// cleared the first, so one stays.
+    /// A notification: takes one arm; `None` if there is none. Of several arms the later ones may have come after the provider had
+    /// cleared the first, so they stay.
     pub(super) fn take_arm(&self) -> Option<u32> {
         let left = self.arms.get().checked_sub(1)?;
         self.arms.set(left);

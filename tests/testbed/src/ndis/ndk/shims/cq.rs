@@ -47,7 +47,12 @@ impl<'a> Alone<'a> {
 
 impl Drop for Alone<'_> {
     fn drop(&mut self) {
-        self.0.iter().for_each(|cq| cq.user.set(None));
+        // A notification of an arm that has not returned yet may have taken its place.
+        let own = self.0.filter(|cq| cq.user.get() == sim::current());
+        if let Some(cq) = own {
+            cq.user.set(None);
+            cq.arming.set(false);
+        }
     }
 }
 
@@ -70,6 +75,7 @@ unsafe extern "win64" fn arm(cq: *mut NDK_CQ, kind: u32) {
     let alone = Alone::enter(&call.object, call.what);
     let provider = provider!(call, NDK_CQ_DISPATCH, NdkArmCq);
     call.object.arm(kind);
+    call.object.arming.set(true);
     // SAFETY: the consumer's arguments.
     unsafe { provider(cq, kind) };
     drop(alone);
