@@ -5,13 +5,17 @@ mod common;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use cxndk::hw::layout::opcode::ACCESS_REG;
 use cxndk::sys::ndis::{
-    NDIS_STATUS_BUFFER_TOO_SHORT, NDIS_STATUS_FAILURE, NDIS_STATUS_INVALID_DATA, NDIS_STATUS_INVALID_LENGTH,
-    NDIS_STATUS_LINK_STATE, NDIS_STATUS_NOT_SUPPORTED, NdisHaltDeviceStopped, NdisShutdownPowerOff,
-    OID_802_3_MULTICAST_LIST, OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_INTERRUPT_MODERATION,
-    OID_GEN_STATISTICS, OID_GEN_VENDOR_DESCRIPTION, OID_GEN_XMIT_OK, OID_NDK_CONNECTIONS,
-    OID_NDK_LOCAL_ENDPOINTS, OID_NDK_SET_STATE, OID_NDK_STATISTICS,
+    NDIS_STATISTICS_FLAGS_VALID_RCV_DISCARDS, NDIS_STATISTICS_INFO, NDIS_STATUS_BUFFER_TOO_SHORT,
+    NDIS_STATUS_FAILURE, NDIS_STATUS_INVALID_DATA, NDIS_STATUS_INVALID_LENGTH, NDIS_STATUS_INVALID_OID,
+    NDIS_STATUS_LINK_STATE, NDIS_STATUS_MULTICAST_FULL, NDIS_STATUS_NOT_SUPPORTED, NdisHaltDeviceStopped,
+    NdisShutdownPowerOff, OID_802_3_MULTICAST_LIST, OID_GEN_CURRENT_LOOKAHEAD, OID_GEN_CURRENT_PACKET_FILTER,
+    OID_GEN_INTERRUPT_MODERATION, OID_GEN_STATISTICS, OID_GEN_VENDOR_DESCRIPTION, OID_GEN_VENDOR_ID,
+    OID_GEN_XMIT_OK, OID_NDK_CONNECTIONS, OID_NDK_LOCAL_ENDPOINTS, OID_NDK_SET_STATE, OID_NDK_STATISTICS,
+    OID_PNP_SET_POWER,
 };
+use cxndk_testbed::connectx::{CommandFault, Matching};
 use cxndk_testbed::ndis::registry::Value;
 use cxndk_testbed::ndis::{NdkEvent, State};
 use cxndk_testbed::sim::{self, SECOND, Stream};
@@ -72,6 +76,117 @@ fn requests_are_checked_before_they_are_obeyed() {
         assert_eq!(length, description.len());
         assert_eq!(description.last(), Some(&0));
     });
+}
+
+/// Proves OID-12: what does not fit is refused whole, with the bytes that would.
+#[test]
+fn a_multicast_list_that_is_too_long_is_full() {
+    on_running_adapter(1, |host| {
+        let list = |count: u8| -> Vec<u8> { (0..count).flat_map(|n| [1, 0, 0x5e, 0, 0, n]).collect() };
+        assert_eq!(host.adapter.set(OID_802_3_MULTICAST_LIST, &list(64)), Ok(64 * 6));
+        let full = host.adapter.set(OID_802_3_MULTICAST_LIST, &list(65)).unwrap_err();
+        assert_eq!((full.status, full.needed), (NDIS_STATUS_MULTICAST_FULL, 64 * 6));
+    });
+}
+
+/// Proves OID-05, ATTR-03: the lookahead that the adapter says it has can be set, all of it and less, and is then what it says.
+#[test]
+fn the_lookahead_is_what_was_set_and_at_most_what_was_promised() {
+    for seed in 0..6 {
+        on_running_adapter(seed, |host| {
+            let general = host.adapter.general().expect("general attributes");
+            assert_eq!(general.lookahead, general.mtu, "the header does not count");
+            for bytes in [256, general.lookahead] {
+                let set = host.adapter.set(OID_GEN_CURRENT_LOOKAHEAD, &bytes.to_ne_bytes());
+                assert_eq!(set, Ok(4));
+                let mut now = [0; 4];
+                assert_eq!(host.adapter.query(OID_GEN_CURRENT_LOOKAHEAD, &mut now), Ok(4));
+                assert_eq!(u32::from_ne_bytes(now), bytes);
+            }
+            let beyond = general.lookahead + 1;
+            let refused = host.adapter.set(OID_GEN_CURRENT_LOOKAHEAD, &beyond.to_ne_bytes());
+            assert_eq!(
+                refused.map_err(|error| error.status),
+                Err(NDIS_STATUS_INVALID_DATA)
+            );
+        });
+    }
+}
+
+/// Proves OID-07: an OID is known in one direction and not in the other, and one that is not in the list in neither.
+#[test]
+fn what_can_only_be_set_is_no_query_and_the_other_way_round() {
+    on_running_adapter(1, |host| {
+        let query = |oid| {
+            host.adapter
+                .query(oid, &mut [0; 64])
+                .map_err(|error| error.status)
+        };
+        let set = |oid| host.adapter.set(oid, &[0; 64]).map_err(|error| error.status);
+        for oid in [OID_NDK_SET_STATE, OID_PNP_SET_POWER, OID_802_3_MULTICAST_LIST] {
+            assert_eq!(query(oid), Err(NDIS_STATUS_INVALID_OID), "query of {oid:#x}");
+        }
+        for oid in [OID_GEN_STATISTICS, OID_GEN_VENDOR_ID, OID_NDK_CONNECTIONS] {
+            assert_eq!(set(oid), Err(NDIS_STATUS_INVALID_OID), "set of {oid:#x}");
+        }
+        assert_eq!(query(0x0bad_0bad), Err(NDIS_STATUS_NOT_SUPPORTED));
+    });
+}
+
+/// `OID_GEN_STATISTICS` of the adapter.
+fn statistics_of(host: &Host) -> NDIS_STATISTICS_INFO {
+    let mut bytes = [0; size_of::<NDIS_STATISTICS_INFO>()];
+    assert_eq!(
+        host.adapter.query(OID_GEN_STATISTICS, &mut bytes),
+        Ok(bytes.len())
+    );
+    // SAFETY: numbers only.
+    unsafe { bytes.as_ptr().cast::<NDIS_STATISTICS_INFO>().read_unaligned() }
+}
+
+/// Proves STAT-01: packets are counted, not lists of them, and what the port dropped too.
+#[test]
+fn discards_are_packets_and_counted_where_they_are_said_to_be() {
+    sim::run(1, || {
+        let host = Host::new();
+        // The port drops what comes before anybody wants it.
+        (0..3).for_each(|_| host.device.deliver_frame(&[0; 60]));
+        host.adapter.start().expect("the adapter starts");
+        let (one, two) = (vec![&[0_u8; 60][..]], vec![&[0_u8; 60][..], &[1; 1514]]);
+        host.adapter.send_lists(&[two, one]);
+        assert_eq!(host.adapter.sent(), [NDIS_STATUS_FAILURE; 2]);
+        let statistics = statistics_of(&host);
+        assert_eq!((statistics.ifOutDiscards, statistics.ifInDiscards), (3, 3));
+        let valid = NDIS_STATISTICS_FLAGS_VALID_RCV_DISCARDS;
+        assert_eq!(statistics.SupportedStatistics & valid, valid);
+        // A device that does not show its port's counters: then nothing is counted, and none said to be.
+        {
+            let mut plan = host.device.faults.borrow_mut();
+            plan.add(Matching::opcode(ACCESS_REG), CommandFault::Status(0x3, 0));
+        }
+        let statistics = statistics_of(&host);
+        assert_eq!(statistics.SupportedStatistics & valid, 0);
+        assert_eq!(statistics.ifInDiscards, 0);
+        host.adapter.stop();
+        host.unload();
+    })
+    .unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// Proves ATTR-03: what the port can do does not depend on whether a cable is in it.
+#[test]
+fn the_fastest_speed_is_known_without_a_link() {
+    sim::run(1, || {
+        let host = Host::new();
+        host.device.set_carrier(false);
+        host.adapter.start().expect("the adapter starts");
+        let general = host.adapter.general().expect("general attributes");
+        assert_eq!((general.connected, general.max_speed), (false, 100_000_000_000));
+        assert_eq!(general.speed, u64::MAX, "NDIS_LINK_SPEED_UNKNOWN");
+        host.adapter.stop();
+        host.unload();
+    })
+    .unwrap_or_else(|failure| panic!("{failure}"));
 }
 
 /// Proves STAT-01, STAT-02, OID-03, OID-04, OID-09, ADAPTER-41, ADAPTER-42, ADAPTER-46.

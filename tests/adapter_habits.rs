@@ -150,6 +150,31 @@ fn a_request_is_cancelled_at_any_moment() {
     }
 }
 
+/// Proves OID-08: NULL is the id of requests that nobody cancels; who cancels by it aborts none of them.
+#[test]
+fn a_request_without_an_id_is_never_aborted() {
+    for seed in 0..20 {
+        in_sim(seed, |host| {
+            host.adapter.start().expect("the adapter starts");
+            let adapter = host.adapter.clone();
+            let id = adapter.interface().expect("an interface").host;
+            let asking = nt::thread(id, "ask", move || {
+                for _ in 0..5 {
+                    let statistics = adapter.query_without_id(OID_GEN_STATISTICS, 152);
+                    assert_eq!(statistics.map(|bytes| bytes.len()), Ok(152));
+                }
+            });
+            for _ in 0..10 {
+                sim::sleep(seed * 500);
+                host.adapter.cancel_no_oid();
+            }
+            sim::join(asking);
+            host.adapter.stop();
+            host.unload();
+        });
+    }
+}
+
 /// Proves PNP-02, RESTART-03: news of the machine's power come at any time, and restarts with attributes to change or none, and change
 /// nothing.
 #[test]

@@ -2,7 +2,7 @@
 
 use core::ptr::null_mut;
 
-use super::{Adapter, keywords::ETHERNET_HEADER, link, oid};
+use super::{Adapter, link, oid};
 use crate::{
     nt::{Passive, Ref, Status},
     sys::ndis::{
@@ -103,13 +103,13 @@ fn general(adapter: &Adapter) -> NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES {
         MediaType: ndis::NdisMedium802_3,
         PhysicalMediumType: ndis::NdisPhysicalMedium802_3,
         MtuSize: keywords.mtu,
-        MaxXmitLinkSpeed: link.speed,
+        MaxXmitLinkSpeed: link.max_speed,
         XmitLinkSpeed: link.speed,
-        MaxRcvLinkSpeed: link.speed,
+        MaxRcvLinkSpeed: link.max_speed,
         RcvLinkSpeed: link.speed,
         MediaConnectState: link.media(),
         MediaDuplexState: link.duplex(),
-        LookaheadSize: keywords.mtu + ETHERNET_HEADER,
+        LookaheadSize: keywords.mtu,
         PowerManagementCapabilities: null_mut(),
         MacOptions: NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA
             | NDIS_MAC_OPTION_TRANSFERS_NOT_PEND

@@ -2,7 +2,7 @@
 
 use super::Adapter;
 use crate::{
-    hw::PortState,
+    hw::{PortState, Speed},
     nt::{Passive, Ref},
     sys::ndis::{
         self, MediaConnectStateConnected, MediaConnectStateDisconnected, MediaDuplexStateFull,
@@ -27,15 +27,18 @@ pub(super) struct LinkReport {
     pub(super) connected: bool,
     /// Both directions, in bits per second.
     pub(super) speed: u64,
+    /// The fastest that the port can do, in bits per second.
+    pub(super) max_speed: u64,
 }
 
 impl LinkReport {
     /// What the port says.
     pub(super) fn of(port: PortState) -> Self {
-        let speed = port.speed.map_or(SPEED_UNKNOWN, |speed| speed.0);
+        let bits = |speed: Option<Speed>| speed.map_or(SPEED_UNKNOWN, |speed| speed.0);
         Self {
             connected: port.up,
-            speed,
+            speed: bits(port.speed),
+            max_speed: bits(port.max_speed),
         }
     }
 
@@ -81,6 +84,7 @@ impl Adapter {
         let gone = LinkReport {
             connected: false,
             speed: SPEED_UNKNOWN,
+            max_speed: SPEED_UNKNOWN,
         };
         self.device
             .get()

@@ -41,7 +41,7 @@ use crate::{
     ndk::Provider,
     nt::{
         Dma, EventLog, Mmio, NdisHandle, NoMemory, Passive, Ref, Slot, SpinLock, Status, WorkItem,
-        sync::{AtomicBool, Ordering},
+        sync::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -60,6 +60,8 @@ pub struct Adapter {
     keywords: SpinLock<Keywords>,
     discards: Discards,
     link: SpinLock<Option<LinkReport>>,
+    /// What protocols set `OID_GEN_CURRENT_LOOKAHEAD` to, in bytes without the header; 0: nothing yet.
+    lookahead: AtomicU32,
     requests: Requests,
     switch: Switch,
 
@@ -95,6 +97,7 @@ impl Adapter {
             keywords: SpinLock::new(Keywords::default()),
             discards: Discards::default(),
             link: SpinLock::new(None),
+            lookahead: AtomicU32::new(0),
             requests: Requests::new(),
             switch: Switch::default(),
             work: Slot::new(),

@@ -7,7 +7,8 @@ use crate::{
         sync::{AtomicU64, Ordering},
     },
     sys::ndis::{
-        self, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL, NDIS_SEND_FLAGS_DISPATCH_LEVEL, NET_BUFFER_LIST,
+        self, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL, NDIS_SEND_FLAGS_DISPATCH_LEVEL, NET_BUFFER,
+        NET_BUFFER_LIST,
     },
 };
 
@@ -22,6 +23,20 @@ impl Discards {
     pub(super) fn transmit(&self) -> u64 {
         self.transmit.load(Ordering::Relaxed)
     }
+}
+
+/// How many packets a list has: statistics count these, not lists.
+///
+/// # Safety
+/// `first` is NULL or the first of a list's packets, which the caller owns.
+unsafe fn count(first: *mut NET_BUFFER) -> u64 {
+    let (mut packets, mut next) = (0, first);
+    // SAFETY: the caller's promise.
+    while let Some(packet) = unsafe { next.as_ref() } {
+        packets += 1;
+        next = packet.Next;
+    }
+    packets
 }
 
 impl Adapter {
@@ -41,7 +56,9 @@ impl Adapter {
         // SAFETY: the adapter owns the chain until it completes it.
         while let Some(list) = unsafe { next.as_mut() } {
             list.Status = status.0;
-            self.discards.transmit.fetch_add(1, Ordering::Relaxed);
+            // SAFETY: as above; the list's packets are chained from its first.
+            let packets = unsafe { count(list.FirstNetBuffer) };
+            self.discards.transmit.fetch_add(packets, Ordering::Relaxed);
             next = list.Next;
         }
         let dispatch = flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL != 0;

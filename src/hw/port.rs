@@ -28,6 +28,8 @@ pub struct PortState {
     pub up: bool,
     /// Speed of the link, when it is up and known.
     pub speed: Option<Speed>,
+    /// The fastest that the port can do, when it is known, whatever the link does now.
+    pub max_speed: Option<Speed>,
 }
 
 impl PortState {
@@ -35,6 +37,7 @@ impl PortState {
     pub const DOWN: Self = Self {
         up: false,
         speed: None,
+        max_speed: None,
     };
 
     /// Asks the device.
@@ -45,6 +48,7 @@ impl PortState {
         Ok(Self {
             up,
             speed: ptys.as_ref().and_then(speed).filter(|_| up),
+            max_speed: ptys.as_ref().and_then(max_speed),
         })
     }
 }
@@ -61,7 +65,19 @@ const EXTENDED: [u64; 21] = [
 
 /// The speed that the operational link modes stand for: the fastest of them.
 pub fn speed(register: &PtysReg) -> Option<Speed> {
-    let fastest = |table: &[u64], modes: u32| {
+    fastest(register.eth_proto_oper(), register.ext_eth_proto_oper())
+}
+
+/// The same of the link modes that the port is capable of.
+pub fn max_speed(register: &PtysReg) -> Option<Speed> {
+    fastest(
+        register.eth_proto_capability(),
+        register.ext_eth_proto_capability(),
+    )
+}
+
+fn fastest(legacy: u32, extended: u32) -> Option<Speed> {
+    let of = |table: &[u64], modes: u32| {
         table
             .iter()
             .enumerate()
@@ -69,9 +85,9 @@ pub fn speed(register: &PtysReg) -> Option<Speed> {
             .map(|(_, gbit)| *gbit)
             .max()
     };
-    let legacy = fastest(&LEGACY, register.eth_proto_oper());
-    let extended = fastest(&EXTENDED, register.ext_eth_proto_oper());
-    let gbit = legacy.max(extended).filter(|gbit| *gbit != 0)?;
+    let gbit = of(&LEGACY, legacy)
+        .max(of(&EXTENDED, extended))
+        .filter(|gbit| *gbit != 0)?;
     Some(Speed(gbit * 1_000_000_000))
 }
 

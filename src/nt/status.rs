@@ -68,6 +68,7 @@ statuses! {
     ADDRESS_ALREADY_EXISTS = 0xc000_020a, "The address is in use.";
     NDIS_CLOSING = 0xc001_0002, "The object is closing.";
     NDIS_BAD_VERSION = 0xc001_0004, "The version is not supported.";
+    NDIS_MULTICAST_FULL = 0xc001_0009, "The multicast list has no room for so many.";
     NDIS_ADAPTER_NOT_READY = 0xc001_0011, "The adapter cannot be opened now.";
     NDIS_INVALID_LENGTH = 0xc001_0014, "A length is wrong.";
     NDIS_INVALID_DATA = 0xc001_0015, "A value is wrong.";

@@ -84,6 +84,7 @@ impl Adapter {
             oid => match (self.call_number(oid), self.call_counter(vc, oid)) {
                 (Some(number), _) => request.reply_u32(number),
                 (None, Some(counter)) => request.reply_counter(counter),
+                (None, None) if SUPPORTED.contains(&oid) => Status::NDIS_INVALID_OID,
                 (None, None) => Status::NOT_SUPPORTED,
             },
         }

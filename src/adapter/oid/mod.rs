@@ -223,6 +223,10 @@ impl Adapter {
 
     /// `MiniportCancelOidRequest` (rule OID-08): what the work item has begun is not cancelled, it ends soon.
     pub(super) fn cancel_request(&self, id: *mut c_void) {
+        if id.is_null() {
+            // The id of requests that nobody can cancel.
+            return;
+        }
         let mut place = self.requests.normal.lock();
         let found = place.take_if(|request| request.id() == id);
         drop(place);

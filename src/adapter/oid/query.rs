@@ -1,9 +1,9 @@
 //! Queries that are answered without the device.
 
-use super::{Adapter, MAX_MULTICAST, Outcome, lists, request::Request, request::bytes_of};
+use super::{Adapter, MAX_MULTICAST, Outcome, SUPPORTED, lists, request::Request, request::bytes_of};
 use crate::{
     driver::{DRIVER_MAJOR, DRIVER_MINOR, NDIS_MAJOR, NDIS_MINOR},
-    nt::Status,
+    nt::{Status, sync::Ordering},
     sys::ndis::{
         self, NDIS_INTERRUPT_MODERATION_PARAMETERS, NDIS_INTERRUPT_MODERATION_PARAMETERS_REVISION_1,
         NDIS_LINK_PARAMETERS, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT,
@@ -30,9 +30,12 @@ impl Adapter {
             ndis::OID_NDK_CONNECTIONS => lists::connections(self, request),
             ndis::OID_NDK_LOCAL_ENDPOINTS => lists::local_endpoints(self, request),
             ndis::OID_GEN_DRIVER_VERSION => request.reply(&[NDIS_MINOR, NDIS_MAJOR]),
-            oid => self
-                .number(oid)
-                .map_or(Status::NOT_SUPPORTED, |value| request.reply_u32(value)),
+            oid => match self.number(oid) {
+                Some(value) => request.reply_u32(value),
+                // What can only be set.
+                None if SUPPORTED.contains(&oid) => Status::NDIS_INVALID_OID,
+                None => Status::NOT_SUPPORTED,
+            },
         };
         Outcome::Done(status)
     }
@@ -43,7 +46,11 @@ impl Adapter {
         let frame = mtu + super::super::keywords::ETHERNET_HEADER;
         let [first, second, third, ..] = self.permanent_address();
         Some(match oid {
-            ndis::OID_GEN_MAXIMUM_FRAME_SIZE | ndis::OID_GEN_CURRENT_LOOKAHEAD => mtu,
+            ndis::OID_GEN_MAXIMUM_FRAME_SIZE => mtu,
+            ndis::OID_GEN_CURRENT_LOOKAHEAD => match self.lookahead.load(Ordering::Relaxed) {
+                0 => mtu,
+                set => set,
+            },
             ndis::OID_GEN_MAXIMUM_TOTAL_SIZE
             | ndis::OID_GEN_RECEIVE_BLOCK_SIZE
             | ndis::OID_GEN_TRANSMIT_BLOCK_SIZE

@@ -1,9 +1,9 @@
 //! Sets: checked before anything changes (rule OID-05).
 
-use super::{Adapter, MAX_MULTICAST, request::Plain, request::Request};
+use super::{Adapter, MAX_MULTICAST, SUPPORTED, request::Plain, request::Request};
 use crate::{
     adapter::{keywords::Keywords, link::SPEED_UNKNOWN},
-    nt::{Passive, Ref, Status},
+    nt::{Passive, Ref, Status, sync::Ordering},
     sys::ndis::{
         self, NDIS_LINK_PARAMETERS, NDIS_LINK_PARAMETERS_REVISION_1, NDIS_OBJECT_HEADER,
         NDIS_OBJECT_TYPE_DEFAULT, NDIS_PACKET_TYPE_ALL_MULTICAST, NDIS_PACKET_TYPE_BROADCAST,
@@ -33,13 +33,17 @@ impl Adapter {
             ndis::OID_GEN_INTERRUPT_MODERATION => Status::NDIS_INVALID_DATA,
             ndis::OID_PNP_SET_POWER => set_power(request),
             ndis::OID_NDK_SET_STATE => Self::set_network_direct_state(this, request, passive),
+            oid if SUPPORTED.contains(&oid) => Status::NDIS_INVALID_OID,
             _ => Status::NOT_SUPPORTED,
         }
     }
 
     fn set_lookahead(&self, request: &mut Request) -> Status {
         match number(request) {
-            Ok(bytes) if bytes <= self.keywords().mtu => request.took(4),
+            Ok(bytes) if bytes <= self.keywords().mtu => {
+                self.lookahead.store(bytes, Ordering::Relaxed);
+                request.took(4)
+            }
             Ok(_) => Status::NDIS_INVALID_DATA,
             Err(status) => status,
         }
@@ -102,7 +106,7 @@ fn set_multicast_list(request: &mut Request) -> Status {
         return request.needs(length.next_multiple_of(ADDRESS), Status::NDIS_INVALID_LENGTH);
     }
     if length > MAX_MULTICAST * ADDRESS {
-        return request.needs(MAX_MULTICAST * ADDRESS, Status::NDIS_INVALID_LENGTH);
+        return request.needs(MAX_MULTICAST * ADDRESS, Status::NDIS_MULTICAST_FULL);
     }
     let (addresses, _) = request.input().as_chunks::<ADDRESS>();
     if addresses.iter().any(|address| address[0] & 1 == 0) {

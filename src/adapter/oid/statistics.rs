@@ -2,7 +2,10 @@
 
 use super::{Adapter, request::Request, request::bytes_of};
 use crate::{
-    hw::commands::counter::{QueryVportCounter, Traffic, VportCounters},
+    hw::commands::{
+        counter::{QueryVportCounter, Traffic, VportCounters},
+        register::{read_interface_counters, received_discards},
+    },
     nt::{Passive, Status},
     sys::ndis::{
         self, NDIS_NDK_STATISTICS_INFO, NDIS_NDK_STATISTICS_INFO_REVISION_1, NDIS_OBJECT_HEADER,
@@ -43,7 +46,8 @@ impl Adapter {
             ndis::OID_GEN_RCV_OK => request.reply_counter(received.frames()),
             ndis::OID_GEN_XMIT_OK => request.reply_counter(sent.frames()),
             _ => {
-                let statistics = self.statistics(&counters, received, sent);
+                let discards = self.received_discards(passive);
+                let statistics = self.statistics(&counters, discards, (received, sent));
                 // SAFETY: the fields leave no gap: 4 and 4 bytes, then numbers of 8 bytes each.
                 request.reply(unsafe { bytes_of(&statistics) })
             }
@@ -99,20 +103,35 @@ impl Adapter {
             .map_err(|_| Status::UNSUCCESSFUL)
     }
 
+    /// What the port dropped, as it is now; `None` where the device does not say: virtual functions may not see the port.
+    fn received_discards(&self, passive: Passive<'_>) -> Option<u64> {
+        let counters = self
+            .device
+            .get()?
+            .commander()
+            .execute(&read_interface_counters(), passive);
+        counters.ok().as_ref().map(received_discards)
+    }
+
+    /// A counter that is not counted is not said to be valid.
     fn statistics(
         &self,
         counters: &VportCounters,
-        received: Direction,
-        sent: Direction,
+        discards: Option<u64>,
+        (received, sent): (Direction, Direction),
     ) -> NDIS_STATISTICS_INFO {
+        let uncounted = match discards {
+            Some(_) => 0,
+            None => ndis::NDIS_STATISTICS_FLAGS_VALID_RCV_DISCARDS,
+        };
         NDIS_STATISTICS_INFO {
             Header: NDIS_OBJECT_HEADER {
                 Type: NDIS_OBJECT_TYPE_DEFAULT as u8,
                 Revision: NDIS_STATISTICS_INFO_REVISION_1 as u8,
                 Size: size_of::<NDIS_STATISTICS_INFO>() as u16,
             },
-            SupportedStatistics: ALL_VALID,
-            ifInDiscards: 0,
+            SupportedStatistics: ALL_VALID & !uncounted,
+            ifInDiscards: discards.unwrap_or(0),
             ifInErrors: counters.receive_errors.packets,
             ifHCInOctets: received.octets(),
             ifHCInUcastPkts: received.unicast.packets,

@@ -3,7 +3,9 @@
 use super::super::{
     command::{Command, Sink, Source},
     error::Lie,
-    layout::{AccessRegisterIn, AccessRegisterOut, PmtuReg, PtysReg, RegisterHostEndianness, opcode},
+    layout::{
+        AccessRegisterIn, AccessRegisterOut, PmtuReg, PpcntReg, PtysReg, RegisterHostEndianness, opcode,
+    },
 };
 
 /// `op_mod` of `ACCESS_REG`.
@@ -52,6 +54,7 @@ macro_rules! registers {
 registers! {
     PmtuReg: 0x5003;
     PtysReg: 0x5004;
+    PpcntReg: 0x5008;
     RegisterHostEndianness: 0x7004;
 }
 
@@ -106,6 +109,30 @@ pub fn read_ptys() -> AccessRegister<PtysReg> {
         write: false,
         content,
     }
+}
+
+/// Counter group of RFC 2863 in PPCNT.
+const RFC_2863: u32 = 1;
+/// Where `if_in_discards` lies in that group, in bytes.
+const IF_IN_DISCARDS: usize = 0x10;
+
+/// Reads the counters of RFC 2863: of the whole port, RoCE and other functions of the port included.
+pub fn read_interface_counters() -> AccessRegister<PpcntReg> {
+    let mut content = PpcntReg::new();
+    content.set_local_port(PORT).set_grp(RFC_2863);
+    AccessRegister {
+        write: false,
+        content,
+    }
+}
+
+/// Good frames that the port dropped for want of room.
+pub fn received_discards(counters: &PpcntReg) -> u64 {
+    counters
+        .counter_set()
+        .get(IF_IN_DISCARDS..)
+        .and_then(<[u8]>::first_chunk)
+        .map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 /// Reads the MTU of the port.

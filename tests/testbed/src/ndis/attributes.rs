@@ -35,6 +35,10 @@ pub struct General {
     pub mtu: u32,
     /// Bits per second.
     pub speed: u64,
+    /// The most that the port can do, in bits per second.
+    pub max_speed: u64,
+    /// Bytes of a frame, its header apart, that the driver can show.
+    pub lookahead: u32,
     /// Whether there is a link.
     pub connected: bool,
     /// Station address in the hardware.
@@ -235,6 +239,8 @@ unsafe fn general(
     adapter.attributes.general.replace(Some(General {
         mtu: given.MtuSize,
         speed: given.XmitLinkSpeed,
+        max_speed: given.MaxXmitLinkSpeed,
+        lookahead: given.LookaheadSize,
         connected: given.MediaConnectState == MediaConnectStateConnected,
         permanent_mac: mac(&given.PermanentMacAddress),
         current_mac: mac(&given.CurrentMacAddress),

@@ -162,6 +162,19 @@ impl AdapterState {
         oid: u32,
         buffer: &mut [u8],
     ) -> Result<usize, OidError> {
+        let id = self.oids.next_id.get() + 1;
+        self.oids.next_id.set(id);
+        self.oid_as(id, (direct, set), oid, buffer)
+    }
+
+    /// The same for a request with this id; 0 is that of requests which their sender will not cancel.
+    pub(super) fn oid_as(
+        &self,
+        id: usize,
+        (direct, set): (bool, bool),
+        oid: u32,
+        buffer: &mut [u8],
+    ) -> Result<usize, OidError> {
         self.expect(
             "STATE-01",
             "an OID request",
@@ -172,7 +185,6 @@ impl AdapterState {
         } else {
             NdisRequestQueryInformation
         };
-        let id = self.oids.next_id.replace(self.oids.next_id.get() + 1);
         let mut request = Request::new(kind, oid, id, buffer);
         if !direct {
             self.oids.acquire();
@@ -306,6 +318,15 @@ impl AdapterState {
         entry.waiter.into_iter().for_each(sim::unpark);
     }
 
+    /// `MiniportCancelOidRequest` with a NULL id, which names no request.
+    pub(super) fn cancel_no_oid(&self) {
+        if let Some(handler) = self.driver.characteristics.CancelOidRequestHandler {
+            // SAFETY: the driver registered the handler.
+            unsafe { handler(self.context(), std::ptr::null_mut()) };
+        }
+        kernel::expect_clean("MiniportCancelOidRequest");
+    }
+
     /// `MiniportCancelOidRequest` for every request that the driver has; true if there was one.
     pub(super) fn cancel_oids(&self) -> bool {
         let ids: Vec<usize> = self.oids.normal.borrow().keys().copied().collect();
@@ -324,7 +345,8 @@ impl AdapterState {
 /// What the final status and the counts have to obey.
 fn check_result(adapter: &AdapterState, oid: u32, status: NDIS_STATUS, request: &Request) {
     let name = &adapter.name;
-    if oid == SET_POWER && !matches!(status, NDIS_STATUS_SUCCESS | NDIS_STATUS_NOT_ACCEPTED) {
+    let set = request.request.RequestType == NdisRequestSetInformation;
+    if set && oid == SET_POWER && !matches!(status, NDIS_STATUS_SUCCESS | NDIS_STATUS_NOT_ACCEPTED) {
         sim::fail(
             "VRF-04",
             format!("{name}: OID_PNP_SET_POWER completed with {status:#x}"),
@@ -338,6 +360,12 @@ fn check_result(adapter: &AdapterState, oid: u32, status: NDIS_STATUS, request: 
         sim::fail(
             "VRF-05",
             format!("{name}: OID {oid:#x} deletes and completed with {status:#x}"),
+        );
+    }
+    if status == NDIS_STATUS_REQUEST_ABORTED && request.request.RequestId.is_null() {
+        sim::fail(
+            "OID-08",
+            format!("{name}: OID {oid:#x}, which has no id to cancel it by, was aborted"),
         );
     }
     let information = request.information();

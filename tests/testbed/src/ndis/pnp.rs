@@ -437,18 +437,40 @@ impl Adapter {
         result
     }
 
+    /// Queries an OID by a request that has no id, so that nothing cancels it.
+    ///
+    /// # Errors
+    /// The driver's status if it is not success.
+    pub fn query_without_id(&self, oid: u32, length: usize) -> Result<Vec<u8>, OidError> {
+        self.on_host("OID request", move |state| {
+            let mut buffer = vec![0; length];
+            let used = state.oid_as(0, (false, false), oid, &mut buffer)?;
+            buffer.truncate(used);
+            Ok(buffer)
+        })
+    }
+
+    /// Cancels by a NULL id, which names no request.
+    pub fn cancel_no_oid(&self) {
+        self.on_host("cancel no OID", |state| state.cancel_no_oid());
+    }
+
     /// Cancels the normal OID request that the driver has; true if there is one.
     pub fn cancel_oids(&self) -> bool {
         self.on_host("cancel OID", |state| state.cancel_oids())
     }
 
-    /// Sends frames in one chain and waits for nothing.
+    /// Sends frames, a list each, in one chain and waits for nothing.
     pub fn send(&self, frames: &[&[u8]]) {
-        let frames: Vec<Vec<u8>> = frames.iter().map(|frame| frame.to_vec()).collect();
-        self.on_host("send", move |state| {
-            let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
-            state.send(&frames);
-        });
+        let lists: Vec<Vec<&[u8]>> = frames.iter().map(|frame| vec![*frame]).collect();
+        self.send_lists(&lists);
+    }
+
+    /// Sends lists of frames in one chain and waits for nothing.
+    pub fn send_lists(&self, lists: &[Vec<&[u8]>]) {
+        let own = |list: &Vec<&[u8]>| list.iter().map(|frame| frame.to_vec()).collect();
+        let lists: Vec<Vec<Vec<u8>>> = lists.iter().map(own).collect();
+        self.on_host("send", move |state| state.send(&lists));
     }
 
     /// Waits for all sends (VRF-08, VRF-09) and returns their statuses.

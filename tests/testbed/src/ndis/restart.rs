@@ -136,7 +136,17 @@ impl AdapterState {
                 );
             }
         };
-        set(LOOKAHEAD, &mut 256_u32.to_le_bytes());
+        // The protocols want 256 bytes, all that there is, or do not say.
+        let most = self
+            .attributes
+            .general
+            .borrow()
+            .as_ref()
+            .map_or(256, |general| general.lookahead);
+        let wanted = [Some(256), Some(most), None][sim::choose(Stream::Ndis, 3) as usize];
+        if let Some(bytes) = wanted {
+            set(LOOKAHEAD, &mut bytes.to_le_bytes());
+        }
         set(MULTICAST_LIST, &mut [0x01, 0x00, 0x5e, 0, 0, 1]);
         set(PACKET_FILTER, &mut 0xb_u32.to_le_bytes());
     }

@@ -33,6 +33,12 @@ struct Sent {
 /// The memory of one list.
 struct Parts {
     list: Box<NET_BUFFER_LIST>,
+    /// The list's frames, the last one first.
+    packets: Vec<Packet>,
+}
+
+/// The memory of one frame.
+struct Packet {
     buffer: Box<NET_BUFFER>,
     mdl: *mut wdk_standin::_MDL,
     data: Box<[u8]>,
@@ -76,8 +82,8 @@ impl Sends {
     }
 }
 
-impl Parts {
-    fn new(frame: &[u8]) -> Self {
+impl Packet {
+    fn new(frame: &[u8], next: *mut NET_BUFFER) -> Self {
         let mut data: Box<[u8]> = frame.into();
         let mdl = kernel::mdl_for(&mut data);
         // SAFETY: all fields of a NET_BUFFER may be zero.
@@ -85,34 +91,47 @@ impl Parts {
         buffer.CurrentMdl = mdl;
         buffer.MdlChain = mdl;
         buffer.stDataLength = frame.len();
-        // SAFETY: all fields of a NET_BUFFER_LIST may be zero.
-        let mut list: Box<NET_BUFFER_LIST> = Box::new(unsafe { std::mem::zeroed() });
-        list.FirstNetBuffer = &raw mut *buffer;
-        list.Status = NDIS_STATUS_PENDING;
-        Self {
-            list,
-            buffer,
-            mdl,
-            data,
-        }
+        buffer.Next = next;
+        Self { buffer, mdl, data }
     }
 
-    /// Keeps the memory, but nothing in it makes sense any more.
     fn poison(self) {
         kernel::mdl_free(self.mdl);
-        let list = Box::leak(self.list);
-        list.FirstNetBuffer = POISON as *mut NET_BUFFER;
-        list.Next = POISON as *mut NET_BUFFER_LIST;
         let buffer = Box::leak(self.buffer);
         buffer.CurrentMdl = ptr::null_mut();
+        buffer.Next = POISON as *mut NET_BUFFER;
         buffer.stDataLength = POISON;
         Box::leak(self.data).fill(0xde);
     }
 }
 
+impl Parts {
+    fn new(frames: &[Vec<u8>]) -> Self {
+        let (mut packets, mut first) = (Vec::new(), ptr::null_mut());
+        for frame in frames.iter().rev() {
+            let mut packet = Packet::new(frame, first);
+            first = &raw mut *packet.buffer;
+            packets.push(packet);
+        }
+        // SAFETY: all fields of a NET_BUFFER_LIST may be zero.
+        let mut list: Box<NET_BUFFER_LIST> = Box::new(unsafe { std::mem::zeroed() });
+        list.FirstNetBuffer = first;
+        list.Status = NDIS_STATUS_PENDING;
+        Self { list, packets }
+    }
+
+    /// Keeps the memory, but nothing in it makes sense any more.
+    fn poison(self) {
+        self.packets.into_iter().for_each(Packet::poison);
+        let list = Box::leak(self.list);
+        list.FirstNetBuffer = POISON as *mut NET_BUFFER;
+        list.Next = POISON as *mut NET_BUFFER_LIST;
+    }
+}
+
 impl AdapterState {
-    /// Gives frames to `MiniportSendNetBufferLists`, one list each, in one chain. In a context of the host.
-    pub(super) fn send(&self, frames: &[&[u8]]) {
+    /// Gives lists of frames to `MiniportSendNetBufferLists`, in one chain. In a context of the host.
+    pub(super) fn send(&self, lists: &[Vec<Vec<u8>>]) {
         self.expect(
             "STATE-01",
             "a send",
@@ -121,8 +140,8 @@ impl AdapterState {
         let rejected = self.state.get() == State::Paused;
         let mut first: *mut NET_BUFFER_LIST = ptr::null_mut();
         let mut keys = Vec::new();
-        for frame in frames.iter().rev() {
-            let mut parts = Parts::new(frame);
+        for frames in lists.iter().rev() {
+            let mut parts = Parts::new(frames);
             parts.list.Next = first;
             parts.list.SourceHandle = self.handle;
             first = &raw mut *parts.list;

@@ -45,6 +45,7 @@ enum Wrong {
     OidNever,
     OidByDirect,
     OidUnknown,
+    AbortsWithoutId,
     SetPowerFails,
     RemovePatternFails,
     ShortBufferNeedsNothing,

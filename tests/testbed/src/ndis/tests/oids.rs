@@ -32,18 +32,24 @@ fn query(_: &pci::Function, adapter: &Adapter) {
     let _ = adapter.query(0x0001_0111, &mut [0; 8]);
 }
 
+fn query_without_id(_: &pci::Function, adapter: &Adapter) {
+    adapter.start().expect("the adapter starts");
+    let _ = adapter.query_without_id(0x0001_0111, 8);
+}
+
 fn mandatory(_: &pci::Function, adapter: &Adapter) {
     adapter.start().expect("the adapter starts");
     adapter.check_mandatory_oids();
 }
 
-/// Proves VRF-04, VRF-05, VRF-12 and OID-06.
+/// Proves VRF-04, VRF-05, VRF-12, OID-06 and OID-08.
 #[test]
 fn some_requests_may_not_fail_and_none_that_is_mandatory_may_be_unknown() {
     assert_eq!(caught(Wrong::SetPowerFails, set_power), "VRF-04");
     assert_eq!(caught(Wrong::RemovePatternFails, remove_pattern), "VRF-05");
     assert_eq!(caught(Wrong::ShortBufferNeedsNothing, query), "OID-06");
     assert_eq!(caught(Wrong::OidUnknown, mandatory), "VRF-12");
+    assert_eq!(caught(Wrong::AbortsWithoutId, query_without_id), "OID-08");
 }
 
 /// Proves OID-01 and VRF-07: however many ask, the driver sees one request at a time.

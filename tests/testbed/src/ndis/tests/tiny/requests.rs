@@ -77,6 +77,11 @@ pub(super) unsafe extern "win64" fn oid(_context: *mut c_void, request: *mut NDI
     if wrong(Wrong::OidUnknown) && code == 0x0001_0111 {
         return NDIS_STATUS_NOT_SUPPORTED;
     }
+    // SAFETY: as above.
+    let id = unsafe { (*request).RequestId };
+    if wrong(Wrong::AbortsWithoutId) && id.is_null() {
+        return NDIS_STATUS_REQUEST_ABORTED;
+    }
     if wrong(Wrong::ShortBufferNeedsNothing) {
         return NDIS_STATUS_BUFFER_TOO_SHORT;
     }
