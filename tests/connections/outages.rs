@@ -1,9 +1,10 @@
 //! Outages: a path that comes back finds its connections alive, a peer that does not is noticed, whatever times it named.
 
-use cxndk::cm::mad::Message;
+use cxndk::cm::mad::{Message, Req};
 use cxndk_testbed::consumers::ndk::Status;
-use cxndk_testbed::consumers::node::{Pair, on};
+use cxndk_testbed::consumers::node::{Node, Pair, on};
 use cxndk_testbed::sim;
+use cxndk_testbed::wire::Faults;
 use cxndk_testbed::world::{World, WorldConfig};
 
 use super::{PORT, Side, scenario, tamper};
@@ -53,12 +54,12 @@ fn a_connection_survives_an_outage_of_three_seconds_under_traffic() {
 #[test]
 fn connects_and_disconnects_survive_an_outage() {
     scenario(&WorldConfig::new(31), |world| {
-        world.link.set_faults(cxndk_testbed::wire::Faults {
+        world.link.set_faults(Faults {
             loss: 1_000_000,
-            ..Default::default()
+            ..Faults::default()
         });
         let link = world.link.clone();
-        sim::after(OUTAGE, move || link.set_faults(Default::default()));
+        sim::after(OUTAGE, move || link.set_faults(Faults::default()));
         let pair = Pair::connect(world, PORT).expect("a connection");
         tamper::messages(world, 0, |mad| {
             !matches!(mad.message, Message::Dreq(_)) || sim::now() > 30 * sim::SECOND
@@ -79,7 +80,7 @@ fn connects_and_disconnects_survive_an_outage() {
 }
 
 /// Connects where A says of itself what `edit` makes of it, then A falls silent: B's write ends with an error in bounded time.
-fn a_dead_peer_is_noticed(edit: impl Fn(&mut cxndk::cm::mad::Req) + Send + 'static) {
+fn a_dead_peer_is_noticed(edit: impl Fn(&mut Req) + Send + 'static) {
     scenario(&WorldConfig::new(40), move |world| {
         tamper::requests(world, 0, edit);
         let pair = Pair::connect(world, PORT).expect("a connection");
@@ -90,7 +91,7 @@ fn a_dead_peer_is_noticed(edit: impl Fn(&mut cxndk::cm::mad::Req) + Send + 'stat
     });
 }
 
-fn unanswered(node: &cxndk_testbed::consumers::node::Node, peer: &cxndk_testbed::consumers::node::Node) {
+fn unanswered(node: &Node, peer: &Node) {
     let before = sim::now();
     node.write(1, 0..4096, peer.remote(0), 0).expect("a write");
     let result = node.result();
