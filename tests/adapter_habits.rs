@@ -6,9 +6,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use cxndk::sys::ndis::{
-    NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_REQUEST_ABORTED, NdisHaltDeviceStopped, NdisShutdownBugCheck,
-    OID_802_3_MULTICAST_LIST, OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_MAXIMUM_FRAME_SIZE, OID_GEN_RCV_OK,
-    OID_GEN_STATISTICS, OID_GEN_XMIT_OK,
+    NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_REQUEST_ABORTED, NdisHaltDeviceDisabled, NdisHaltDeviceStopped,
+    NdisShutdownBugCheck, OID_802_3_MULTICAST_LIST, OID_GEN_CURRENT_PACKET_FILTER,
+    OID_GEN_MAXIMUM_FRAME_SIZE, OID_GEN_RCV_OK, OID_GEN_STATISTICS, OID_GEN_XMIT_OK,
 };
 use cxndk_testbed::connectx::Health;
 use cxndk_testbed::ndis::{State, interrupts_served};
@@ -16,6 +16,9 @@ use cxndk_testbed::nt;
 use cxndk_testbed::sim::{self, MICROSECOND, SECOND};
 
 use self::common::Host;
+
+/// Longest that a halt may take, in virtual nanoseconds.
+const HALT_BOUND: u64 = 120 * SECOND;
 
 fn in_sim(seed: u64, scenario: impl FnOnce(Host) + Send) {
     sim::run(seed, || scenario(Host::new())).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
@@ -250,4 +253,22 @@ fn an_adapter_that_ends_gives_its_registration_for_dma_back() {
             host.unload();
         });
     }
+}
+
+/// Proves HALT-01: an adapter that netio does not know, whose `NetLuid` is 0, is halted as any other; so are two of them.
+#[test]
+fn an_adapter_without_a_number_is_halted() {
+    in_sim(4, |host| {
+        for action in NdisHaltDeviceDisabled..=NdisHaltDeviceStopped {
+            host.adapter.set_interface(None);
+            host.adapter.start().expect("the adapter starts");
+            host.adapter.pause();
+            let begun = sim::now();
+            let end = sim::after(HALT_BOUND, || sim::fail("HALT-01", "the adapter is not halted"));
+            host.adapter.halt(action);
+            sim::cancel(end);
+            assert!(sim::now() - begun < HALT_BOUND);
+        }
+        host.unload();
+    });
 }

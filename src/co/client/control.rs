@@ -30,6 +30,11 @@ const MAX_ADAPTERS: usize = 32;
 /// Between looks at the end of a run.
 const LOOK_MS: u32 = 1;
 
+/// An adapter as the system numbers it (`NET_LUID`). Every number is one, 0 too: an adapter that netio does not know has it, and it is
+/// not alone in that.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct NetLuid(u64);
+
 /// Who has the place of the one run.
 #[derive(Clone, Copy)]
 struct Slot {
@@ -37,15 +42,15 @@ struct Slot {
     taken: bool,
     /// The run has begun.
     begun: bool,
-    /// The adapter that the run is about; 0 when it has nothing on it any more.
-    luid: u64,
+    /// The adapter that the run is about, while it has something on it.
+    adapter: Option<NetLuid>,
 }
 
 impl Slot {
     const FREE: Self = Self {
         taken: false,
         begun: false,
-        luid: 0,
+        adapter: None,
     };
 }
 
@@ -61,8 +66,8 @@ pub struct SelfTest {
     driver: Once<NdisHandle>,
     worker: Once<WorkItem<Self>>,
     run: Ref<Run>,
-    /// The driver's adapters that are initialized, oldest first; 0 is none.
-    adapters: SpinLock<[u64; MAX_ADAPTERS]>,
+    /// The driver's adapters that are initialized, each in the first place that was free.
+    adapters: SpinLock<[Option<NetLuid>; MAX_ADAPTERS]>,
     door: SpinLock<Door>,
     slot: SpinLock<Slot>,
     /// Requests that are being looked at, or answered.
@@ -85,7 +90,7 @@ impl SelfTest {
             driver: Once::new(),
             worker: Once::new(),
             run: Run::try_new()?,
-            adapters: SpinLock::new([0; MAX_ADAPTERS]),
+            adapters: SpinLock::new([None; MAX_ADAPTERS]),
             door: SpinLock::new(Door {
                 device: None,
                 busy: false,
@@ -117,8 +122,8 @@ impl SelfTest {
     pub fn adapter_came(this: &Ref<Self>, luid: u64, passive: Passive<'_>) {
         {
             let mut adapters = this.adapters.lock();
-            if let Some(place) = adapters.iter_mut().find(|place| **place == 0) {
-                *place = luid;
+            if let Some(place) = adapters.iter_mut().find(|place| place.is_none()) {
+                *place = Some(NetLuid(luid));
             }
         }
         this.enter_door(passive);
@@ -150,9 +155,11 @@ impl SelfTest {
 
     /// An adapter goes: no test of it begins, one that runs is broken off.
     pub fn adapter_goes(&self, luid: u64) {
-        for place in self.adapters.lock().iter_mut() {
-            if *place == luid {
-                *place = 0;
+        {
+            let mut adapters = self.adapters.lock();
+            // One place only: another adapter with its number stays.
+            if let Some(place) = adapters.iter_mut().find(|place| **place == Some(NetLuid(luid))) {
+                *place = None;
             }
         }
         self.abort_if(Status::DEVICE_REMOVED, |run| run.plan().luid == luid);
@@ -161,11 +168,11 @@ impl SelfTest {
     /// The adapter is gone. A test of it has nothing to do with it any more when this returns, nor has it memory; the client may still be
     /// about to be deregistered. With the last adapter the device goes.
     pub fn adapter_gone(&self, luid: u64, passive: Passive<'_>) {
-        while self.slot.lock().luid == luid {
+        while self.slot.lock().adapter == Some(NetLuid(luid)) {
             passive.sleep_ms(LOOK_MS);
         }
         self.enter_door(passive);
-        let last = self.adapters.lock().iter().all(|place| *place == 0);
+        let last = self.adapters.lock().iter().all(Option::is_none);
         let device = if last {
             self.door.lock().device.take()
         } else {
@@ -221,16 +228,17 @@ impl SelfTest {
     fn claim(&self, mut plan: TestRequest) -> Result<TestRequest, Status> {
         // The adapters' lock is held, so that an adapter that goes finds either no run or this one.
         let adapters = self.adapters.lock();
-        let mut present = adapters.iter().copied().filter(|place| *place != 0);
-        plan.luid = present
-            .find(|place| plan.luid == 0 || *place == plan.luid)
+        let mut present = adapters.iter().copied().flatten();
+        let chosen = present
+            .find(|adapter| plan.luid == 0 || adapter.0 == plan.luid)
             .ok_or(Status::NO_SUCH_DEVICE)?;
+        plan.luid = chosen.0;
         let mut slot = self.slot.lock();
         if slot.taken {
             return Err(Status::SHARING_VIOLATION);
         }
         slot.taken = true;
-        slot.luid = plan.luid;
+        slot.adapter = Some(chosen);
         Ok(plan)
     }
 
@@ -242,7 +250,7 @@ impl SelfTest {
         // SAFETY: `cancelled` marks the run and then releases the request.
         unsafe { run.arm(cancelled) };
         // The adapter may have gone since the place was taken, and found no run to break off.
-        if !this.adapters.lock().contains(&plan.luid) {
+        if !this.adapters.lock().contains(&Some(NetLuid(plan.luid))) {
             run.abort(Status::DEVICE_REMOVED);
         }
         if let Some(worker) = this.worker.get() {
@@ -258,7 +266,7 @@ impl SelfTest {
         }
         let mut script = Script::new(&this.run, passive);
         script.run();
-        this.slot.lock().luid = 0;
+        this.slot.lock().adapter = None;
         script.deregister();
         // Whoever is answered may ask again at once; whoever takes the device away waits for this.
         this.entered.fetch_add(1, Ordering::AcqRel);

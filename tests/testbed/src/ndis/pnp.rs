@@ -383,6 +383,12 @@ impl Adapter {
         self.state.interface.get()
     }
 
+    /// Names the IP interface on top of it: `None` for an adapter that netio does not know, whose `NetLuid` is 0. From the next
+    /// Initialize on.
+    pub fn set_interface(&self, interface: Option<InterfaceId>) {
+        self.state.interface.set(interface);
+    }
+
     /// What the INF says of the device.
     pub fn install(&self) -> &Install {
         &self.install
