@@ -1,5 +1,7 @@
 //! Commands are encoded as the connectx interface page describes them, and answers that cannot be true are refused.
 
+use std::cell::RefCell;
+
 // The simulated kernel, which the driver's code links to.
 use cxndk::hw::command::signature::{BLOCK, sign_block, sign_entry};
 use cxndk::hw::command::{Command, Sink, Source, blocks};
@@ -129,10 +131,16 @@ fn pages_are_counted_with_a_sign() {
 
 #[test]
 fn more_pages_back_than_asked_for_is_a_lie() {
-    let take = TakePages { count: 4 };
+    let returned = RefCell::new(Vec::new());
+    let each = |page| returned.borrow_mut().push(page);
+    let take = TakePages {
+        count: 4,
+        each: &each,
+    };
     assert_eq!((be32(&encode(&take), 4), take.output_length()), (2, 16 + 32));
     let refused = decode(&take, |out| out[8..12].copy_from_slice(&5_u32.to_be_bytes()));
     assert!(matches!(refused, Err(Lie::Pages)));
+    assert!(returned.borrow().is_empty(), "none of them is believed");
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn begin(platform: Platform, passive: Passive<'_>) -> Result<Made, BringUpError>
     let commander = Commander::start(&registers, &platform.dma, passive).map_err(at(Step::CommandQueue))?;
     let refs = || -> Result<_, HwError> {
         registers.wait_queue_taken(passive)?;
-        let pages = Pages::new(platform.ndis, &commander, &platform.dma)?;
+        let pages = Pages::new(platform.ndis, platform.log, &commander, &platform.dma)?;
         let events = Ref::try_new(Events::new(commander.clone(), pages.clone()))?;
         Ok((pages, events))
     };

@@ -1,18 +1,23 @@
 //! Page supply: the memory that the firmware lives in (connectx interface, section 6).
 
+use core::cell::Cell;
+
 use super::{
     command::Commander,
     commands::hca::{CannotGivePages, GivePages, PAGES_PER_COMMAND, PagePhase, QueryPages, TakePages},
     error::{CommandFailure, HwError, Lie},
 };
 use crate::nt::{
-    Dma, NdisHandle, NoMemory, Passive, Ref, SharedMemory, SpinLock, Vec, WorkItem, pool, time::Instant,
+    Dma, EventLog, NdisHandle, NoMemory, Passive, Ref, SharedMemory, SpinLock, Status, Vec, WorkItem,
+    log::LogCode, pool, time::Instant,
 };
 
 /// Bytes of a device page.
 const PAGE: u32 = 4096;
-/// Pages that are allocated at a time, when memory is not scattered.
-const CHUNK: u32 = 64;
+/// Pages that are allocated at a time, when memory is not scattered; a bit each.
+const CHUNK: u32 = u64::BITS;
+/// Number of event log entries for a page that the device gave back and does not have.
+const RETURNED_PAGE: u32 = 0x300;
 /// How long the device may give nothing back at teardown.
 const RECLAIM_TIMEOUT_MS: u64 = 5_000;
 /// The most pages that one event may ask for; more is a lie.
@@ -22,14 +27,30 @@ const MAX_REQUEST: i32 = 1 << 20;
 #[derive(Debug)]
 struct Chunk {
     memory: SharedMemory,
-    /// Pages that the device has.
-    given: u32,
+    /// Pages that the device has: a bit each, the first is the lowest.
+    given: u64,
 }
 
 impl Chunk {
-    fn contains(&self, page: u64) -> bool {
+    const fn new(memory: SharedMemory) -> Self {
+        let pages = memory.len() / PAGE;
+        Self {
+            memory,
+            given: u64::MAX >> (CHUNK - pages),
+        }
+    }
+
+    /// Where the pages are.
+    fn pages(&self) -> impl Iterator<Item = u64> + use<> {
         let first = self.memory.bus_address(0).0;
-        page >= first && page - first < u64::from(self.memory.len())
+        (0..u64::from(self.memory.len() / PAGE)).map(move |page| first + page * u64::from(PAGE))
+    }
+
+    /// The bit of the page at this address; `None` for an address that is not one of its pages.
+    fn bit(&self, address: u64) -> Option<u64> {
+        let offset = address.checked_sub(self.memory.bus_address(0).0)?;
+        let whole = offset < u64::from(self.memory.len()) && offset.is_multiple_of(u64::from(PAGE));
+        whole.then(|| 1 << (offset / u64::from(PAGE)))
     }
 }
 
@@ -45,6 +66,7 @@ struct Wanted {
 pub struct Pages {
     commander: Ref<Commander>,
     dma: Ref<Dma>,
+    log: EventLog,
     chunks: SpinLock<Vec<Chunk>>,
     wanted: SpinLock<Wanted>,
     work: WorkItem<Self>,
@@ -53,12 +75,14 @@ pub struct Pages {
 impl Pages {
     pub(super) fn new(
         ndis: NdisHandle,
+        log: EventLog,
         commander: &Ref<Commander>,
         dma: &Ref<Dma>,
     ) -> Result<Ref<Self>, NoMemory> {
         Ref::try_new(Self {
             commander: commander.clone(),
             dma: dma.clone(),
+            log,
             chunks: SpinLock::new(pool::try_with_capacity(0)?),
             wanted: SpinLock::new(Wanted::default()),
             work: WorkItem::try_new(ndis, Self::serve)?,
@@ -67,7 +91,8 @@ impl Pages {
 
     /// Pages that the device has.
     pub fn given(&self) -> u32 {
-        self.chunks.lock().iter().map(|chunk| chunk.given).sum()
+        let chunks = self.chunks.lock();
+        chunks.iter().map(|chunk| chunk.given.count_ones()).sum()
     }
 
     /// Gives what the device wants in a phase of bring-up.
@@ -151,12 +176,7 @@ impl Pages {
             while batch.len() < PAGES_PER_COMMAND && (batch.len() as u32) < left {
                 let room = (PAGES_PER_COMMAND - batch.len()) as u32;
                 let chunk = self.allocate((left - batch.len() as u32).min(room).min(CHUNK), passive)?;
-                let first = chunk.memory.bus_address(0).0;
-                if first == 0 {
-                    // The interface does not take page 0: hold it until another is found, and give that.
-                    return Err(HwError::NoMemory);
-                }
-                batch.extend((0..u64::from(chunk.given)).map(|page| first + page * u64::from(PAGE)));
+                batch.extend(chunk.pages());
                 pool::try_push(&mut chunks, chunk)?;
             }
             left -= batch.len() as u32;
@@ -192,43 +212,73 @@ impl Pages {
 
     /// `pages` contiguous pages, or fewer when memory is scattered.
     fn allocate(&self, pages: u32, passive: Passive<'_>) -> Result<Chunk, HwError> {
-        let mut given = pages;
+        let mut count = pages;
         loop {
-            match SharedMemory::allocate(&self.dma, given * PAGE, passive) {
-                Ok(memory) => return Ok(Chunk { memory, given }),
-                Err(_) if given > 1 => given /= 2,
+            match SharedMemory::allocate(&self.dma, count * PAGE, passive) {
+                Ok(memory) => return Ok(Chunk::new(memory)),
+                Err(_) if count > 1 => count /= 2,
                 Err(_) => return Err(HwError::NoMemory),
             }
         }
     }
 
     /// Takes `count` pages back, or fewer if the device cannot spare them. Returns how many came.
+    ///
+    /// # Errors
+    /// The command's; [`Lie::Pages`], which the event log has then, for a page that the device does not have: nothing is freed for it.
     fn take(&self, count: u32, passive: Passive<'_>) -> Result<u32, HwError> {
         let mut taken = 0;
         while taken < count {
             let ask = PAGES_PER_COMMAND.min((count - taken) as usize);
-            let pages = self.commander.execute(&TakePages { count: ask }, passive)??;
-            if pages.is_empty() {
-                break;
+            let lie = Cell::new(None);
+            let each = |page| {
+                if self.returned(page).is_err() {
+                    lie.set(Some(page));
+                }
+            };
+            let take = TakePages {
+                count: ask,
+                each: &each,
+            };
+            let came = self.commander.execute(&take, passive).map_err(HwError::from);
+            if let Some(page) = lie.get() {
+                self.log_lie(page);
+                return Err(Lie::Pages.into());
             }
-            taken += pages.len() as u32;
-            for page in &pages {
-                self.returned(*page)?;
+            match came? {
+                0 => break,
+                came => taken += came,
             }
         }
         Ok(taken)
+    }
+
+    /// Tells of a page that the device gave back and does not have: the value is its number.
+    fn log_lie(&self, page: u64) {
+        let number = (page / u64::from(PAGE)) as u32;
+        self.log.write(
+            LogCode::InvalidValueFromAdapter,
+            RETURNED_PAGE,
+            Status::IO_DEVICE_ERROR,
+            number,
+        );
     }
 
     /// A page came back; the last one of a chunk frees it.
     fn returned(&self, page: u64) -> Result<(), Lie> {
         let freed = {
             let mut chunks = self.chunks.lock();
-            let at = chunks
+            let found = chunks
                 .iter()
-                .position(|chunk| chunk.contains(page))
-                .ok_or(Lie::Pages)?;
+                .enumerate()
+                .find_map(|(at, chunk)| Some((at, chunk.bit(page)?)));
+            let (at, bit) = found.ok_or(Lie::Pages)?;
             let chunk = chunks.get_mut(at).ok_or(Lie::Pages)?;
-            chunk.given = chunk.given.checked_sub(1).ok_or(Lie::Pages)?;
+            if chunk.given & bit == 0 {
+                // Given back before: what else the chunk holds stays the device's.
+                return Err(Lie::Pages);
+            }
+            chunk.given &= !bit;
             if chunk.given == 0 {
                 pool::take_at(&mut chunks, at)
             } else {

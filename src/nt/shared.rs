@@ -5,8 +5,8 @@ use core::{ffi::c_void, ptr::NonNull};
 use wdk_sys::PHYSICAL_ADDRESS;
 
 use super::{
-    BusAddress, Dma, Passive, Ref, Status,
-    sync::{AtomicU32, AtomicU64, Ordering, fence},
+    BusAddress, Dma, Passive, Ref, SpinLock, Status,
+    sync::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
 };
 use crate::sys::ndis;
 
@@ -21,6 +21,8 @@ pub struct SharedMemory {
     base: NonNull<u8>,
     bus: BusAddress,
     length: u32,
+    set_aside: AtomicBool,
+    next: SpinLock<Option<Ref<Self>>>,
 }
 
 // SAFETY: all accesses are volatile or atomic, through raw pointers; the range belongs to this value.
@@ -30,21 +32,52 @@ unsafe impl Send for SharedMemory {}
 unsafe impl Sync for SharedMemory {}
 
 impl SharedMemory {
-    /// Takes `length` bytes (rounded up by the system to pages) that the device can reach. `PASSIVE_LEVEL`, at any time from
-    /// Initialize to Halt.
+    /// Takes `length` bytes (rounded up by the system to pages) that the device can reach, at any bus address but 0. `PASSIVE_LEVEL`, at any
+    /// time from Initialize to Halt.
+    ///
+    /// Bus address 0 is one that the system may give, and that means "none" to the device, or is refused by it: such memory is held until
+    /// other is found, which then lies elsewhere.
     ///
     /// # Errors
     /// `INSUFFICIENT_RESOURCES`.
     pub fn allocate(dma: &Ref<Dma>, length: u32, passive: Passive<'_>) -> Result<Self, Status> {
+        let first = Self::allocate_anywhere(dma, length, passive)?;
+        let memory = if first.bus == BusAddress(0) {
+            let second = Self::allocate_anywhere(dma, length, passive);
+            drop(first);
+            second?
+        } else {
+            first
+        };
+        memory.zero(0, length as usize);
+        Ok(memory)
+    }
+
+    fn allocate_anywhere(dma: &Ref<Dma>, length: u32, passive: Passive<'_>) -> Result<Self, Status> {
         let (base, bus) = dma.allocate_shared(length, passive)?;
-        let memory = Self {
+        Ok(Self {
             dma: dma.clone(),
             base,
             bus,
             length,
-        };
-        memory.zero(0, length as usize);
-        Ok(memory)
+            set_aside: AtomicBool::new(false),
+            next: SpinLock::new(None),
+        })
+    }
+
+    /// Marks it as part of a list, which is linked through its parts and so needs no memory. Whether it was not marked before.
+    pub fn set_aside(&self) -> bool {
+        !self.set_aside.swap(true, Ordering::AcqRel)
+    }
+
+    /// The next part of the list.
+    pub fn link(&self, next: Option<Ref<Self>>) {
+        *self.next.lock() = next;
+    }
+
+    /// Takes the rest of the list off.
+    pub fn unlink(&self) -> Option<Ref<Self>> {
+        self.next.lock().take()
     }
 
     /// Bytes.

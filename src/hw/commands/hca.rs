@@ -141,16 +141,27 @@ impl Command for CannotGivePages {
 }
 
 /// Takes pages back: the device returns as many as it can spare, `count` at most.
-#[derive(Clone, Copy, Debug)]
-pub struct TakePages {
+#[derive(Clone, Copy)]
+pub struct TakePages<'a> {
     /// How many, [`PAGES_PER_COMMAND`] at most.
     pub count: usize,
+    /// Gets each page that comes back. (No list of them is made: teardown must not need memory.)
+    pub each: &'a dyn Fn(u64),
 }
 
-impl Command for TakePages {
+impl core::fmt::Debug for TakePages<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("TakePages")
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Command for TakePages<'_> {
     const OPCODE: u16 = opcode::MANAGE_PAGES;
     const SUPPLIES_PAGES: bool = true;
-    type Out = Result<Vec<u64>, NoMemory>;
+    /// How many came.
+    type Out = u32;
 
     fn input_length(&self) -> usize {
         ManagePagesIn::SIZE
@@ -169,9 +180,10 @@ impl Command for TakePages {
         if count > self.count {
             return Err(Lie::Pages);
         }
-        Ok(pool::try_vec(count, |index| {
-            be64(source, ManagePagesOut::SIZE + 8 * index)
-        }))
+        for index in 0..count {
+            (self.each)(be64(source, ManagePagesOut::SIZE + 8 * index));
+        }
+        Ok(count as u32)
     }
 }
 

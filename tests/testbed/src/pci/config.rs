@@ -89,6 +89,11 @@ impl ConfigSpace {
         self.writable[offset..offset + bytes.len()].fill(writable);
     }
 
+    /// Whether the function may begin transactions: bit 2 of the command register.
+    pub fn is_bus_master(&self) -> bool {
+        self.bytes[4] & 4 != 0
+    }
+
     /// The physical address in a BAR.
     pub fn bar_address(&self, index: usize) -> u64 {
         self.bars[index]

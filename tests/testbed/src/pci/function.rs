@@ -128,7 +128,10 @@ impl Function {
         if self.0.removed.get() {
             return;
         }
+        // What the device did before the write is done.
+        trap::drain();
         self.0.config.borrow_mut().write(offset, bytes);
+        self.0.domain.set_master(self.0.config.borrow().is_bus_master());
         if let Some(model) = self.0.model.get() {
             model.config_written(offset, bytes.len());
         }
@@ -153,7 +156,8 @@ impl Function {
 
     /// The device sends the message of `vector`. Everything it wrote by DMA before is there.
     pub fn raise(&self, vector: usize) {
-        if self.0.removed.get() {
+        if self.0.removed.get() || !self.0.domain.is_master() {
+            // A message is a write to memory.
             return;
         }
         {
@@ -183,6 +187,11 @@ impl Function {
     /// The function's IOMMU domain, for the host that maps memory.
     pub fn domain(&self) -> &Rc<Domain> {
         &self.0.domain
+    }
+
+    /// Whether it may begin transactions: the bus master bit of its command register, and it is there.
+    pub fn is_master(&self) -> bool {
+        self.0.domain.is_master()
     }
 
     /// The device's way to host memory.

@@ -70,6 +70,11 @@ pub struct Domain {
     freed: RefCell<VecDeque<u32>>,
     mapped: Cell<usize>,
     attached: Cell<bool>,
+    /// The function may begin transactions: the bus master bit of its command register.
+    master: Cell<bool>,
+    /// The mapping that begins at bus address 0, and the fewest pages that one has to have to get there.
+    low: RefCell<Vec<Entry>>,
+    low_from: Cell<usize>,
 }
 
 impl Domain {
@@ -82,6 +87,9 @@ impl Domain {
             freed: RefCell::default(),
             mapped: Cell::new(0),
             attached: Cell::new(true),
+            master: Cell::new(true),
+            low: RefCell::default(),
+            low_from: Cell::new(usize::MAX),
         })
     }
 
@@ -93,20 +101,42 @@ impl Domain {
         assert!(length > 0, "an empty mapping");
         let offset = host as usize % PAGE;
         let count = (offset + length).div_ceil(PAGE);
-        let first = self.place(count);
-        let mut pages = self.pages.borrow_mut();
-        for index in 0..count {
+        let entry = |index: usize| {
             let from = if index == 0 { offset } else { 0 };
             let to = (offset + length - index * PAGE).min(PAGE);
-            pages[first + index] = Entry {
+            Entry {
                 host: host as usize - offset + index * PAGE,
                 from: from as u16,
                 to: to as u16,
                 writable: access == Access::ReadWrite,
-            };
-        }
+            }
+        };
         self.mapped.set(self.mapped.get() + count);
+        if count >= self.low_from.get() && offset == 0 && self.low.borrow().is_empty() {
+            self.low.replace((0..count).map(entry).collect());
+            return 0;
+        }
+        let first = self.place(count);
+        let mut pages = self.pages.borrow_mut();
+        for index in 0..count {
+            pages[first + index] = entry(index);
+        }
         self.base + (first * PAGE + offset) as u64
+    }
+
+    /// Gives bus address 0 to the next mapping of `pages` pages or more that begins at a page, and again after that has ended.
+    pub fn offer_zero(&self, pages: usize) {
+        self.low_from.set(pages);
+    }
+
+    /// Lets the function begin transactions, or not.
+    pub(super) fn set_master(&self, master: bool) {
+        self.master.set(master);
+    }
+
+    /// Whether the function may begin transactions.
+    pub(super) fn is_master(&self) -> bool {
+        self.master.get() && self.attached.get()
     }
 
     /// Finds `count` consecutive unused pages; a gap of random size keeps neighbours apart most of the time.
@@ -123,6 +153,11 @@ impl Domain {
 
     /// Ends the mapping of `length` bytes at `bus`, as [`Self::map`] returned it. False if it was not mapped so.
     pub fn unmap(&self, bus: u64, length: usize) -> bool {
+        if bus == 0 && self.low.borrow().len() == length.div_ceil(PAGE) && length > 0 {
+            let low = self.low.take();
+            self.mapped.set(self.mapped.get() - low.len());
+            return true;
+        }
         let Some(start) = bus.checked_sub(self.base) else {
             return false;
         };
@@ -162,9 +197,11 @@ impl Domain {
             write,
             stale,
         };
-        let start = bus.checked_sub(self.base).ok_or_else(|| fault(false))?;
+        let (pages, start) = match bus.checked_sub(self.base) {
+            Some(start) => (self.pages.borrow(), start),
+            None => (self.low.borrow(), bus),
+        };
         let offset = (start & PAGE_MASK) as usize;
-        let pages = self.pages.borrow();
         let entry = pages.get(start as usize / PAGE).ok_or_else(|| fault(false))?;
         let (from, to) = (usize::from(entry.from), usize::from(entry.to));
         if offset < from || offset >= to || (write && !entry.writable) {
@@ -177,7 +214,7 @@ impl Domain {
 /// A device's way to host memory through its domain.
 ///
 /// An access that reaches nothing ends the run (DMA-06 for an address that was mapped once, DMA-08 for any other), unless
-/// the handle is [`Self::tolerant`] or the device was removed; then it is an error.
+/// the handle is [`Self::tolerant`], the device was removed, or it may not begin transactions; then it is an error.
 #[derive(Clone)]
 pub struct Dma {
     domain: Rc<Domain>,
@@ -274,7 +311,7 @@ impl Dma {
     }
 
     fn piece(&self, bus: u64, length: usize, write: bool) -> Result<(*mut u8, usize), DmaFault> {
-        if !self.domain.attached.get() {
+        if !self.domain.is_master() {
             return Err(DmaFault {
                 address: bus,
                 length,

@@ -246,3 +246,59 @@ fn configuration_space_identifies_the_function_and_keeps_read_only_bits() {
     })
     .expect("the run ends");
 }
+
+/// Proves SHUT-01: a function that may not begin transactions reaches no memory and sends no message, and it can again when it may.
+#[test]
+fn a_function_without_the_bus_reaches_nothing() {
+    sim::run(1, || {
+        let (function, _) = recorder();
+        let mut memory = vec![0_u8; 64].into_boxed_slice();
+        let bus = function
+            .domain()
+            .map(memory.as_mut_ptr(), memory.len(), Access::ReadWrite);
+        let told = Rc::new(Cell::new(0));
+        let count = Rc::clone(&told);
+        function.connect(0, Some(Rc::new(move || count.set(count.get() + 1))));
+        let dma = function.dma();
+        for (command, reaches) in [(6, true), (2, false), (6, true)] {
+            function.config_write(4, &[command, 0]);
+            assert_eq!(function.is_master(), reaches);
+            let before = told.get();
+            assert_eq!(dma.write(bus, &[before as u8 + 1]).is_ok(), reaches);
+            assert_eq!(dma.read(bus, &mut [0]).is_ok(), reaches);
+            function.raise(0);
+            assert_eq!(told.get() - before, i32::from(reaches));
+        }
+        assert_eq!((memory[0], told.get()), (2, 2));
+        assert!(function.domain().unmap(bus, memory.len()));
+    })
+    .unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// Bus address 0 goes to a mapping that is large enough, as long as that lives, and reaches its memory.
+#[test]
+fn bus_address_zero_is_one_like_any_other() {
+    sim::run(1, || {
+        let (function, _) = recorder();
+        let domain = function.domain();
+        domain.offer_zero(2);
+        let layout = std::alloc::Layout::from_size_align(2 * PAGE, PAGE).expect("a layout");
+        // SAFETY: of more than no bytes.
+        let memory = unsafe { std::alloc::alloc_zeroed(layout) };
+        assert_ne!(domain.map(memory, PAGE, Access::Read), 0, "it is too short");
+        for _ in 0..2 {
+            assert_eq!(domain.map(memory, 2 * PAGE, Access::ReadWrite), 0);
+            assert_ne!(domain.map(memory, 2 * PAGE, Access::ReadWrite), 0, "it is taken");
+            function
+                .dma()
+                .write(PAGE as u64 - 1, &[1, 2])
+                .expect("both pages are mapped");
+            assert!(domain.unmap(0, 2 * PAGE));
+        }
+        // SAFETY: inside the memory, which nothing writes now.
+        assert_eq!(unsafe { memory.add(PAGE).read() }, 2);
+        // SAFETY: allocated so above.
+        unsafe { std::alloc::dealloc(memory, layout) };
+    })
+    .unwrap_or_else(|failure| panic!("{failure}"));
+}
