@@ -12,7 +12,10 @@ use crate::{
     dyn_ref,
     hw::{Device, DeviceEvents, Mac, Mtu, Platform},
     ndk::{self, Provider},
-    nt::{Dma, Mmio, NdisHandle, NoMemory, Passive, Ref, Slot, Status, WorkItem, log::LogCode, pci},
+    nt::{
+        Dma, Mmio, NdisHandle, NoMemory, Passive, Ref, Slot, Status, WorkItem, log::LogCode, pci,
+        sync::Ordering,
+    },
 };
 
 /// What the firmware is told as the driver's version.
@@ -84,6 +87,10 @@ impl Adapter {
         Self::start_floors(this, Mtu::for_link(carried), passive)?;
         attributes::set_general(this, passive).map_err(refused(Step::GeneralAttributes))?;
         attributes::set_network_direct(this, passive).map_err(refused(Step::NetworkDirectAttributes))?;
+        if this.is_removed() {
+            // It died since the last command; the event log says of what.
+            return Err(Failure::new(Step::Device, Status::DEVICE_REMOVED));
+        }
         this.register_address_family(passive)?;
         Self::complete_bring_up(this);
         Ok(())
@@ -178,6 +185,7 @@ impl Adapter {
 
     /// Undoes what initialization did, as far as it came, in reverse order (rules INIT-04, HALT-01 to HALT-05).
     pub(super) fn undo(this: &Ref<Self>, passive: Passive<'_>) {
+        this.leaving.store(true, Ordering::Release);
         // Objects of the device end by events, so that interrupts go after them, and before all that a DPC uses.
         this.stop_call_manager(passive);
         this.stop_network_direct(passive);

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Steps of `MiniportInitializeEx`, in their order. The number is the first value of the event log entry; steps of the device's bring-up
-/// follow at [`DEVICE_STEPS`].
+/// follow at [`DEVICE_STEPS`], what [`crate::hw::Fatal`] makes of its death at 0x200, pages that it gave back twice are 0x300.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
 pub(super) enum Step {

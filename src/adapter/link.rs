@@ -3,7 +3,7 @@
 use super::Adapter;
 use crate::{
     hw::{PortState, Speed},
-    nt::{Passive, Ref},
+    nt::{Passive, Ref, sync::Ordering},
     sys::ndis::{
         self, MediaConnectStateConnected, MediaConnectStateDisconnected, MediaDuplexStateFull,
         MediaDuplexStateUnknown, NDIS_LINK_STATE, NDIS_LINK_STATE_DUPLEX_AUTO_NEGOTIATED,
@@ -79,7 +79,7 @@ impl LinkReport {
 }
 
 impl Adapter {
-    /// The port's state now.
+    /// The port's state now; a device that is gone or dead has no link.
     pub(super) fn port_link(&self) -> LinkReport {
         let gone = LinkReport {
             connected: false,
@@ -88,6 +88,7 @@ impl Adapter {
         };
         self.device
             .get()
+            .filter(|_| !self.is_removed())
             .map_or(gone, |device| LinkReport::of(device.port_state()))
     }
 
@@ -98,6 +99,16 @@ impl Adapter {
         if before != Some(now) {
             this.indicate_link(now);
         }
+        if this.failed.swap(false, Ordering::AcqRel) && !this.leaving.load(Ordering::Acquire) {
+            this.ask_for_removal();
+        }
+    }
+
+    /// The device died: NDIS takes the adapter away, by a halt with `NdisHaltDeviceFailed`. Whoever starts it again resets the device. Should
+    /// NDIS refuse, the adapter stays as it is, without a link.
+    fn ask_for_removal(&self) {
+        // SAFETY: a live handle; the work item ends before the halt does.
+        let _ = unsafe { ndis::NdisMRemoveMiniport(self.ndis.as_raw()) };
     }
 
     fn indicate_link(&self, link: LinkReport) {

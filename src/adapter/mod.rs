@@ -37,7 +37,7 @@ use self::{
 use crate::{
     cm::Agent,
     co::{Manager, client::SelfTest},
-    hw::{Device, DeviceEvents, Fatal, PortState},
+    hw::{Device, DeviceEvents, PortState},
     ndk::Provider,
     nt::{
         Dma, EventLog, Mmio, NdisHandle, NoMemory, Passive, Ref, Slot, SpinLock, Status, WorkItem,
@@ -57,6 +57,10 @@ pub struct Adapter {
     running: AtomicBool,
     /// The device is gone, or dead (rule PNP-01).
     removed: AtomicBool,
+    /// The device died, and NDIS was not asked to take the adapter away yet.
+    failed: AtomicBool,
+    /// The adapter goes anyhow: it is halted, or did not come up, or the system goes down.
+    leaving: AtomicBool,
     keywords: SpinLock<Keywords>,
     discards: Discards,
     link: SpinLock<Option<LinkReport>>,
@@ -94,6 +98,8 @@ impl Adapter {
             log: EventLog::new(ndis),
             running: AtomicBool::new(false),
             removed: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
             keywords: SpinLock::new(Keywords::default()),
             discards: Discards::default(),
             link: SpinLock::new(None),
@@ -175,9 +181,19 @@ impl Adapter {
     /// The system goes down: the device stops reaching into memory, nothing is freed (rule SHUT-01).
     fn shut_down(&self, passive: Passive<'_>) {
         self.running.store(false, Ordering::Release);
+        self.leaving.store(true, Ordering::Release);
         self.removed.store(true, Ordering::Release);
         if let Some(device) = self.device.get() {
             device.shut_down(passive);
+        }
+    }
+
+    /// The device died: as if it had left, but that nobody knows yet. The work item reports the link and has the adapter taken away.
+    fn device_failed(this: &Ref<Self>) {
+        this.failed.store(true, Ordering::Release);
+        Self::lost(this);
+        if let Some(work) = this.work.get() {
+            work.link.queue(this.clone());
         }
     }
 
@@ -206,9 +222,9 @@ impl DeviceEvents for News {
         }
     }
 
-    fn failed(&self, _: Fatal) {
+    fn failed(&self) {
         if let Some(adapter) = self.adapter.get() {
-            Adapter::lost(&adapter);
+            Adapter::device_failed(&adapter);
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{
     caps::{self, Caps},
-    command::{Command, Commander, LostInterrupts},
+    command::{Command, Commander, Watch},
     commands::{
         hca::{
             DisableHca, EnableHca, InitHca, PagePhase, QueryAdapter, QueryIssi, QuerySpecialContexts,
@@ -14,7 +14,7 @@ use super::{
         vport::{EnableRoce, QueryNicVport, SetVportAddress},
     },
     device::Device,
-    error::{BringUpError, CommandFailure, CommandStatus, HwError, Step},
+    error::{BringUpError, CommandFailure, CommandStatus, HwError, Lie, Step},
     events::Events,
     gids::Gids,
     health::Health,
@@ -22,13 +22,14 @@ use super::{
     pages::Pages,
     platform::Platform,
     port::PortState,
+    quarantine::Quarantine,
     queues::{CONTROL_QUEUES, Look, Purpose, Queues},
     types::Mac,
     uar::Uars,
 };
 use crate::{
     dyn_ref,
-    nt::{Passive, Ref, SharedMemory, Vec, pool},
+    nt::{Passive, Ref, pci},
 };
 
 /// UAR pages that queues share.
@@ -36,7 +37,10 @@ const UAR_PAGES: usize = 8;
 /// The interface step sequence id that the driver speaks.
 const ISSI: u16 = 1;
 /// How long the device may take to stop its DMA.
-pub(super) const DISABLE_TIMEOUT_MS: u64 = 3_000;
+const DISABLE_TIMEOUT_MS: u64 = 3_000;
+/// Tries to take the bus away from the device, and the time between them.
+const BUS_TRIES: u32 = 10;
+const BUS_PAUSE_MS: u32 = 10;
 
 /// What a device that is up consists of.
 #[derive(Debug)]
@@ -94,7 +98,7 @@ pub(super) fn bring_up(platform: Platform, passive: Passive<'_>) -> Result<Ref<D
         made.assemble(found, firmware).map_err(at(Step::PortState))
     });
     if result.is_err() {
-        made.undo(&mut Vec::new_in(crate::nt::NonPaged), passive);
+        made.undo(true, passive);
     }
     result
 }
@@ -105,18 +109,33 @@ fn begin(platform: Platform, passive: Passive<'_>) -> Result<Made, BringUpError>
     let registers = Registers::new(&platform.bar).map_err(at(Step::ReadRegisters))?;
     let registers = Ref::try_new(registers).map_err(|error| at(Step::ReadRegisters)(error.into()))?;
     registers.wait_ready(passive).map_err(at(Step::WaitReady))?;
+    let fresh = || -> Result<(), HwError> {
+        if registers.is_dead() {
+            // It died under an earlier driver. Before it gets at memory again: it may remember what that gave to it.
+            registers.reset(passive)?;
+            registers.wait_ready(passive)?;
+        }
+        if pci::set_bus_master(platform.ndis, true) {
+            Ok(())
+        } else {
+            Err(Lie::Register("bus master").into())
+        }
+    };
+    fresh().map_err(at(Step::WaitReady))?;
     let commander = Commander::start(&registers, &platform.dma, passive).map_err(at(Step::CommandQueue))?;
     let refs = || -> Result<_, HwError> {
         registers.wait_queue_taken(passive)?;
-        let pages = Pages::new(platform.ndis, platform.log, &commander, &platform.dma)?;
-        let events = Ref::try_new(Events::new(commander.clone(), pages.clone()))?;
+        let (ndis, log) = (platform.ndis, platform.log);
+        let pages = Pages::new(ndis, log, &commander, &platform.dma)?;
+        let (parts, registers) = ((commander.clone(), pages.clone()), registers.clone());
+        let events = Ref::try_new(Events::new(parts.0, parts.1, registers, ndis, log))?;
         Ok((pages, events))
     };
     let (pages, events) = match refs() {
         Ok(refs) => refs,
         Err(cause) => {
             // The queue page is named to the device and is freed now.
-            let _ = registers.disable(DISABLE_TIMEOUT_MS, passive);
+            stop_dma(&registers, &platform, passive);
             return Err(BringUpError {
                 step: Step::CommandQueue,
                 cause,
@@ -254,7 +273,8 @@ impl Made {
             // It did not happen: there is nothing to undo of it.
             self.reached = before;
         } else if result.is_ok() && step == Step::EnableHca {
-            let health = Health::start(self.platform.ndis, &self.registers, &self.events);
+            let (ndis, log) = (self.platform.ndis, self.platform.log);
+            let health = Health::start(ndis, log, &self.registers, &self.events);
             self.health = Some(health.map_err(|error| BringUpError {
                 step,
                 cause: error.into(),
@@ -300,7 +320,7 @@ impl Made {
             queues: queues.clone(),
             events: self.events.clone(),
         })?;
-        self.commander.watch(Some(dyn_ref!(look => dyn LostInterrupts)));
+        self.commander.watch(Some(dyn_ref!(look => dyn Watch)));
         Ok(())
     }
 
@@ -331,10 +351,8 @@ impl Made {
         )?)?)
     }
 
-    /// Undoes all steps that were reached, last first. `kept` is memory that the device has perhaps, and gets more of it.
-    fn undo(&self, kept: &mut Vec<Ref<SharedMemory>>, passive: Passive<'_>) {
-        // Objects that were not given up may be written by the device until it is stopped.
-        let mut clean = kept.is_empty();
+    /// Undoes all steps that were reached, last first. `clean`: the device has let go of all objects that were made on it.
+    fn undo(&self, mut clean: bool, passive: Passive<'_>) {
         let reached = |step| self.reached >= step;
         if reached(Step::RoceEnable) {
             let _ = self.commander.dispose(&EnableRoce { enable: false }, passive);
@@ -344,11 +362,12 @@ impl Made {
                 .commander
                 .dispose(&SetVportAddress { address: None }, passive);
         }
-        self.commander.watch(None);
+        // Queues that the device does not give up keep their memory until it is stopped.
+        let mut kept = Quarantine::new();
         if let Some(queues) = &self.queues {
             queues.destroy(&self.commander, passive, |memory| {
                 clean = false;
-                keep(kept, memory);
+                kept.keep(memory.clone());
             });
         }
         if let Some(uars) = &self.uars {
@@ -370,28 +389,39 @@ impl Made {
         if reached(Step::EnableHca) {
             clean &= self.commander.dispose(&DisableHca {}, passive);
         }
+        // To the end, so that the event log knows of a device that falls silent on the way.
+        self.commander.watch(None);
         self.settle(clean, passive);
+        drop(kept);
     }
 
     /// Sees to it that the device reaches no memory of ours any more, and frees what it had.
     fn settle(&self, clean: bool, passive: Passive<'_>) {
-        if !clean || self.commander.is_busy() {
-            // Whoever is gone does no DMA either.
-            let _ = self.registers.disable(DISABLE_TIMEOUT_MS, passive);
+        if clean && !self.commander.is_busy() {
+            // It has nothing of us any more; this only makes sure.
+            pci::set_bus_master(self.platform.ndis, false);
+        } else {
+            stop_dma(&self.registers, &self.platform, passive);
         }
         self.pages.forget();
+    }
+}
+
+/// Sees to it that the device reaches no memory any more. Past the time limits there is nothing left to try.
+pub(super) fn stop_dma(registers: &Registers, platform: &Platform, passive: Passive<'_>) {
+    // Asked for itself, so that it forgets what it knew; whoever is gone does no DMA either.
+    let disabled = registers.disable(DISABLE_TIMEOUT_MS, passive);
+    for _ in 0..BUS_TRIES {
+        if pci::set_bus_master(platform.ndis, false) || disabled.is_ok() {
+            return;
+        }
+        passive.sleep_ms(BUS_PAUSE_MS);
     }
 }
 
 /// Steps that are one command without effect when it fails.
 const fn is_single_command(step: Step) -> bool {
     matches!(step, Step::EnableHca | Step::InitHca | Step::RoceEnable)
-}
-
-/// Keeps memory until the device is stopped.
-fn keep(kept: &mut Vec<Ref<SharedMemory>>, memory: &Ref<SharedMemory>) {
-    // Without room for the note the memory is freed when the queue goes, after the device was stopped as well.
-    let _ = pool::try_push(kept, memory.clone());
 }
 
 /// Tears a device down, in the reverse order of bring-up. All objects on it are destroyed; no interrupts come any more.
@@ -408,8 +438,7 @@ pub(super) fn tear_down(device: &Device, passive: Passive<'_>) {
         queues: Some(parts.queues.clone()),
         reached: Step::PortState,
     };
-    let mut kept = device.take_quarantine();
-    let mapped = device.take_mappings();
-    made.undo(&mut kept, passive);
-    drop(mapped);
+    let kept = (device.take_quarantine(), device.take_mappings());
+    made.undo(kept.0.is_empty() && kept.1.is_empty(), passive);
+    drop(kept);
 }

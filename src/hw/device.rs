@@ -13,6 +13,7 @@ use super::{
     platform::{DeviceEvents, Platform},
     port::{self, PortState},
     qp::DEFAULT_TERMINATE_KEY,
+    quarantine::Quarantine,
     types::{Eqn, GidIndex, Key, Mac},
     uar::Uars,
 };
@@ -21,7 +22,6 @@ use crate::{
     nt::{
         Passive, Ref, ScatterGather, SharedMemory, SpinLock, Vec, WorkItem,
         irql::raise_to_dispatch,
-        pool,
         sync::{AtomicU8, Ordering::Relaxed},
     },
 };
@@ -39,7 +39,7 @@ pub struct Device {
     /// Variant of the next memory key: changes with every key, so that stale keys of a reused index are caught.
     variant: AtomicU8,
     /// Memory that the device did not say it is done with; goes when the device cannot reach memory any more.
-    quarantine: SpinLock<Vec<Ref<SharedMemory>>>,
+    quarantine: SpinLock<Quarantine>,
     /// The same of mapped memory.
     mappings: SpinLock<Vec<ScatterGather>>,
 }
@@ -70,7 +70,7 @@ impl Device {
             port: SpinLock::new(port),
             port_work,
             variant: AtomicU8::new(0),
-            quarantine: SpinLock::new(Vec::new_in(crate::nt::NonPaged)),
+            quarantine: SpinLock::new(Quarantine::new()),
             mappings: SpinLock::new(Vec::new_in(crate::nt::NonPaged)),
         })
     }
@@ -103,19 +103,26 @@ impl Device {
 
     /// The device left without notice: nothing touches its registers any more, and who uses it is told. `<= DISPATCH_LEVEL`.
     pub fn removed(&self) {
-        self.events().fail(Fatal::Gone);
+        self.events().fail(Fatal::Removed);
     }
 
-    /// Stops all DMA of the device, for the shutdown of the system; everything stays allocated.
+    /// Stops all DMA of the device, for the shutdown of the system; everything stays allocated. Whoever waits for a command is let go.
     pub fn shut_down(&self, passive: Passive<'_>) {
+        self.parts.health.stop(passive);
+        self.events().shut_down();
         self.stop(passive);
-        if !self.is_dead() {
-            // Past the time limit there is nothing left to try.
-            let _ = self
-                .parts
-                .registers
-                .disable(super::bring_up::DISABLE_TIMEOUT_MS, passive);
-        }
+        super::bring_up::stop_dma(&self.parts.registers, &self.platform, passive);
+    }
+
+    /// The device would not let go of memory when the command `opcode` asked for it, again and again: it counts as dead, and is cut off
+    /// from memory. Whether it is: `false` when memory has to stay where it is. [`Self::is_cut_off`] for a device that is dead already.
+    pub(super) fn give_up(&self, opcode: u16, passive: Passive<'_>) -> bool {
+        self.events().fail_and_wait(Fatal::Refuses(opcode), passive)
+    }
+
+    /// Whether the device is dead and reaches no memory any more.
+    pub fn is_cut_off(&self) -> bool {
+        self.events().is_cut_off()
     }
 
     /// An interrupt message came: handles events of its queues, `budget` each at most, at `DISPATCH_LEVEL`. `true` when there are more: call again.
@@ -253,21 +260,19 @@ impl Device {
         Ok(Ref::try_new(memory)?)
     }
 
-    /// An object is destroyed: when the device is not known to be done with its memory, that stays until the device is reset.
+    /// An object is destroyed: when the device is not known to be done with its memory, that stays until the device is reset. Again is
+    /// nothing.
     pub fn release(&self, memory: &Ref<SharedMemory>, done: bool) {
-        if done {
-            return;
-        }
-        let kept = memory.clone();
-        let mut quarantine = self.quarantine.lock();
-        if pool::try_push(&mut *quarantine, kept).is_err() {
-            // Nowhere to note it: it is lost rather than freed under the device's hands.
-            core::mem::forget(memory.clone());
+        if !done && !self.is_cut_off() {
+            self.quarantine.lock().keep(memory.clone());
         }
     }
 
     /// As [`Self::release`], for memory that was mapped: it stays mapped until the device cannot reach it any more.
     pub fn keep_mapped(&self, memory: ScatterGather) {
+        if self.is_cut_off() {
+            return drop(memory);
+        }
         let mut mappings = self.mappings.lock();
         if mappings.try_reserve(1).is_ok() {
             mappings.push(memory);
@@ -283,8 +288,8 @@ impl Device {
     }
 
     /// What the quarantine holds.
-    pub(super) fn take_quarantine(&self) -> Vec<Ref<SharedMemory>> {
-        core::mem::replace(&mut *self.quarantine.lock(), Vec::new_in(crate::nt::NonPaged))
+    pub(super) fn take_quarantine(&self) -> Quarantine {
+        core::mem::replace(&mut *self.quarantine.lock(), Quarantine::new())
     }
 
     fn look_at_port(this: &Ref<Self>, passive: Passive<'_>) {

@@ -5,18 +5,20 @@ use super::{
     cq::{CompletionTarget, CqFault},
     error::HwError,
     health::Fatal,
+    init_segment::Registers,
     pages::Pages,
     platform::DeviceEvents,
     qp::{QpEvent, QpTarget},
     types::{Cqn, Qpn},
 };
 use crate::nt::{
-    Ref, SpinLock, Vec,
+    EventLog, NdisHandle, Passive, Ref, SpinLock, Vec, pci,
     pool::take_at,
     sync::{
         AtomicBool, AtomicU32,
-        Ordering::{AcqRel, Acquire, Relaxed},
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
+    time::Instant,
 };
 
 /// An event, decoded.
@@ -182,16 +184,31 @@ impl<T> Table<T> {
     }
 }
 
+/// Longest that whoever needs a dead device cut off tries to do it, and the time between the tries.
+const CUT_OFF_TIMEOUT_MS: u64 = 3_000;
+const CUT_OFF_PAUSE_MS: u32 = 10;
+
 /// The tables of a device, and whom it tells its own news.
+///
+/// A device dies in this order: it is dead, and no command is begun any more ([`Self::is_dead`]); it is cut off from memory, and nothing
+/// that it knows of is reached by it any more ([`Self::is_cut_off`]); what is outstanding is cancelled in software, and everybody is told.
+/// When it cannot be cut off, the last comes nevertheless, but memory stays where it is.
 pub struct Events {
     commander: Ref<Commander>,
     pages: Ref<Pages>,
+    registers: Ref<Registers>,
+    ndis: NdisHandle,
+    log: EventLog,
     cqs: SpinLock<Table<Ref<CqRoute>>>,
     qps: SpinLock<Table<Option<Ref<dyn QpTarget>>>>,
     news: SpinLock<Option<Ref<dyn DeviceEvents>>>,
     /// Asks the device about its port, at `PASSIVE_LEVEL`.
     port: SpinLock<Option<Ref<dyn PortWatch>>>,
     failed: AtomicBool,
+    /// It is dead, and reaches no memory any more.
+    cut: AtomicBool,
+    /// It is dead, and everybody was told or is just being told.
+    over: AtomicBool,
     /// Events of objects that do not exist.
     strays: AtomicU32,
 }
@@ -211,15 +228,26 @@ pub trait PortWatch: Send + Sync {
 }
 
 impl Events {
-    pub(super) const fn new(commander: Ref<Commander>, pages: Ref<Pages>) -> Self {
+    pub(super) const fn new(
+        commander: Ref<Commander>,
+        pages: Ref<Pages>,
+        registers: Ref<Registers>,
+        ndis: NdisHandle,
+        log: EventLog,
+    ) -> Self {
         Self {
             commander,
             pages,
+            registers,
+            ndis,
+            log,
             cqs: SpinLock::new(Table::new()),
             qps: SpinLock::new(Table::new()),
             news: SpinLock::new(None),
             port: SpinLock::new(None),
             failed: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             strays: AtomicU32::new(0),
         }
     }
@@ -236,16 +264,82 @@ impl Events {
         self.news.lock().clone()
     }
 
-    /// The device is dead.
+    /// The device is dead: the event log gets to know, and it is cut off. `<= DISPATCH_LEVEL`.
     pub(super) fn fail(&self, fatal: Fatal) {
         if self.failed.swap(true, AcqRel) {
             return;
         }
         self.commander.kill();
+        fatal.write(self.log);
+        self.cut_off(false);
+    }
+
+    /// Cuts the dead device off from memory, and tells everybody when it is, or when this is the `last` try. By the bus, which does not
+    /// depend on the firmware; should the bus refuse, by asking the firmware.
+    pub(super) fn cut_off(&self, last: bool) {
+        let cut = pci::set_bus_master(self.ndis, false) || self.registers.is_disabled();
+        if cut {
+            self.cut.store(true, Release);
+        } else {
+            self.registers.ask_to_disable();
+            if !last {
+                return;
+            }
+        }
+        if self.over.swap(true, AcqRel) {
+            return;
+        }
         self.tell_queues();
         if let Some(news) = self.news() {
-            news.failed(fatal);
+            news.failed();
         }
+    }
+
+    /// The device is dead; waits until it is cut off. Whether it is: `false` when it may reach memory for all that anybody can do.
+    pub(super) fn fail_and_wait(&self, fatal: Fatal, passive: Passive<'_>) -> bool {
+        self.fail(fatal);
+        let deadline = Instant::now().plus_ms(CUT_OFF_TIMEOUT_MS);
+        while !self.is_cut_off() && !self.is_over() {
+            passive.sleep_ms(CUT_OFF_PAUSE_MS);
+            self.cut_off(Instant::now() >= deadline);
+        }
+        self.is_cut_off()
+    }
+
+    /// No answer came to a command.
+    pub(super) fn silent(&self, opcode: u16) {
+        self.fail(if self.registers.is_gone() {
+            Fatal::Gone
+        } else {
+            Fatal::Silent(opcode)
+        });
+    }
+
+    /// The system goes down: no command is begun any more, and nobody is told of anything; memory stays where it is.
+    pub(super) fn shut_down(&self) {
+        self.failed.store(true, Release);
+        self.over.store(true, Release);
+        self.commander.kill();
+    }
+
+    /// Whether the device is dead and reaches no memory any more.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.cut.load(Acquire)
+    }
+
+    /// Whether the device is dead and everybody was told.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Acquire)
+    }
+
+    /// Whether the health counter stands still.
+    pub(super) fn note_stale(&self, stale: bool) {
+        self.commander.note_stale(stale);
+    }
+
+    /// Has the device asked something that it cannot get wrong: the state of its port.
+    pub(super) fn ask_for_life(&self) {
+        self.dispatch(Event::Port(None));
     }
 
     /// Tells every completion queue that the device is dead. Queues that come meanwhile find out when they are used.

@@ -30,7 +30,10 @@ const NIC_RESET: u32 = 7;
 /// Limits of the ready sequence.
 const READY_TIMEOUT_MS: u64 = 120_000;
 const QUEUE_TIMEOUT_MS: u64 = 2_000;
+const RESET_TIMEOUT_MS: u64 = 60_000;
 const POLL_MS: u32 = 2;
+/// Bit of the initializing register: a driver may reset the firmware.
+const RESET_SUPPORTED: u32 = 1 << 30;
 /// Bytes that this module reaches into the BAR.
 const LENGTH: u32 = 0x2010;
 /// What every register of a device reads that is not there any more.
@@ -148,8 +151,48 @@ impl Registers {
 
     /// Whether the `nic_interface` field says that the device was disabled or reset.
     pub fn is_disabled(&self) -> bool {
-        let state = self.bar.read_be32(QUEUE_LOW) >> 8 & 7;
-        state == NIC_DISABLED || state == NIC_RESET
+        matches!(self.interface(), NIC_DISABLED | NIC_RESET)
+    }
+
+    fn interface(&self) -> u32 {
+        self.bar.read_be32(QUEUE_LOW) >> 8 & 7
+    }
+
+    /// Asks the firmware to stop all DMA of the device, if it still listens.
+    pub fn ask_to_disable(&self) {
+        self.ask(NIC_DISABLED);
+    }
+
+    fn ask(&self, interface: u32) {
+        let address = self.queue.load(Relaxed) as u32 & !0xfff;
+        self.bar.write_be32(QUEUE_LOW, address | interface << 8);
+    }
+
+    /// Whether the firmware has died and waits for a reset.
+    pub fn is_dead(&self) -> bool {
+        let health = self.health();
+        health.rfr() != 0 && health.synd() != 0
+    }
+
+    /// Resets firmware that has died, if it lets itself be reset; the ready sequence follows. No driver uses another function of the
+    /// card now: the system starts and stops them together.
+    ///
+    /// # Errors
+    /// [`HwError::Timeout`]; [`HwError::Dead`] for firmware that cannot be reset.
+    pub fn reset(&self, passive: Passive<'_>) -> Result<(), HwError> {
+        if self.bar.read_be32(INITIALIZING) & RESET_SUPPORTED == 0 {
+            return Err(HwError::Dead);
+        }
+        self.ask(NIC_RESET);
+        let deadline = Instant::now().plus_ms(RESET_TIMEOUT_MS);
+        // It may read as disabled from before, and as anything on the way.
+        while self.is_gone() || self.is_dead() || self.interface() != NIC_DISABLED {
+            if Instant::now() >= deadline {
+                return Err(HwError::Timeout("firmware reset"));
+            }
+            passive.sleep_ms(POLL_MS);
+        }
+        Ok(())
     }
 
     /// Stops all DMA of the device: `nic_interface` goes to disabled. Waits until the device agrees.
@@ -157,8 +200,7 @@ impl Registers {
     /// # Errors
     /// [`HwError::Timeout`], [`HwError::Dead`].
     pub fn disable(&self, timeout_ms: u64, passive: Passive<'_>) -> Result<(), HwError> {
-        let address = self.queue.load(Relaxed) as u32 & !0xfff;
-        self.bar.write_be32(QUEUE_LOW, address | NIC_DISABLED << 8);
+        self.ask_to_disable();
         let deadline = Instant::now().plus_ms(timeout_ms);
         loop {
             if self.is_gone() {

@@ -36,6 +36,7 @@ pub mod pd;
 pub mod platform;
 pub mod port;
 pub mod qp;
+mod quarantine;
 mod queues;
 pub mod receive_queue;
 pub mod send_queue;

@@ -1,6 +1,6 @@
 //! What the adapter gives to the device, and where it hears from it.
 
-use super::{health::Fatal, messages::Messages, port::PortState, types::Mac};
+use super::{messages::Messages, port::PortState, types::Mac};
 use crate::nt::{Dma, EventLog, Mmio, NdisHandle, Ref};
 
 /// Everything of the adapter that the device needs.
@@ -29,6 +29,7 @@ pub trait DeviceEvents: Send + Sync {
     /// The port went up or down; speed is that of the last known state.
     fn port_changed(&self, state: PortState);
 
-    /// The device is dead. It is told once; commands fail from here on, and registers are not touched any more.
-    fn failed(&self, fatal: Fatal);
+    /// The device is dead, and cut off from memory. It is told once, after the event log; commands fail, and registers are not touched any
+    /// more.
+    fn failed(&self);
 }

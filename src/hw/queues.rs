@@ -1,7 +1,7 @@
 //! The event queues of a device and the interrupt messages that serve them.
 
 use super::{
-    command::{Commander, LostInterrupts},
+    command::{Commander, Watch},
     eq::{Eq, EqParams},
     error::HwError,
     events::{Events, event_type as t},
@@ -163,15 +163,19 @@ impl Queues {
     }
 }
 
-/// Looks into all queues when a command waits for long.
+/// Looks into all queues when a command waits for long, and says so when it waited too long.
 pub(super) struct Look {
     pub(super) queues: Ref<Queues>,
     pub(super) events: Ref<Events>,
 }
 
-impl LostInterrupts for Look {
+impl Watch for Look {
     fn look(&self) {
         let _dispatch = raise_to_dispatch();
         self.queues.handle_all(&self.events);
+    }
+
+    fn silent(&self, opcode: u16) {
+        self.events.silent(opcode);
     }
 }

@@ -33,19 +33,29 @@ const OWNERSHIP: usize = 0x3f;
 const LOOK_MS: NonZeroU32 = NonZeroU32::new(500).expect("not zero");
 /// Polls of a command between looks into the event queues.
 const POLLS_PER_LOOK: u32 = 10;
-/// Time for a command when the device names none.
+/// Time for a command when the device names none. It is what other drivers give it (connectx interface, section 2): commands that make the
+/// firmware start or stop really take many seconds.
 pub const DEFAULT_TIMEOUT_MS: u32 = 60_000;
+/// Time for a command of a device whose health counter stands still: two signs that nobody is there need less patience than one.
+const STALE_TIMEOUT_MS: u64 = 10_000;
+/// Tries of a command that gives something back, and the time between them: firmware that is busy refuses, and obeys soon after.
+const DISPOSALS: u32 = 4;
+const DISPOSAL_PAUSE_MS: u32 = 20;
 
-/// Looks into the event queues by hand, for the case that an interrupt was lost.
-pub trait LostInterrupts: Send + Sync {
-    /// Handles what lies in the queues. `<= DISPATCH_LEVEL`.
+/// Who watches over commands that wait for long. `<= DISPATCH_LEVEL`.
+pub trait Watch: Send + Sync {
+    /// Handles what lies in the event queues, for the case that an interrupt was lost.
     fn look(&self);
+
+    /// The device did not answer this command in time, or is not there any more: it is dead.
+    fn silent(&self, opcode: u16);
 }
 
 /// The command queue: sends commands and waits for them, up to eight at a time.
 ///
 /// It polls until [`Self::use_events`] is called, and again after the call is undone. A command that gets no answer in time leaves its
-/// entry and mailboxes to the device, until the answer comes after all.
+/// entry and mailboxes to the device, until the answer comes after all; the device counts as dead from then on, so that one time limit is
+/// all that anybody ever waits for it.
 pub struct Commander {
     registers: Ref<Registers>,
     dma: Ref<Dma>,
@@ -56,7 +66,9 @@ pub struct Commander {
     token: AtomicU8,
     events: AtomicBool,
     dead: AtomicBool,
-    lost: SpinLock<Option<Ref<dyn LostInterrupts>>>,
+    /// The health counter stands still.
+    stale: AtomicBool,
+    watch: SpinLock<Option<Ref<dyn Watch>>>,
 }
 
 impl core::fmt::Debug for Commander {
@@ -70,6 +82,7 @@ impl core::fmt::Debug for Commander {
 
 /// A command without its types.
 struct Request<'a> {
+    opcode: u16,
     input_length: usize,
     output_length: usize,
     supplies_pages: bool,
@@ -99,7 +112,8 @@ impl Commander {
             token: AtomicU8::new(0),
             events: AtomicBool::new(false),
             dead: AtomicBool::new(false),
-            lost: SpinLock::new(None),
+            stale: AtomicBool::new(false),
+            watch: SpinLock::new(None),
         })?;
         registers.set_command_queue(this.queue.bus_address(0));
         Ok(this)
@@ -111,6 +125,7 @@ impl Commander {
     /// Every way in which the device did not do it.
     pub fn execute<C: Command>(&self, command: &C, passive: Passive<'_>) -> Result<C::Out, CommandError> {
         let request = Request {
+            opcode: C::OPCODE,
             input_length: command.input_length(),
             output_length: command.output_length(),
             supplies_pages: C::SUPPLIES_PAGES,
@@ -134,10 +149,17 @@ impl Commander {
         })
     }
 
-    /// Runs a command that gives an object back. Whether the device is done with the object: `false` means that it may still use
-    /// its memory.
+    /// Runs a command that gives an object back or ends what it does, again if the device refuses. Whether the device is done with the
+    /// object: `false` means that it may still use its memory.
     pub fn dispose<C: Command<Out = ()>>(&self, command: &C, passive: Passive<'_>) -> bool {
-        self.execute(command, passive).is_ok()
+        for turn in 1..=DISPOSALS {
+            match self.execute(command, passive) {
+                Ok(()) => return true,
+                Err(_) if self.is_dead() || turn == DISPOSALS => break,
+                Err(_) => passive.sleep_ms(DISPOSAL_PAUSE_MS),
+            }
+        }
+        false
     }
 
     /// Waits for commands by event, or by polling.
@@ -145,10 +167,15 @@ impl Commander {
         self.events.store(events, Release);
     }
 
-    /// Whom to ask to look for lost interrupts.
-    pub(in super::super) fn watch(&self, lost: Option<Ref<dyn LostInterrupts>>) {
-        let before = core::mem::replace(&mut *self.lost.lock(), lost);
+    /// Who watches over commands from now on.
+    pub(in super::super) fn watch(&self, watch: Option<Ref<dyn Watch>>) {
+        let before = core::mem::replace(&mut *self.watch.lock(), watch);
         drop(before);
+    }
+
+    /// Whether the health counter stands still.
+    pub(in super::super) fn note_stale(&self, stale: bool) {
+        self.stale.store(stale, Release);
     }
 
     /// The device completed the entries of `vector`. `<= DISPATCH_LEVEL`.
@@ -215,6 +242,9 @@ impl Commander {
             if !self.owned_by_device(slot) {
                 self.slots.recover(slot);
             }
+            if failure == CommandFailure::Timeout {
+                self.silent(request.opcode);
+            }
             return Err(failure);
         }
         let outcome = self.collect(slot, request, token, decode);
@@ -274,6 +304,7 @@ impl Commander {
 
     /// Waits until the device gave the entry back.
     fn wait(&self, slot: &Slot, deadline: Instant, passive: Passive<'_>) -> Result<(), CommandFailure> {
+        let begun = Instant::now();
         for turn in 1_u32.. {
             if self.is_dead() {
                 return Err(CommandFailure::Dead);
@@ -281,10 +312,16 @@ impl Commander {
             if !self.owned_by_device(slot) {
                 return Ok(());
             }
-            if Instant::now() >= deadline {
+            let now = Instant::now();
+            let stale = self.stale.load(Acquire) && now.ms_since(begun) >= STALE_TIMEOUT_MS;
+            if stale || now >= deadline {
                 break;
             }
             if self.pause(slot, turn, passive) {
+                if self.registers.is_gone() {
+                    // Pulled out, and nobody has told us yet: no answer will come.
+                    break;
+                }
                 self.look();
             }
         }
@@ -307,9 +344,18 @@ impl Commander {
     }
 
     fn look(&self) {
-        let lost = self.lost.lock().clone();
-        if let Some(lost) = lost {
-            lost.look();
+        let watch = self.watch.lock().clone();
+        if let Some(watch) = watch {
+            watch.look();
+        }
+    }
+
+    fn silent(&self, opcode: u16) {
+        let watch = self.watch.lock().clone();
+        match watch {
+            Some(watch) => watch.silent(opcode),
+            // Nobody uses the device yet, or any more: whoever brings it up or down sees the failure.
+            None => self.kill(),
         }
     }
 

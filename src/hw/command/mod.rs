@@ -7,7 +7,7 @@ mod mailbox;
 pub mod signature;
 mod slots;
 
-pub use self::commander::{Commander, LostInterrupts};
+pub use self::commander::{Commander, Watch};
 use super::error::Lie;
 
 /// Bytes of input and output that the queue entry itself carries.

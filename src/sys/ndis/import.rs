@@ -222,6 +222,8 @@ unsafe extern "win64" {
         buffer: *mut c_void,
         length: u32,
     ) -> u32;
+    /// `NdisMRemoveMiniport`.
+    pub fn NdisMRemoveMiniport(miniport_handle: NDIS_HANDLE) -> NDIS_STATUS;
     /// `NdisGetVersion`.
     pub fn NdisGetVersion() -> u32;
     /// `NdisWriteErrorLogEntry`, variadic in the header; the values that follow the count are given as three here, which

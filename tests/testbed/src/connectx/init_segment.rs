@@ -77,6 +77,8 @@ pub(super) struct Registers {
     pub(super) life: Cell<u64>,
     /// The health counter stands still although the firmware runs.
     frozen: Cell<bool>,
+    /// The firmware has died and the rest of the chip goes on: no command is answered, no register obeyed but a reset.
+    wedged: Cell<bool>,
 }
 
 impl Device {
@@ -88,6 +90,7 @@ impl Device {
         self.registers.queue_low.set(0);
         self.registers.syndrome.set(0);
         self.registers.frozen.set(false);
+        self.registers.wedged.set(false);
         self.reset_function();
         self.phase.set(Phase::Booting);
         self.registers.image.replace(self.fresh_segment());
@@ -205,6 +208,27 @@ impl Device {
             self.raise_event(Event::Internal);
         }
         self.phase.set(Phase::Failed);
+        self.show_death(why);
+        // The engine may be what found the fault: it is told when it has let go.
+        self.in_this_life(0, transport::reset);
+    }
+
+    /// The firmware dies and the rest of the chip does not know: commands are not answered, the health buffer says why, but queue pairs
+    /// send and receive, and reach into memory, until the bus or a reset stops them.
+    pub fn wedge(&self, why: Health) {
+        sim::note(format!("{}: firmware wedged, {why:?}", self.config.name));
+        self.registers.wedged.set(true);
+        self.registers.frozen.set(true);
+        self.show_death(why);
+    }
+
+    /// Whether the firmware is [wedged](Self::wedge).
+    pub(super) const fn is_wedged(&self) -> bool {
+        self.registers.wedged.get()
+    }
+
+    /// The health buffer says why the firmware died.
+    fn show_death(&self, why: Health) {
         self.registers.syndrome.set(why as u32);
         let mut health = HwHealthBuffer::new();
         let image = self.registers.image.borrow()[HEALTH_BUFFER as usize..][..HwHealthBuffer::SIZE].to_vec();
@@ -219,8 +243,6 @@ impl Device {
             .copy_from_slice(health.as_bytes());
         self.publish(HEALTH_BUFFER as usize, HwHealthBuffer::SIZE);
         self.set_dword(HEALTH, (why as u32) << 24 | self.registers.health_counter.get());
-        // The engine may be what found the fault: it is told when it has let go.
-        self.in_this_life(0, transport::reset);
     }
 
     /// Forgets everything the driver made: objects, pages, settings.
@@ -289,6 +311,9 @@ impl Device {
 
     /// `nic_interface` = 1: all DMA stops, pages are free, until the function is reset.
     fn disable_interface(&self) {
+        if self.is_wedged() {
+            return;
+        }
         if self.phase.get() == Phase::Failed {
             // Nothing moves any more; only a reset brings the function back.
             self.show_interface(INTERFACE_DISABLED);

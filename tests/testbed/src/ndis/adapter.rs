@@ -80,6 +80,8 @@ pub(super) struct AdapterState {
     pub(super) indications: RefCell<Vec<Indication>>,
     /// Inside `MiniportHaltEx`.
     pub(super) halting: Cell<bool>,
+    /// The driver asked for the removal of the adapter since it was initialized.
+    pub(super) failed: Cell<bool>,
     /// `SurpriseRemoved` was announced.
     pub(super) removed: Cell<bool>,
     /// A shared memory allocation failed in this Initialize and no event log entry was written since.

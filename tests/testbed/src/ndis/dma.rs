@@ -155,7 +155,7 @@ fn allocate(adapter: &AdapterState, length: u32, cached: bool) -> Option<Region>
     Some(region)
 }
 
-/// `NdisMFreeSharedMemory`: all of it as it was allocated, not in Shutdown (VRF-22).
+/// `NdisMFreeSharedMemory`: all of it as it was allocated, not by `MiniportShutdownEx` (VRF-22). Whoever else is just freeing something may.
 ///
 /// # Safety
 /// None beyond a live simulation; the arguments are checked.
@@ -170,10 +170,14 @@ pub unsafe extern "win64" fn NdisMFreeSharedMemory(
     let ddi = "NdisMFreeSharedMemory";
     kernel::enter(ddi, Level::Dispatch);
     let adapter = table::adapter(handle, ddi);
-    if adapter.state.get() == State::Shutdown {
+    let inside = adapter
+        .operator
+        .get()
+        .is_some_and(|operator| sim::current() == Some(operator));
+    if adapter.state.get() == State::Shutdown && inside {
         sim::fail(
             "VRF-22",
-            format!("{ddi} on {} after MiniportShutdownEx began", adapter.name),
+            format!("{ddi} on {} inside MiniportShutdownEx", adapter.name),
         );
     }
     // SAFETY: both views of the union are plain integers.

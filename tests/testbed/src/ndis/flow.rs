@@ -152,6 +152,7 @@ impl AdapterState {
         self.expect("STATE-01", "MiniportInitializeEx", &[State::Halted]);
         self.attributes.clear();
         self.unlogged_failure.set(false);
+        self.failed.set(false);
         self.build_resources();
         let logged = self.log.borrow().len();
         let pool = kernel::pool_outstanding(self.host);

@@ -3,14 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use cxndk::sys::ndis::{NDIS_STATUS, NDIS_STATUS_FAILURE, NDIS_STATUS_SUCCESS};
+use cxndk::sys::ndis::{NDIS_HANDLE, NDIS_STATUS, NDIS_STATUS_FAILURE, NDIS_STATUS_SUCCESS};
 use wdk_standin::{_DRIVER_OBJECT as DRIVER_OBJECT, UNICODE_STRING};
 
 use super::adapter::{AdapterState, Held, State, Transition};
 use super::attributes::{Attributes, General};
 use super::driver::{self, DriverEntry, DriverState};
 use super::inf::{Inf, InfError, Install};
-use super::kernel;
+use super::kernel::{self, Level};
 use super::ndk::edge::Edge;
 use super::oid::{OidError, OidQueue};
 use super::placement::Placement;
@@ -22,7 +22,7 @@ use super::table::{self, Object};
 use crate::netio::InterfaceId;
 use crate::nt::image::Image;
 use crate::pci;
-use crate::sim::{self, HostId, SECOND};
+use crate::sim::{self, HostId, SECOND, faults};
 
 /// Longest that a miniport may take for a pause or restart; a limit of the testbed.
 const LONGEST_TRANSITION: u64 = 60 * SECOND;
@@ -174,6 +174,7 @@ impl Driver {
             log: RefCell::default(),
             indications: RefCell::default(),
             halting: Cell::new(false),
+            failed: Cell::new(false),
             removed: Cell::new(false),
             unlogged_failure: Cell::new(false),
             pool_before: Cell::new(0),
@@ -328,12 +329,22 @@ impl Adapter {
         });
     }
 
-    /// Pause, if it runs, and halt.
+    /// Pause, if it runs, and halt; with `NdisHaltDeviceFailed` if the driver asked for the removal.
     pub fn stop(&self) {
         if self.state() == State::Running {
             self.pause();
         }
-        self.halt(cxndk::sys::ndis::NdisHaltDeviceStopped);
+        self.halt(if self.is_removal_asked() {
+            cxndk::sys::ndis::NdisHaltDeviceFailed
+        } else {
+            cxndk::sys::ndis::NdisHaltDeviceStopped
+        });
+    }
+
+    /// Whether the driver has called `NdisMRemoveMiniport` since the adapter was initialized. `PnP` gets around to the halt when the test
+    /// says so, by [`Self::stop`].
+    pub fn is_removal_asked(&self) -> bool {
+        self.state.failed.get()
     }
 
     /// The device was pulled out: the `PnP` event, pause, halt with `NdisHaltDeviceSurpriseRemoved`.
@@ -546,4 +557,21 @@ impl AdapterState {
         self.transition.result.set(Some(status));
         self.transition.waiter.take().into_iter().for_each(sim::unpark);
     }
+}
+
+/// `NdisMRemoveMiniport`: the adapter is beyond repair. It is halted later; one that goes already is not removed again.
+///
+/// # Safety
+/// None beyond a live simulation; the handle is checked.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn NdisMRemoveMiniport(handle: NDIS_HANDLE) -> NDIS_STATUS {
+    let ddi = "NdisMRemoveMiniport";
+    kernel::enter(ddi, Level::Dispatch);
+    let adapter = table::adapter(handle, ddi);
+    let going = adapter.halting.get() || adapter.failed.get() || adapter.state.get() == State::Shutdown;
+    if going || faults::fire(ddi) {
+        return NDIS_STATUS_FAILURE;
+    }
+    adapter.failed.set(true);
+    NDIS_STATUS_SUCCESS
 }

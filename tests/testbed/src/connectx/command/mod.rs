@@ -93,11 +93,12 @@ impl Device {
         self.commands.base.get() + ((slot as u64) << self.config.log_stride)
     }
 
-    const fn serves_commands(&self) -> bool {
-        matches!(
+    fn serves_commands(&self) -> bool {
+        let phase = matches!(
             self.phase.get(),
             Phase::Commands | Phase::Enabled | Phase::Initialized
-        )
+        );
+        phase && !self.is_wedged()
     }
 
     /// A write of the command doorbell: one bit for each entry to execute.

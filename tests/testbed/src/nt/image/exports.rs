@@ -163,6 +163,7 @@ exports! {
         NdisMRegisterInterruptEx,
         NdisMRegisterMiniportDriver,
         NdisMRegisterScatterGatherDma,
+        NdisMRemoveMiniport,
         NdisMRestartComplete,
         NdisMSendNetBufferListsComplete,
         NdisMSetBusData,
