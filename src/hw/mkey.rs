@@ -1,6 +1,7 @@
 //! Memory keys.
 
 use super::{
+    command::Command,
     commands::mkey::{CreateMkey, DestroyMkey},
     device::Device,
     error::HwError,
@@ -137,16 +138,13 @@ impl Mkey {
         self.key
     }
 
-    /// Destroys the key: when this returns `true` the device touches its memory no more; `false` when the device did not say so, and
-    /// may still write until it is reset. Once; again is nothing.
+    /// Destroys the key: the device touches its memory no more when this returns, since one that will not destroy it is given up. `false`
+    /// if it is dead and nothing cuts it off. Once; again is nothing.
     pub fn destroy(&self, passive: Passive<'_>) -> bool {
+        let index = self.key.index();
         !self.alive.swap(false, AcqRel)
-            || self.device.commander().dispose(
-                &DestroyMkey {
-                    index: self.key.index(),
-                },
-                passive,
-            )
+            || self.device.commander().dispose(&DestroyMkey { index }, passive)
+            || self.device.give_up(DestroyMkey::OPCODE, passive)
     }
 }
 

@@ -55,7 +55,7 @@ pub use self::{
     pd::Pd,
     platform::{DeviceEvents, Platform},
     port::{PortState, Speed},
-    qp::{Qp, QpEvent, QpKind, QpParams, QpTarget, ReadyToReceive, ReadyToSend},
+    qp::{End, Qp, QpEvent, QpKind, QpParams, QpTarget, ReadyToReceive, ReadyToSend},
     receive_queue::ReceiveQueue,
     send_queue::{Completed, FastRegister, PostError, PostFlags, Posted, SendQueue, Sge, UdAddress, WqeKind},
     types::{Cqn, Gid, GidIndex, Key, Mac, Mtu, Pdn, Psn, Qpn},

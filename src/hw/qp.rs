@@ -1,7 +1,7 @@
 //! Queue pairs: reliable connections, and the general services queue pair.
 
 use super::{
-    command::Commander,
+    command::{Command, Commander},
     commands::qp::{CreateQp, DestroyQp, Init2Rtr, QpToError, QpToReset, Rst2Init, Rtr2Rts},
     cq::{Cq, pages},
     device::Device,
@@ -131,6 +131,17 @@ pub enum QpEvent {
     Catastrophic,
     /// Path migration, which this driver does not use.
     Path,
+}
+
+/// How the requests of a queue pair end, once [`Qp::end_requests`] has returned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// By completions of the device, which reaches no consumer's memory for them any more.
+    ByDevice,
+    /// In software: the device has forgotten them.
+    InSoftware,
+    /// With the device, which is dead: its completion queues are told.
+    WithDevice,
 }
 
 /// Who is told about a queue pair's events. Called at `DISPATCH_LEVEL`, no lock of this module held.
@@ -358,15 +369,21 @@ impl Qp {
         Ok(commander.execute(&Rtr2Rts::datagram(self.qpn), passive)?)
     }
 
-    /// To the error state: everything outstanding completes with the flush error, in order. Legal from every state.
+    /// Ends everything that is outstanding; the device reaches no memory for it any more when this returns. Legal from every state.
     ///
-    /// # Errors
-    /// The command's.
-    pub fn to_error(&self, passive: Passive<'_>) -> Result<(), HwError> {
-        Ok(self
-            .device
-            .commander()
-            .execute(&QpToError { qpn: self.qpn }, passive)?)
+    /// By the error state, in which the device completes everything with the flush error, in order. A device that refuses that again and
+    /// again is asked to reset the queue pair; one that refuses this too is given up, since nothing else ends its DMA.
+    pub fn end_requests(&self, passive: Passive<'_>) -> End {
+        let commander = self.device.commander();
+        let qpn = self.qpn;
+        if commander.dispose(&QpToError { qpn }, passive) {
+            return End::ByDevice;
+        }
+        if commander.dispose(&QpToReset { qpn }, passive) {
+            return End::InSoftware;
+        }
+        self.device.give_up(QpToError::OPCODE, passive);
+        End::WithDevice
     }
 
     /// To the reset state: the device forgets both queues, and so do we. Completions that are in the completion queues already
@@ -394,10 +411,11 @@ impl Qp {
         self.to_init(passive)
     }
 
-    /// Destroys the queue pair. The device is done with all of its memory and that of its requests when this returns (unless the
-    /// device is dead). Once; again is nothing.
+    /// Destroys the queue pair. The device is done with all of its memory and that of its requests when this returns: a device that will
+    /// not destroy it is given up. Once; again is nothing.
     ///
-    /// Returns whether the device is done: if not, memory of outstanding requests must outlive it, see [`Device::release`].
+    /// Returns whether the device is done. If not, it is dead and nothing cuts it off: memory of outstanding requests must outlive it, see
+    /// [`Device::release`].
     pub fn destroy(&self, passive: Passive<'_>) -> bool {
         if !self.alive.swap(false, AcqRel) {
             return true;
@@ -405,7 +423,7 @@ impl Qp {
         let commander = self.device.commander();
         // Reset first, as drivers do; its failure shows in the destroy command too.
         let _ = commander.execute(&QpToReset { qpn: self.qpn }, passive);
-        let done = destroy(commander, self.qpn, passive);
+        let done = destroy(commander, self.qpn, passive) || self.device.give_up(DestroyQp::OPCODE, passive);
         self.device.events().remove_qp(self.qpn);
         self.device.release(&self.memory, done);
         if let Some(lists) = &self.lists {

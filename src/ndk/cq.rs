@@ -37,6 +37,8 @@ const WORKS: u32 = 0;
 const BROKEN: u32 = 1;
 /// The device is dead: what it wrote is read, and then what was outstanding is cancelled in software.
 const LOST: u32 = 2;
+/// The device writes the queue, but has forgotten queue pairs: what those had outstanding is cancelled in software.
+const ADOPTING: u32 = 3;
 /// The job that gives a new moderation to the device.
 const MODERATE: u32 = 1;
 /// The job that tells of requests which the dead device left.
@@ -82,7 +84,7 @@ pub struct Cq {
     depth: u32,
     notification: CqNotification,
     notify: Notify,
-    /// [`WORKS`], [`BROKEN`] or [`LOST`].
+    /// [`WORKS`], [`BROKEN`], [`LOST`] or [`ADOPTING`].
     state: AtomicU32,
     // Microseconds in the high half, completions in the low.
     moderation: AtomicU32,
@@ -197,7 +199,7 @@ impl Cq {
         if seen {
             hw.commit();
         }
-        if state == LOST {
+        if state >= LOST {
             while taken < limit
                 && let Some(entry) = self.cancel_one(&users)
             {
@@ -208,21 +210,26 @@ impl Cq {
         taken
     }
 
-    /// Takes a request that the dead device will not complete off its queue.
+    /// Takes a request that the device will not complete off its queue.
     #[cold]
     #[inline(never)]
     fn cancel_one(&self, users: &Users) -> Option<Entry> {
-        users.find_map(|qp| qp.cancel_one(self))
+        users.find_map(|qp| self.is_cancelling(qp).then(|| qp.cancel_one(self)).flatten())
     }
 
-    /// Whether the device is dead and left requests that complete here.
+    /// Whether the requests of `qp` are cancelled in software.
+    fn is_cancelling(&self, qp: &Qp) -> bool {
+        match self.state.load(Ordering::Relaxed) {
+            LOST => true,
+            ADOPTING => qp.is_orphaned(),
+            _ => false,
+        }
+    }
+
+    /// Whether the device left requests that complete here.
     fn has_cancellations(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == LOST
-            && self
-                .users
-                .lock()
-                .find_map(|qp| qp.is_outstanding(self).then_some(()))
-                .is_some()
+        let waits = |qp: &Qp| (self.is_cancelling(qp) && qp.is_outstanding(self)).then_some(());
+        self.users.lock().find_map(waits).is_some()
     }
 
     /// Completions of `qp` are read from now on.
@@ -284,7 +291,7 @@ impl Object<Cq> {
                 if let Some(hw) = cq.hw.get() {
                     hw.arm(kind);
                 }
-                if cq.state.load(Ordering::Relaxed) == LOST {
+                if cq.state.load(Ordering::Relaxed) >= LOST {
                     self.armed_after_loss();
                 }
             }
@@ -304,6 +311,17 @@ impl Object<Cq> {
         }
     }
 
+    /// The device has forgotten a queue pair of this queue: what it had outstanding is cancelled from now on.
+    #[cold]
+    pub(super) fn adopt(&self) {
+        // Fails when the queue is past that, or broken (CQ-32).
+        let _ = self
+            .kind()
+            .state
+            .compare_exchange(WORKS, ADOPTING, Ordering::Relaxed, Ordering::Relaxed);
+        self.tell_cancellations();
+    }
+
     /// An arm after the device died. Inside a callback what is unread is told by a job: who arms there and polls elsewhere would be
     /// called on this stack until that poll, which may wait for this processor (LIFE-21).
     #[cold]
@@ -316,7 +334,7 @@ impl Object<Cq> {
         }
     }
 
-    /// The device is dead: who waits is called if there is something to read.
+    /// The device will not complete everything: who waits is called if there is something to read.
     #[cold]
     #[inline(never)]
     fn tell_cancellations(&self) {
@@ -367,9 +385,8 @@ impl CompletionTarget for Object<Cq> {
 
     fn device_lost(&self) {
         let cq = self.kind();
-        let works = cq
-            .state
-            .compare_exchange(WORKS, LOST, Ordering::Relaxed, Ordering::Relaxed);
+        let lost = |state| (state == WORKS || state == ADOPTING).then_some(LOST);
+        let works = cq.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lost);
         if works.is_ok() {
             // No post is accepted afterwards, but for receives.
             cq.users.lock().for_each(Qp::broke);

@@ -155,7 +155,7 @@ impl Registration {
         if self.mkey.destroy(passive) {
             drop(self.memory);
         } else {
-            // A device that does not answer may still write there.
+            // Dead, and still able to write there.
             device.keep_mapped(self.memory);
         }
     }

@@ -8,8 +8,8 @@
 //! | connected | the device is ready to send | accepted | dead |
 //! | dead | Flush, disconnect, an error, connector close | `CONNECTION_INVALID` | - (QP-66) |
 //!
-//! Receives are accepted in every state (QP-12); a dead queue pair's device flushes them. A device that is dead itself leaves
-//! requests outstanding: the completion queue cancels them in software.
+//! Receives are accepted in every state (QP-12); a dead queue pair's device flushes them. A device that is dead itself, or that had to
+//! forget the queue pair, leaves requests outstanding: the completion queue cancels them in software.
 
 use core::{ffi::c_void, ptr};
 
@@ -26,7 +26,7 @@ use super::{
 use crate::{
     cm::QpParameters,
     dyn_ref,
-    hw::{self, Completed, QpEvent, QpKind, QpParams, QpTarget, Qpn, ReadyToSend},
+    hw::{self, Completed, End, QpEvent, QpKind, QpParams, QpTarget, Qpn, ReadyToSend},
     nt::{
         Once, Passive, Ref, SpinLock, Status,
         sync::{AtomicBool, AtomicU32, Ordering},
@@ -46,6 +46,13 @@ const CLAIMED: u32 = 1;
 const RECEIVING: u32 = 2;
 pub(super) const CONNECTED: u32 = 3;
 const DEAD: u32 = 4;
+
+/// How far a queue pair's requests are ended.
+const NOT_FLUSHED: u32 = 0;
+/// Somebody sees to it, and waits for the device.
+const FLUSHING: u32 = 1;
+/// The device touches no memory for them any more.
+const FLUSHED: u32 = 2;
 
 /// What a consumer asks for at creation.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +105,9 @@ pub struct Qp {
     later: SpinLock<Option<ReadyToSend>>,
     // The peer has sent something: receives may have been used.
     heard: AtomicBool,
-    flushed: AtomicBool,
+    flush: AtomicU32,
+    /// The device has forgotten its requests, which are cancelled in software.
+    orphaned: AtomicBool,
     receive_cq: Ref<Object<Cq>>,
     initiator_cq: Ref<Object<Cq>>,
     // The connector that claimed it, until that is closed.
@@ -164,7 +173,8 @@ impl Qp {
             hw: Once::new(),
             state: AtomicU32::new(FREE),
             limits,
-            flushed: AtomicBool::new(false),
+            flush: AtomicU32::new(NOT_FLUSHED),
+            orphaned: AtomicBool::new(false),
             receive_cq: antecedents.receive_cq.object().clone(),
             initiator_cq: antecedents.initiator_cq.object().clone(),
             owner: SpinLock::new(None),
@@ -231,7 +241,12 @@ impl Qp {
         self.hw.get()?.send().complete(counter).ok()
     }
 
-    /// Takes the oldest request that completes on `cq` off its queue, for a device that is dead.
+    /// Whether its requests are cancelled in software, because the device has forgotten them.
+    pub(super) fn is_orphaned(&self) -> bool {
+        self.orphaned.load(Ordering::Acquire)
+    }
+
+    /// Takes the oldest request that completes on `cq` off its queue, for a device that will not complete it.
     pub(super) fn cancel_one(&self, cq: &Cq) -> Option<Entry> {
         let hw = self.hw.get()?;
         if ptr::eq(self.receive_cq.kind(), cq)
@@ -333,20 +348,45 @@ impl Qp {
 
     /// Whether the device may still be sending or receiving for a connection.
     pub fn needs_flush(&self) -> bool {
-        self.state.load(Ordering::Acquire) >= RECEIVING && !self.flushed.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) >= RECEIVING && self.flush.load(Ordering::Acquire) != FLUSHED
     }
 
-    /// Moves the queue pair into the error state: the device ends all requests (QP-60, CONN-62), and touches consumers'
-    /// memory no more when this returns (QP-70).
+    /// Ends all requests (QP-60, CONN-62): the device touches consumers' memory no more when this returns (QP-70), whoever it was that
+    /// asked first.
     pub fn flush_now(&self, passive: Passive<'_>) {
         self.state.store(DEAD, Ordering::Release);
         let Some(hw) = self.hw.get() else { return };
-        if !self.flushed.swap(true, Ordering::AcqRel) {
-            // A device that refuses is dead, and its health monitor ends everything.
-            let _ = hw.to_error(passive);
+        let first = self
+            .flush
+            .compare_exchange(NOT_FLUSHED, FLUSHING, Ordering::AcqRel, Ordering::Acquire);
+        match first {
+            Ok(_) => {
+                if hw.end_requests(passive) == End::InSoftware {
+                    self.orphan();
+                }
+                self.flush.store(FLUSHED, Ordering::Release);
+            }
+            Err(_) => {
+                // Bounded: whoever is at it waits for a few commands at most, the first late one of which ends the device.
+                while self.flush.load(Ordering::Acquire) == FLUSHING {
+                    passive.sleep_ms(1);
+                }
+            }
         }
-        // Deferred requests are accepted ones: the device has to see them to flush them (QP-35).
-        hw.send().ring_beside_posts();
+        if !self.is_orphaned() {
+            // Deferred requests are accepted ones: the device has to see them to flush them (QP-35).
+            hw.send().ring_beside_posts();
+        }
+    }
+
+    /// The device has forgotten all requests: they are cancelled in software.
+    #[cold]
+    fn orphan(&self) {
+        self.orphaned.store(true, Ordering::Release);
+        self.receive_cq.adopt();
+        if !Ref::ptr_eq(&self.receive_cq, &self.initiator_cq) {
+            self.initiator_cq.adopt();
+        }
     }
 
     /// The device, or a completion, says that the queue pair has failed: its connection is over (QP-64, QP-68).

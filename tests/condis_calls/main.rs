@@ -15,6 +15,7 @@ mod sweep;
 mod tamper;
 mod together;
 
+use cxndk::hw::layout::opcode as op;
 use cxndk_testbed::consumers::condis::{News, OfferAnswer};
 use cxndk_testbed::sim;
 
@@ -246,6 +247,22 @@ fn a_lost_link_closes_the_call() {
         Scene::close(&scene.b, peer, None, b"");
         scene.link(true);
         assert_eq!(scene.a.delete_vc(vc), SUCCESS);
+    });
+}
+
+/// Proves CLOSE-08, HALT-05: a device that will not give up the queue pair of a call is given up itself: the call closes, its packets come
+/// back, and not before the device has lost its way to their memory.
+#[test]
+fn a_call_closes_although_its_queue_pair_is_not_destroyed() {
+    Scene::run(7, 0, |scene| {
+        let (vc, peer) = scene.connect();
+        scene.refuse_on_a(&[op::DESTROY_QP, op::QP_2RST_QP]);
+        scene.a.send(vc, &[numbered(1, 2000)]);
+        Scene::close(&scene.a, vc, None, b"");
+        assert_eq!(scene.a.sent(vc).len(), 1, "it came back");
+        assert!(!scene.a_reaches_memory());
+        assert_eq!(scene.a.delete_vc(vc), SUCCESS);
+        Scene::close(&scene.b, peer, None, b"");
     });
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use cxndk::co::format::{Call, PrivateData};
-use cxndk_testbed::connectx::Health;
+use cxndk_testbed::connectx::{CommandFault, Health, Matching};
 pub use cxndk_testbed::consumers::condis::until;
 use cxndk_testbed::consumers::condis::{CallClient, CallPair, CoHandle, News, PORT};
 use cxndk_testbed::sim;
@@ -173,6 +173,21 @@ impl Scene<'_> {
     /// The firmware of A's device dies.
     pub fn kill_a(&self) {
         self.world.hosts[0].device.die(Health::Internal);
+    }
+
+    /// A's device refuses these commands from now on.
+    pub fn refuse_on_a(&self, opcodes: &[u16]) {
+        for opcode in opcodes {
+            // Bad resource state.
+            let refusal = CommandFault::Status(0x09, 0x1234);
+            let mut faults = self.world.hosts[0].device.faults.borrow_mut();
+            faults.add(Matching::opcode(*opcode), refusal);
+        }
+    }
+
+    /// Whether A's device reaches memory.
+    pub fn a_reaches_memory(&self) -> bool {
+        self.world.hosts[0].device.function().is_master()
     }
 
     /// NDIS halts A's adapter before it undoes its bindings, in a thread of its own.
