@@ -14,18 +14,15 @@
 //! | [`driver`] | registration with NDIS, unload |
 #![no_std]
 
-// Where there is no WDK, the stand-in has wdk-sys's place under wdk-sys's name.
+// Where there is no WDK, the stand-ins have the places of wdk-sys and wdk under their names.
 #[cfg(not(all(windows, not(wdk_standin))))]
 extern crate wdk_standin as wdk_sys;
+#[cfg(not(all(windows, not(wdk_standin))))]
+extern crate wdk_standin_wdk as wdk;
 
 // What a kernel image needs and a host's standard library has elsewhere; the stand-in brings its own.
 #[cfg(all(windows, not(wdk_standin)))]
 extern crate wdk_panic;
-
-/// Nothing in the driver allocates by this: `nt::pool` is where memory comes from. `alloc` cannot be linked without.
-#[cfg(all(windows, not(wdk_standin)))]
-#[global_allocator]
-static ALLOCATOR: wdk_alloc::WdkAllocator = wdk_alloc::WdkAllocator;
 
 pub mod adapter;
 pub mod cm;

@@ -7,6 +7,7 @@ use cxndk::nt::Status;
 use cxndk::sys::ndis::NDIS_ERROR_CODE_HARDWARE_FAILURE;
 use cxndk_testbed::connectx::{CommandFault, Matching};
 use cxndk_testbed::ndis::State;
+use cxndk_testbed::nt::debugger_output;
 use cxndk_testbed::sim::{self, faults};
 
 use self::common::Host;
@@ -88,7 +89,8 @@ fn a_command_that_the_device_refuses_at_any_step_leaves_nothing_and_is_logged() 
     );
 }
 
-/// Proves INIT-01: the entry says which step failed, with which status, and what the device's syndrome was.
+/// Proves INIT-01: the entry says which step failed, with which status, and what the device's syndrome was; so does a line to the
+/// debugger.
 #[test]
 fn the_event_log_names_the_step_the_status_and_the_syndrome() {
     let steps = [
@@ -113,6 +115,12 @@ fn the_event_log_names_the_step_the_status_and_the_syndrome() {
                 [0x100 + step as u64, status, 0x00c0_ffee],
                 "{step:?}"
             );
+            let said = debugger_output(sim::HostId(0));
+            let expected = format!(
+                "cxndk: HardwareFailure, step {}: IO_DEVICE_ERROR, the device says 0xc0ffee\n",
+                0x100 + step as u32
+            );
+            assert!(said.ends_with(&expected), "{said}");
             host.unload();
         })
         .unwrap_or_else(|failure| panic!("{failure}"));

@@ -39,9 +39,10 @@ impl EventLog {
         Self { ndis }
     }
 
-    /// Writes an entry: `step` says where (a number that the module above documents), `status` what it came to, `detail` what
+    /// Writes an entry, and a line to the debugger that says the same: `step` says where (a number that the module above documents), `status` what it came to, `detail` what
     /// the device said (a command's syndrome, a register), or 0. `<= DISPATCH_LEVEL`.
     pub fn write(self, code: LogCode, step: u32, status: Status, detail: u32) {
+        wdk::println!("cxndk: {code:?}, step {step}: {status:?}, the device says {detail:#x}");
         // SAFETY: a live handle; as many values as announced.
         unsafe {
             ndis::NdisWriteErrorLogEntry(

@@ -6,9 +6,10 @@ use core::{
 };
 
 use allocator_api2::alloc::{AllocError, Allocator};
-use wdk_sys::{_POOL_TYPE, ntddk};
+use wdk_sys::ntddk;
 
 use super::NoMemory;
+use crate::sys::ntoskrnl;
 
 /// Tag of every pool allocation of this driver, as `!poolused` shows it: `CxNd`.
 const TAG: u32 = u32::from_le_bytes(*b"CxNd");
@@ -41,7 +42,7 @@ unsafe impl Allocator for NonPaged {
         }
         // SAFETY: called at <= DISPATCH_LEVEL with a size that is not 0 and a tag that is not 0.
         let block =
-            unsafe { ntddk::ExAllocatePoolWithTag(_POOL_TYPE::NonPagedPoolNx, layout.size() as _, TAG) };
+            unsafe { ntoskrnl::ExAllocatePoolWithTag(ntoskrnl::NonPagedPoolNx, layout.size() as _, TAG) };
         NonNull::new(slice_from_raw_parts_mut(block.cast::<u8>(), layout.size())).ok_or(AllocError)
     }
 
@@ -49,6 +50,27 @@ unsafe impl Allocator for NonPaged {
         if layout.size() != 0 {
             // SAFETY: the caller promises that `block` came from `allocate`, which took it from the pool under this tag.
             unsafe { ntddk::ExFreePoolWithTag(block.as_ptr().cast(), TAG) }
+        }
+    }
+}
+
+/// Nothing in the driver allocates by this, but `alloc`, where the containers come from, cannot be linked without; a host
+/// that is not Windows has an allocator of its own. It is not wdk-alloc's, which calls `ExAllocatePool2`.
+#[cfg(windows)]
+#[global_allocator]
+static GLOBAL: NonPaged = NonPaged;
+
+// SAFETY: as of `Allocator`.
+#[cfg(windows)]
+unsafe impl core::alloc::GlobalAlloc for NonPaged {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        Allocator::allocate(self, layout).map_or(core::ptr::null_mut(), |block| block.as_ptr().cast())
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if let Some(block) = NonNull::new(block) {
+            // SAFETY: the caller promises that `block` came from `alloc` with this layout.
+            unsafe { self.deallocate(block, layout) }
         }
     }
 }

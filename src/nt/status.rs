@@ -84,7 +84,7 @@ statuses! {
 impl Status {
     /// `NT_SUCCESS`: success and information are; warnings and errors are not.
     pub const fn is_success(self) -> bool {
-        self.0 >= 0
+        wdk::nt_success(self.0)
     }
 
     /// `Ok` for any success.

@@ -1,4 +1,4 @@
-//! Raw FFI that wdk-sys lacks: NDIS, CoNDIS, the Network Direct kernel interface, the IP helper.
+//! Raw FFI that wdk-sys lacks: NDIS, CoNDIS, the Network Direct kernel interface, the IP helper, one function of the kernel.
 //!
 //! Names of types, fields, constants and functions are those of the WDK headers. Every structure's size and field offsets
 //! are asserted at compile time against the layouts of the 10.0.16299 x64 headers. Where a header has alternatives at
@@ -14,6 +14,7 @@ pub mod condis;
 pub mod ndis;
 pub mod ndkpi;
 pub mod netio;
+pub mod ntoskrnl;
 
 /// Asserts the size of a structure and the offset of each of its fields, in bytes.
 macro_rules! abi {

@@ -1,8 +1,9 @@
 //! DMA adapters and scatter/gather lists of wdm.h.
 
-use core::ffi::c_void;
-
-use crate::{BOOLEAN, PDEVICE_OBJECT, PHYSICAL_ADDRESS, PMDL, PVOID, ULONG, ULONG_PTR, USHORT};
+use crate::{
+    _DEVICE_OBJECT, BOOLEAN, INTERFACE_TYPE, NTSTATUS, PDEVICE_OBJECT, PHYSICAL_ADDRESS, PMDL, PVOID, ULONG,
+    ULONG_PTR, USHORT,
+};
 
 /// `SCATTER_GATHER_ELEMENT`.
 #[repr(C)]
@@ -24,7 +25,7 @@ pub struct __IncompleteArrayField<T>(core::marker::PhantomData<T>, [T; 0]);
 impl<T> __IncompleteArrayField<T> {
     /// The first element.
     #[inline]
-    pub const fn as_ptr(&self) -> *const T {
+    pub fn as_ptr(&self) -> *const T {
         core::ptr::from_ref(self).cast()
     }
 
@@ -34,7 +35,7 @@ impl<T> __IncompleteArrayField<T> {
     ///
     /// There must be at least `len` of them.
     #[inline]
-    pub const unsafe fn as_slice(&self, len: usize) -> &[T] {
+    pub unsafe fn as_slice(&self, len: usize) -> &[T] {
         // SAFETY: the caller says that `len` elements follow.
         unsafe { core::slice::from_raw_parts(self.as_ptr(), len) }
     }
@@ -53,11 +54,17 @@ pub struct _SCATTER_GATHER_LIST {
 /// `PSCATTER_GATHER_LIST`.
 pub type PSCATTER_GATHER_LIST = *mut _SCATTER_GATHER_LIST;
 
+/// `IRP`; opaque.
+#[repr(C)]
+pub struct _IRP {
+    _unused: [u8; 0],
+}
+
 /// `DRIVER_LIST_CONTROL`: receives the scatter/gather list, at `DISPATCH_LEVEL`.
 pub type DRIVER_LIST_CONTROL = Option<
     unsafe extern "win64" fn(
-        DeviceObject: PDEVICE_OBJECT,
-        Irp: *mut c_void,
+        DeviceObject: *mut _DEVICE_OBJECT,
+        Irp: *mut _IRP,
         ScatterGather: PSCATTER_GATHER_LIST,
         Context: PVOID,
     ),
@@ -92,7 +99,7 @@ pub type PGET_SCATTER_GATHER_LIST = Option<
         ExecutionRoutine: PDRIVER_LIST_CONTROL,
         Context: PVOID,
         WriteToDevice: BOOLEAN,
-    ) -> crate::NTSTATUS,
+    ) -> NTSTATUS,
 >;
 /// `PUT_SCATTER_GATHER_LIST`.
 pub type PPUT_SCATTER_GATHER_LIST = Option<
@@ -103,7 +110,7 @@ pub type PPUT_SCATTER_GATHER_LIST = Option<
     ),
 >;
 
-/// `DMA_OPERATIONS`, version 1; the entries that the driver does not call are untyped.
+/// `DMA_OPERATIONS`, version 1; the entries that the driver does not call have no names.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct _DMA_OPERATIONS {
@@ -111,29 +118,27 @@ pub struct _DMA_OPERATIONS {
     pub Size: ULONG,
     /// Gives the adapter back, at `PASSIVE_LEVEL`.
     pub PutDmaAdapter: PPUT_DMA_ADAPTER,
-    /// `AllocateCommonBuffer`.
-    pub AllocateCommonBuffer: PVOID,
-    /// `FreeCommonBuffer`.
-    pub FreeCommonBuffer: PVOID,
-    /// `AllocateAdapterChannel`.
-    pub AllocateAdapterChannel: PVOID,
-    /// `FlushAdapterBuffers`.
-    pub FlushAdapterBuffers: PVOID,
-    /// `FreeAdapterChannel`.
-    pub FreeAdapterChannel: PVOID,
-    /// `FreeMapRegisters`.
-    pub FreeMapRegisters: PVOID,
-    /// `MapTransfer`.
-    pub MapTransfer: PVOID,
-    /// `GetDmaAlignment`.
-    pub GetDmaAlignment: PVOID,
-    /// `ReadDmaCounter`.
-    pub ReadDmaCounter: PVOID,
+    not_called: [PVOID; 9],
     /// Maps a buffer, exactly at `DISPATCH_LEVEL`; the routine gets the list.
     pub GetScatterGatherList: PGET_SCATTER_GATHER_LIST,
     /// Unmaps it, exactly at `DISPATCH_LEVEL`.
     pub PutScatterGatherList: PPUT_SCATTER_GATHER_LIST,
 }
+
+/// `DMA_WIDTH`.
+pub mod _DMA_WIDTH {
+    /// An enumeration's type.
+    pub type Type = core::ffi::c_int;
+}
+/// `DMA_WIDTH`.
+pub use self::_DMA_WIDTH::Type as DMA_WIDTH;
+/// `DMA_SPEED`.
+pub mod _DMA_SPEED {
+    /// An enumeration's type.
+    pub type Type = core::ffi::c_int;
+}
+/// `DMA_SPEED`.
+pub use self::_DMA_SPEED::Type as DMA_SPEED;
 
 /// `DEVICE_DESCRIPTION`, version 2.
 #[repr(C)]
@@ -162,13 +167,20 @@ pub struct _DEVICE_DESCRIPTION {
     /// ISA only.
     pub DmaChannel: ULONG,
     /// The bus.
-    pub InterfaceType: crate::INTERFACE_TYPE,
+    pub InterfaceType: INTERFACE_TYPE,
     /// ISA only.
-    pub DmaWidth: core::ffi::c_int,
+    pub DmaWidth: DMA_WIDTH,
     /// ISA only.
-    pub DmaSpeed: core::ffi::c_int,
+    pub DmaSpeed: DMA_SPEED,
     /// Longest transfer in bytes.
     pub MaximumLength: ULONG,
     /// ISA only.
     pub DmaPort: ULONG,
 }
+
+const _: () = {
+    assert!(size_of::<_DMA_OPERATIONS>() == 104);
+    assert!(size_of::<_DEVICE_DESCRIPTION>() == 40);
+    assert!(size_of::<_SCATTER_GATHER_ELEMENT>() == 24);
+    assert!(size_of::<_SCATTER_GATHER_LIST>() == 16);
+};

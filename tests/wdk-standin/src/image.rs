@@ -1,39 +1,24 @@
-//! What a kernel image needs besides imports: the part of wdk-alloc and wdk-panic.
+//! What a kernel image needs besides imports: the part of wdk-panic.
 
-use core::alloc::{GlobalAlloc, Layout};
+use crate::ntddk;
 
-use crate::{_POOL_TYPE, ntddk};
+/// The code with which a panic stops the machine: `RPNC`.
+const BUG_CHECK: u32 = u32::from_be_bytes(*b"RPNC");
 
-/// Tag of allocations through `alloc`: `RsSt`.
-const TAG: u32 = u32::from_le_bytes(*b"RsSt");
-/// `KERNEL_SECURITY_CHECK_FAILURE`: an invariant does not hold.
-const BUG_CHECK: u32 = 0x139;
-
-struct Pool;
-
-// SAFETY: blocks come from the pool, which aligns to 16 bytes; anything beyond is refused.
-unsafe impl GlobalAlloc for Pool {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.align() > 16 {
-            return core::ptr::null_mut();
-        }
-        // SAFETY: the size is not 0, as the caller promises; called at <= DISPATCH_LEVEL.
-        unsafe { ntddk::ExAllocatePoolWithTag(_POOL_TYPE::NonPagedPoolNx, layout.size() as u64, TAG) }.cast()
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
-        // SAFETY: `alloc` gave the block.
-        unsafe { ntddk::ExFreePoolWithTag(block.cast(), TAG) }
-    }
-}
-
-#[global_allocator]
-static POOL: Pool = Pool;
-
+/// Stops the machine; the parameters say where: address and length of the file's name, line, column.
 #[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    let (file, length, line, column) = info.location().map_or((0, 0, 0, 0), |place| {
+        let file = place.file();
+        (
+            file.as_ptr() as u64,
+            file.len() as u64,
+            place.line(),
+            place.column(),
+        )
+    });
     // SAFETY: callable anywhere; does not return.
-    unsafe { ntddk::KeBugCheckEx(BUG_CHECK, 0, 0, 0, 0) }
+    unsafe { ntddk::KeBugCheckEx(BUG_CHECK, file, length, line.into(), column.into()) }
 }
 
 /// The compiler refers to it when floating point is in use.

@@ -2,8 +2,8 @@
 
 use crate::{
     _DEVICE_DESCRIPTION, _DMA_ADAPTER, KIRQL, KPROCESSOR_MODE, LARGE_INTEGER, MEMORY_CACHING_TYPE, NTSTATUS,
-    PDEVICE_OBJECT, PDRIVER_OBJECT, PKSPIN_LOCK, PLARGE_INTEGER, PMDL, POOL_TYPE, PPROCESSOR_NUMBER, PULONG,
-    PULONG64, PVOID, SIZE_T, ULONG, ULONG_PTR, ULONG64,
+    PCSTR, PDEVICE_OBJECT, PDRIVER_OBJECT, PKSPIN_LOCK, PLARGE_INTEGER, PMDL, PPROCESSOR_NUMBER, PULONG,
+    PULONG64, PVOID, ULONG, ULONG_PTR, ULONG64,
 };
 
 #[cfg_attr(
@@ -41,8 +41,8 @@ unsafe extern "win64" {
         BugCheckParameter3: ULONG_PTR,
         BugCheckParameter4: ULONG_PTR,
     ) -> !;
-    /// `ExAllocatePoolWithTag`.
-    pub fn ExAllocatePoolWithTag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID;
+    /// `DbgPrint`: to the debugger, at any IRQL up to that of a device.
+    pub fn DbgPrint(Format: PCSTR, ...) -> ULONG;
     /// `ExFreePoolWithTag`.
     pub fn ExFreePoolWithTag(P: PVOID, Tag: ULONG);
     /// `IoGetDmaAdapter`.

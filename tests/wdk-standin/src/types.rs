@@ -1,6 +1,6 @@
 //! Basic types and structures of wdm.h.
 
-use core::ffi::{c_char, c_int, c_void};
+use core::ffi::{c_char, c_void};
 
 /// `UCHAR`.
 pub type UCHAR = u8;
@@ -27,15 +27,32 @@ pub type PVOID = *mut c_void;
 /// `PULONG`.
 pub type PULONG = *mut ULONG;
 /// `PULONG64`.
-pub type PULONG64 = *mut ULONG64;
+pub type PULONG64 = *mut u64;
+/// `CHAR`.
+pub type CHAR = c_char;
+/// `CCHAR`.
+pub type CCHAR = c_char;
+/// `CSHORT`.
+pub type CSHORT = i16;
+/// `WCHAR`, the headers' `wchar_t`.
+pub type WCHAR = wchar_t;
+/// What the compiler that the headers are for makes of `wchar_t`.
+pub type wchar_t = u16;
+/// `PWCH`.
+pub type PWCH = *mut WCHAR;
 /// `PCSTR`.
-pub type PCSTR = *const c_char;
+pub type PCSTR = *const CHAR;
 /// `NTSTATUS`.
 pub type NTSTATUS = LONG;
+/// `NT_SUCCESS`: neither an error nor a warning.
+#[must_use]
+pub const fn NT_SUCCESS(nt_status: NTSTATUS) -> bool {
+    nt_status >= 0
+}
 /// `KIRQL`: 0 PASSIVE, 1 APC, 2 DISPATCH, above: device levels.
 pub type KIRQL = UCHAR;
 /// `KPROCESSOR_MODE`.
-pub type KPROCESSOR_MODE = i8;
+pub type KPROCESSOR_MODE = CCHAR;
 /// `KSPIN_LOCK`.
 pub type KSPIN_LOCK = ULONG_PTR;
 /// `PKSPIN_LOCK`.
@@ -91,12 +108,19 @@ pub struct _UNICODE_STRING {
     /// Bytes of room.
     pub MaximumLength: USHORT,
     /// UTF-16 text, not terminated.
-    pub Buffer: *mut u16,
+    pub Buffer: PWCH,
 }
 /// `UNICODE_STRING`.
 pub type UNICODE_STRING = _UNICODE_STRING;
 /// `PUNICODE_STRING`.
 pub type PUNICODE_STRING = *mut UNICODE_STRING;
+
+/// `EPROCESS`; opaque.
+#[repr(C)]
+#[derive(Debug)]
+pub struct _EPROCESS {
+    _unused: [u8; 0],
+}
 
 /// `MDL`.
 #[repr(C)]
@@ -105,11 +129,11 @@ pub struct _MDL {
     /// The next MDL of a chain.
     pub Next: *mut Self,
     /// Size of this structure and the page frame array.
-    pub Size: i16,
+    pub Size: CSHORT,
     /// `MDL_*`.
-    pub MdlFlags: i16,
-    /// Opaque.
-    pub Process: *mut c_void,
+    pub MdlFlags: CSHORT,
+    /// The process whose memory it is.
+    pub Process: *mut _EPROCESS,
     /// The system address, if mapped.
     pub MappedSystemVa: PVOID,
     /// Page-aligned start.
@@ -122,40 +146,19 @@ pub struct _MDL {
 /// `PMDL`.
 pub type PMDL = *mut _MDL;
 
-/// `DRIVER_OBJECT`.
+/// `DRIVER_UNLOAD`, at `PASSIVE_LEVEL`.
+pub type DRIVER_UNLOAD = Option<unsafe extern "win64" fn(DriverObject: *mut _DRIVER_OBJECT)>;
+/// `PDRIVER_UNLOAD`.
+pub type PDRIVER_UNLOAD = DRIVER_UNLOAD;
+
+/// `DRIVER_OBJECT`; what nobody here looks into has no name.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct _DRIVER_OBJECT {
-    /// Object type.
-    pub Type: i16,
-    /// Object size.
-    pub Size: i16,
-    /// First device of the driver.
-    pub DeviceObject: PDEVICE_OBJECT,
-    /// `DRVO_*`.
-    pub Flags: ULONG,
-    /// Image base.
-    pub DriverStart: PVOID,
-    /// Image size.
-    pub DriverSize: ULONG,
-    /// Loader entry.
-    pub DriverSection: PVOID,
-    /// Extension.
-    pub DriverExtension: *mut c_void,
-    /// `\Driver\name`.
-    pub DriverName: UNICODE_STRING,
-    /// Registry path of hardware.
-    pub HardwareDatabase: PUNICODE_STRING,
-    /// Fast I/O table.
-    pub FastIoDispatch: *mut c_void,
-    /// `DriverEntry`.
-    pub DriverInit: PVOID,
-    /// `StartIo`.
-    pub DriverStartIo: PVOID,
+    to_unload: [u64; 13],
     /// Unload routine.
-    pub DriverUnload: PVOID,
-    /// IRP dispatch table.
-    pub MajorFunction: [PVOID; 28],
+    pub DriverUnload: PDRIVER_UNLOAD,
+    major_functions: [PVOID; 28],
 }
 /// `PDRIVER_OBJECT`.
 pub type PDRIVER_OBJECT = *mut _DRIVER_OBJECT;
@@ -165,30 +168,26 @@ pub type PDRIVER_OBJECT = *mut _DRIVER_OBJECT;
 #[derive(Clone, Copy)]
 pub struct _DEVICE_OBJECT {
     /// Object type.
-    pub Type: i16,
+    pub Type: CSHORT,
     /// Object size.
     pub Size: USHORT,
     /// References.
     pub ReferenceCount: LONG,
-    /// The driver.
-    pub DriverObject: PDRIVER_OBJECT,
-    /// All that follows.
-    pub opaque: [u64; 40],
+    opaque: [u64; 41],
 }
 /// `PDEVICE_OBJECT`.
 pub type PDEVICE_OBJECT = *mut _DEVICE_OBJECT;
 
 /// `KEVENT`; opaque.
 #[repr(C)]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct _KEVENT {
-    /// Dispatcher header.
-    pub Header: [u64; 3],
+    opaque: [u64; 3],
 }
 /// `KEVENT`.
 pub type KEVENT = _KEVENT;
 /// `PRKEVENT`.
-pub type PRKEVENT = *mut KEVENT;
+pub type PRKEVENT = *mut _KEVENT;
 
 /// `PROCESSOR_NUMBER`.
 #[repr(C)]
@@ -205,18 +204,6 @@ pub struct _PROCESSOR_NUMBER {
 pub type PROCESSOR_NUMBER = _PROCESSOR_NUMBER;
 /// `PPROCESSOR_NUMBER`.
 pub type PPROCESSOR_NUMBER = *mut _PROCESSOR_NUMBER;
-
-/// `POOL_TYPE`.
-pub mod _POOL_TYPE {
-    /// An enumeration's type.
-    pub type Type = core::ffi::c_int;
-    /// Non-paged, executable.
-    pub const NonPagedPool: Type = 0;
-    /// Non-paged, not executable.
-    pub const NonPagedPoolNx: Type = 512;
-}
-/// `POOL_TYPE`.
-pub use self::_POOL_TYPE::Type as POOL_TYPE;
 
 /// `INTERFACE_TYPE`.
 pub mod _INTERFACE_TYPE {
@@ -241,11 +228,6 @@ pub mod _MEMORY_CACHING_TYPE {
 }
 /// `MEMORY_CACHING_TYPE`.
 pub use self::_MEMORY_CACHING_TYPE::Type as MEMORY_CACHING_TYPE;
-
-/// `KWAIT_REASON`.
-pub type KWAIT_REASON = c_int;
-/// `EVENT_TYPE`.
-pub type EVENT_TYPE = c_int;
 
 const _: () = {
     assert!(size_of::<_MDL>() == 48);

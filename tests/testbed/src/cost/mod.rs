@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use cxndk::ndk::edge::{cq as cq_edge, qp as qp_edge};
 use cxndk::sys::ndkpi::{self, NDK_SGE};
+use cxndk::sys::ntoskrnl;
 use wdk_standin::ntddk;
 
 use crate::connectx;
@@ -75,7 +76,7 @@ pub fn table(seed: u64) -> Result<Vec<Row>, WorldError> {
 
 /// What a data path may be tempted to call, and its registers.
 fn watch(registers: Range<usize>) -> Watch {
-    let allocate = ntddk::ExAllocatePoolWithTag as *const () as usize;
+    let allocate = ntoskrnl::ExAllocatePoolWithTag as *const () as usize;
     let kernel = vec![
         ntddk::KeAcquireSpinLockRaiseToDpc as *const () as usize,
         ntddk::KeReleaseSpinLock as *const () as usize,

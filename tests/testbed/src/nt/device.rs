@@ -24,13 +24,11 @@ pub fn device_object(function: &Function) -> PDEVICE_OBJECT {
     if let Some((_, object)) = devices.iter_mut().find(|(known, _)| known.is(function)) {
         return &raw mut **object;
     }
-    let mut object = Box::new(_DEVICE_OBJECT {
-        Type: IO_TYPE_DEVICE,
-        Size: size_of::<_DEVICE_OBJECT>() as u16,
-        ReferenceCount: 1,
-        DriverObject: std::ptr::null_mut(),
-        opaque: [0; 40],
-    });
+    // SAFETY: all fields of a device object may be zero.
+    let mut object: Box<_DEVICE_OBJECT> = Box::new(unsafe { std::mem::zeroed() });
+    object.Type = IO_TYPE_DEVICE;
+    object.Size = size_of::<_DEVICE_OBJECT>() as u16;
+    object.ReferenceCount = 1;
     let pointer = &raw mut *object;
     devices.push((function.clone(), object));
     pointer

@@ -86,20 +86,14 @@ struct Adapter {
 #[derive(Default)]
 struct Adapters(RefCell<Vec<Rc<Adapter>>>);
 
-static OPERATIONS: Operations = Operations(_DMA_OPERATIONS {
-    Size: size_of::<_DMA_OPERATIONS>() as ULONG,
-    PutDmaAdapter: Some(put_dma_adapter),
-    AllocateCommonBuffer: ptr::null_mut(),
-    FreeCommonBuffer: ptr::null_mut(),
-    AllocateAdapterChannel: ptr::null_mut(),
-    FlushAdapterBuffers: ptr::null_mut(),
-    FreeAdapterChannel: ptr::null_mut(),
-    FreeMapRegisters: ptr::null_mut(),
-    MapTransfer: ptr::null_mut(),
-    GetDmaAlignment: ptr::null_mut(),
-    ReadDmaCounter: ptr::null_mut(),
-    GetScatterGatherList: Some(get_scatter_gather_list),
-    PutScatterGatherList: Some(put_scatter_gather_list),
+static OPERATIONS: Operations = Operations({
+    // SAFETY: a number and pointers that may be NULL.
+    let mut operations: _DMA_OPERATIONS = unsafe { std::mem::zeroed() };
+    operations.Size = size_of::<_DMA_OPERATIONS>() as ULONG;
+    operations.PutDmaAdapter = Some(put_dma_adapter);
+    operations.GetScatterGatherList = Some(get_scatter_gather_list);
+    operations.PutScatterGatherList = Some(put_scatter_gather_list);
+    operations
 });
 
 struct Operations(_DMA_OPERATIONS);

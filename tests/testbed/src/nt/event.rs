@@ -5,7 +5,7 @@ use crate::sim::{self, TaskId};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
-use wdk_standin::{EVENT_TYPE, KEVENT, LARGE_INTEGER, LONG, NTSTATUS, PRKEVENT};
+use wdk_standin::{KEVENT, LARGE_INTEGER, LONG, NTSTATUS, PRKEVENT};
 
 /// First word of an initialized event; anything else is no event.
 const MAGIC: u64 = 0x4b45_5645_4e54_2021;
@@ -25,9 +25,7 @@ struct Waiters(RefCell<HashMap<usize, Vec<TaskId>>>);
 pub unsafe fn event_initialize(event: *mut KEVENT) {
     // SAFETY: the caller's event.
     unsafe {
-        event.write(KEVENT {
-            Header: [MAGIC, 0, 0],
-        });
+        event.cast::<[u64; 3]>().write([MAGIC, 0, 0]);
     };
 }
 
@@ -120,12 +118,12 @@ pub unsafe fn event_wait(event: *mut KEVENT, limit: Option<u64>) -> bool {
 /// # Safety
 /// `event` is a place for an event.
 #[unsafe(no_mangle)]
-pub unsafe extern "win64" fn KeInitializeEvent(event: PRKEVENT, kind: EVENT_TYPE, state: u8) {
+pub unsafe extern "win64" fn KeInitializeEvent(event: PRKEVENT, kind: i32, state: u8) {
     // SAFETY: the caller's event. Kind 0 is a notification event, 1 a synchronization event.
     unsafe {
-        event.write(KEVENT {
-            Header: [MAGIC, u64::from(kind != 0), u64::from(state != 0)],
-        });
+        event
+            .cast::<[u64; 3]>()
+            .write([MAGIC, u64::from(kind != 0), u64::from(state != 0)]);
     };
 }
 

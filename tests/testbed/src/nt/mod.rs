@@ -19,6 +19,7 @@
 
 mod code;
 mod context;
+mod debugger;
 mod device;
 mod dma;
 mod event;
@@ -43,6 +44,7 @@ pub use context::{
     Level, add_host, at_irql, at_told_irql, call_driver, enter, expect_clean, host, host_name, locks_held,
     lower, preempt, processors, raise,
 };
+pub use debugger::{DbgPrint, debugger_output};
 pub use device::{
     IoAllocateDriverObjectExtension, IoGetDriverObjectExtension, device_object, release_driver_object,
 };

@@ -2,12 +2,13 @@
 
 use super::context::{Level, enter, host};
 use crate::sim::{self, HostId, faults};
+use cxndk::sys::ntoskrnl::POOL_TYPE;
 use std::alloc::Layout;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ffi::c_void;
 use std::ptr;
-use wdk_standin::{POOL_TYPE, PVOID, SIZE_T, ULONG, ULONG64};
+use wdk_standin::{PVOID, SIZE_T, ULONG, ULONG64};
 
 /// Rule id of a bad free: not allocated, freed before, or under another tag.
 const POOL_FREE: &str = "POOL-FREE";

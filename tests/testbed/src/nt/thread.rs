@@ -54,7 +54,7 @@ pub unsafe extern "win64" fn PsCreateSystemThread(
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     let mut object = Thread {
-        ended: KEVENT { Header: [0; 3] },
+        ended: KEVENT::default(),
         references: Cell::new(0),
         running: Cell::new(true),
         host: host(),

@@ -17,9 +17,6 @@ use wdk_standin::{_DRIVER_OBJECT, NTSTATUS, UNICODE_STRING};
 /// Rule id of a driver that leaves something behind, or cannot be unloaded.
 const UNLOAD: &str = "WDM-UNLOAD";
 
-/// `DRIVER_UNLOAD`.
-type Unload = unsafe extern "win64" fn(*mut _DRIVER_OBJECT);
-
 /// A loaded driver.
 pub struct WdmDriver {
     host: HostId,
@@ -92,11 +89,9 @@ impl WdmDriver {
             let object = object as *mut _DRIVER_OBJECT;
             // SAFETY: the object of `load`.
             let unload = unsafe { (*object).DriverUnload };
-            if unload.is_null() {
+            let Some(unload) = unload else {
                 sim::fail(UNLOAD, "a driver without DriverUnload cannot be unloaded");
-            }
-            // SAFETY: that is what the field is for.
-            let unload = unsafe { std::mem::transmute::<*mut c_void, Unload>(unload) };
+            };
             // SAFETY: the driver's own function with its own object.
             unsafe { unload(object) };
             expect_clean("DriverUnload");

@@ -26,6 +26,7 @@ macro_rules! exports {
 
 exports! {
     "ntoskrnl.exe" => [
+        DbgPrint,
         ExAllocatePool2,
         ExAllocatePoolWithTag,
         ExFreePool,

@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use std::ptr;
 
 use wdk_standin::{
-    _DEVICE_DESCRIPTION, _DMA_ADAPTER, _DMA_OPERATIONS, PDEVICE_OBJECT, PMDL, PSCATTER_GATHER_LIST,
+    _DEVICE_DESCRIPTION, _DMA_ADAPTER, _DMA_OPERATIONS, _IRP, PDEVICE_OBJECT, PMDL, PSCATTER_GATHER_LIST,
 };
 
 use super::super::{
@@ -96,7 +96,7 @@ impl Tiny {
 
 unsafe extern "win64" fn arrived(
     _: PDEVICE_OBJECT,
-    _: *mut c_void,
+    _: *mut _IRP,
     list: PSCATTER_GATHER_LIST,
     context: *mut c_void,
 ) {

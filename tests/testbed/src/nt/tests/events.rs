@@ -11,7 +11,7 @@ use crate::sim;
 const TIMEOUT: i32 = 0x102;
 
 fn event(kind: i32, set: bool) -> *mut KEVENT {
-    let event = Box::leak(Box::new(KEVENT { Header: [0; 3] }));
+    let event = Box::leak(Box::new(KEVENT::default()));
     // SAFETY: a place for an event.
     unsafe { KeInitializeEvent(event, kind, u8::from(set)) };
     event
@@ -58,9 +58,9 @@ fn events_wake_who_waits() {
 
 #[test]
 fn an_event_that_was_never_initialized_is_caught() {
-    caught("EVENT", |_| set(Box::leak(Box::new(KEVENT { Header: [0; 3] }))));
+    caught("EVENT", |_| set(Box::leak(Box::new(KEVENT::default()))));
     caught("EVENT", |_| {
-        wait(Box::leak(Box::new(KEVENT { Header: [7; 3] })), Some(-1));
+        wait(Box::leak(Box::new(KEVENT::default())), Some(-1));
     });
 }
 

@@ -113,7 +113,7 @@ fn a_lock_is_not_held_below_dispatch_level() {
         release(inner, 0);
     });
     caught("VRF-30", |_| {
-        let event = Box::leak(Box::new(wdk_standin::KEVENT { Header: [0; 3] }));
+        let event = Box::leak(Box::new(wdk_standin::KEVENT::default()));
         // SAFETY: a place for an event.
         unsafe { event_initialize(event) };
         acquire(lock());

@@ -60,7 +60,7 @@ unsafe extern "win64" fn unload(_: *mut _DRIVER_OBJECT) {}
 /// Makes the driver one that can be unloaded.
 unsafe fn unloadable(driver: *mut _DRIVER_OBJECT) -> i32 {
     // SAFETY: the driver's own object.
-    unsafe { (*driver).DriverUnload = unload as *mut c_void };
+    unsafe { (*driver).DriverUnload = Some(unload) };
     0
 }
 

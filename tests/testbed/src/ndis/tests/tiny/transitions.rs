@@ -49,7 +49,7 @@ pub(super) unsafe extern "win64" fn restart(
 
 fn at_dispatch() {
     let mut event = NDIS_EVENT {
-        Event: wdk_standin::KEVENT { Header: [0; 3] },
+        Event: wdk_standin::KEVENT::default(),
     };
     // SAFETY: the event is ours.
     unsafe { NdisInitializeEvent(&raw mut event) };
