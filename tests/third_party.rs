@@ -3,9 +3,9 @@
 //! `CXNDK_CONSUMER` names its image; without it the same driver, linked in, runs.
 
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::rc::Rc;
 
+use cxndk_testbed::driver_source::image_named_by;
 use cxndk_testbed::ndis::DriverEntry;
 use cxndk_testbed::nt::WdmDriver;
 use cxndk_testbed::nt::image::{Image, ImageFile};
@@ -24,8 +24,7 @@ type ConsumerEntry = unsafe extern "win64" fn(*mut DriverObject, *mut UnicodeStr
 
 /// The consumer's entry point, and its image if it comes from one.
 fn consumer() -> (DriverEntry, Option<Image>) {
-    if let Some(path) = std::env::var_os("CXNDK_CONSUMER") {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if let Some(path) = image_named_by("CXNDK_CONSUMER") {
         let file = ImageFile::open(&path).unwrap_or_else(|error| panic!("{error}"));
         let image = Image::load(&file).unwrap_or_else(|error| panic!("{error}"));
         (image.entry(), Some(image))

@@ -1,7 +1,7 @@
 //! Which driver a world runs: the one that is linked in, or an image file.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use crate::ndis::{Driver, StartError};
@@ -10,6 +10,14 @@ use crate::sim::HostId;
 
 /// The environment variable that names the image for every world that does not say otherwise.
 pub const DRIVER_VARIABLE: &str = "CXNDK_DRIVER";
+
+/// The image that an environment variable names, as the shell means it: relative to the current directory, and an empty
+/// variable is none.
+pub fn image_named_by(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable)
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+}
 
 /// Where the driver's code comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,10 +41,9 @@ pub enum LoadError {
 }
 
 impl DriverSource {
-    /// What [`DRIVER_VARIABLE`] names, relative to the workspace; without it the linked driver.
+    /// What [`DRIVER_VARIABLE`] names; without it, or if it is empty, the linked driver.
     pub fn from_environment() -> Self {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        env::var_os(DRIVER_VARIABLE).map_or(Self::Linked, |path| Self::Image(workspace.join(path)))
+        image_named_by(DRIVER_VARIABLE).map_or(Self::Linked, Self::Image)
     }
 
     /// Loads the driver on `host`, an image at an address of its own, and runs its `DriverEntry`.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use cxndk_testbed::driver_source::image_named_by;
 use serde_json::Value;
 
 fn run(arguments: &[&str]) -> Output {
@@ -121,19 +122,12 @@ fn an_impossible_loss_is_a_usage_error() {
     }
 }
 
-/// The image that the environment names; without it, said aloud, there is none to try.
-fn image() -> Option<std::path::PathBuf> {
-    let named = std::env::var_os("CXNDK_DRIVER");
-    if named.is_none() {
-        eprintln!("SKIPPED: no image to run; scripts/test-sys builds one");
-    }
-    named.map(|path| Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path))
-}
-
 /// The compiler that made it, where it lies, how it was bound: nothing of that shows on the wire.
 #[test]
+#[ignore = "compares with a built image: scripts/test-sys"]
 fn the_image_and_the_linked_driver_put_the_same_bytes_on_the_wire() {
-    let Some(image) = image() else { return };
+    let image =
+        image_named_by("CXNDK_DRIVER").expect("CXNDK_DRIVER names an image; scripts/test-sys builds one");
     let directory = tempfile::tempdir().unwrap();
     let file = file_of(directory.path(), 400_001);
     for (seed, loss) in [("0", "0"), ("1", "2"), ("2", "5")] {
