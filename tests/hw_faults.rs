@@ -9,7 +9,7 @@ use cxndk_testbed::ndis::inf::Inf;
 use cxndk_testbed::sim;
 use cxndk_testbed::{netio, nt};
 
-const INX: &str = include_str!("../inf/cxndk.inx");
+const INX: &str = include_str!("../cxndk.inx");
 const HARDWARE_ID: &str = r"PCI\VEN_15B3&DEV_1017";
 const MAC: [u8; 6] = [0x02, 0, 0x5e, 0, 0, 1];
 /// Longest virtual time for a start and a stop: a command's timeout at each of a few places.

@@ -2,7 +2,7 @@
 
 use cxndk_testbed::ndis::inf::{Inf, Install, KeywordType};
 
-const INX: &str = include_str!("../inf/cxndk.inx");
+const INX: &str = include_str!("../cxndk.inx");
 const PHYSICAL: [&str; 15] = [
     "1013", "1015", "1017", "1019", "101B", "101D", "101F", "1021", "1023", "1025", "1027", "A2D2", "A2D6",
     "A2DC", "A2DF",

@@ -8,7 +8,7 @@ use cxndk_testbed::ndis::registry::Registry;
 use cxndk_testbed::{connectx, ndis, netio, nt};
 
 /// The INF that the driver comes with.
-const INX: &str = include_str!("../../inf/cxndk.inx");
+const INX: &str = include_str!("../../cxndk.inx");
 /// A ConnectX-5, which the device model is.
 const HARDWARE_ID: &str = r"PCI\VEN_15B3&DEV_1017";
 /// Address of the port.

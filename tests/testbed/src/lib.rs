@@ -11,6 +11,7 @@
 //! | [`wire`] | links, packets, capture |
 //! | [`consumers`] | NDK consumers: SMB Direct, perf |
 
+#![cfg(not(windows))]
 #![allow(
     clippy::multiple_unsafe_ops_per_block,
     clippy::cast_ptr_alignment,

@@ -1,40 +1,15 @@
 //! The command line of the testbed.
 
-use std::process::ExitCode;
+#[cfg(not(windows))]
+mod command;
 
-use clap::{Parser, Subcommand};
-use cxndk_testbed::cli::{self, CallArguments, CopyArguments};
-
-/// Runs the cxndk driver in simulated Windows hosts with simulated ConnectX adapters.
-#[derive(Debug, Parser)]
-#[command(version, about)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Option<Command>,
+#[cfg(not(windows))]
+fn main() -> std::process::ExitCode {
+    command::run()
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Copies a file from host A to host B by RDMA read and back by RDMA write.
-    Copy(CopyArguments),
-    /// Calls from host A to host B over the CoNDIS call manager; messages flow both ways.
-    Call(CallArguments),
-}
-
-fn main() -> ExitCode {
-    let command = Arguments::parse()
-        .command
-        .unwrap_or_else(|| Command::Copy(CopyArguments::default()));
-    let result = match command {
-        Command::Copy(arguments) => cli::copy(&arguments),
-        Command::Call(arguments) => cli::call(&arguments),
-    };
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+#[cfg(windows)]
+fn main() {
+    eprintln!("The testbed runs on x86-64 Linux.");
+    std::process::exit(1);
 }

@@ -16,7 +16,7 @@ use crate::wire::link::{Link, LinkConfig};
 use crate::{connectx, ndis, netio, nt};
 
 /// The INF that installs the driver: its keywords and their defaults.
-pub const CXNDK_INF: &str = include_str!("../../../inf/cxndk.inx");
+pub const CXNDK_INF: &str = include_str!("../../../cxndk.inx");
 /// Processors of a host.
 const PROCESSORS: u32 = 4;
 /// The hardware id of the model: a ConnectX-5.

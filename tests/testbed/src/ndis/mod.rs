@@ -67,7 +67,7 @@ mod timer;
 mod work;
 
 /// The INF source of the driver under test.
-pub const CXNDK_INF: &str = include_str!("../../../../inf/cxndk.inx");
+pub const CXNDK_INF: &str = include_str!("../../../../cxndk.inx");
 
 pub use adapter::State;
 pub use attributes::General;

@@ -1,0 +1,163 @@
+//! What `cargo make` and `cargo wdk build` do on Windows, as far as it can be done here: they build the driver, and find its
+//! library and its INF source where they look.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use serde_json::Value;
+
+const PACKAGE: &str = "cxndk";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn makefile() -> String {
+    fs::read_to_string(root().join("Makefile.toml")).unwrap()
+}
+
+/// The lines of one table of the makefile.
+fn table(name: &str) -> Vec<String> {
+    let text = makefile();
+    let lines = text.lines().skip_while(|line| *line != format!("[{name}]"));
+    let lines: Vec<_> = lines
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .map(str::to_owned)
+        .collect();
+    assert!(!lines.is_empty(), "the makefile has no [{name}]");
+    lines
+}
+
+/// The strings in a line of the makefile that begins with `key`.
+fn strings(table: &[String], key: &str) -> Vec<String> {
+    let line = table.iter().find(|line| line.starts_with(key)).expect(key);
+    let parts = line.split('"').skip(1).step_by(2);
+    parts.map(str::to_owned).collect()
+}
+
+fn cargo(arguments: &[String]) -> std::process::Output {
+    let output = Command::new(env!("CARGO"))
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(
+        output.status.success(),
+        "cargo {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+fn metadata() -> Value {
+    let arguments = ["metadata", "--format-version", "1", "--no-deps", "--locked"];
+    let output = cargo(&arguments.map(str::to_owned));
+    serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
+fn package<'a>(metadata: &'a Value, name: &str) -> &'a Value {
+    let packages = metadata["packages"].as_array().expect("packages");
+    let found = packages.iter().find(|package| package["name"] == name);
+    found.unwrap_or_else(|| panic!("no package {name}"))
+}
+
+/// The directory of the artifacts of this profile: the one that this test is built in.
+fn output_directory() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let dependencies = test.parent().expect("a directory of test programs");
+    dependencies.parent().expect("the profile's directory").to_owned()
+}
+
+/// cargo-make's flow copies the library from the output directory: a dependency's would not be there.
+#[test]
+fn the_build_of_the_makefile_leaves_the_drivers_library() {
+    let build = table("tasks.build");
+    assert_eq!(strings(&build, "command"), ["cargo"]);
+    // What begins with @@ is for cargo-make: flags that its caller gives.
+    let mut arguments = strings(&build, "args");
+    arguments.retain(|argument| !argument.starts_with("@@"));
+    arguments.push("--locked".to_owned());
+    if !cfg!(debug_assertions) {
+        arguments.push("--release".to_owned());
+    }
+    let library = output_directory().join(format!(
+        "{}{PACKAGE}{}",
+        env::consts::DLL_PREFIX,
+        env::consts::DLL_SUFFIX
+    ));
+    drop(fs::remove_file(&library));
+    cargo(&arguments);
+    assert!(library.is_file(), "{} is not there", library.display());
+}
+
+/// A plain `cargo build` builds the driver itself, not only what depends on it.
+#[test]
+fn a_plain_build_builds_the_driver() {
+    let metadata = metadata();
+    let driver = &package(&metadata, PACKAGE)["id"];
+    let defaults = metadata["workspace_default_members"].as_array().unwrap();
+    assert!(defaults.contains(driver), "{defaults:?}");
+}
+
+/// `cargo wdk build` builds every package of the workspace. The testbed is for Linux; elsewhere it is empty and needs nothing.
+#[test]
+fn what_is_not_for_windows_needs_nothing_there() {
+    let metadata = metadata();
+    let testbed = package(&metadata, "cxndk-testbed")["dependencies"]
+        .as_array()
+        .unwrap();
+    assert!(testbed.len() > 10);
+    for dependency in testbed.iter().filter(|dependency| dependency["kind"].is_null()) {
+        assert_eq!(
+            dependency["target"], "cfg(not(windows))",
+            "{}",
+            dependency["name"]
+        );
+    }
+}
+
+/// Without the flags of `scripts/build-sys` no other package can be linked as an image.
+#[test]
+fn nothing_but_the_driver_is_an_image() {
+    let metadata = metadata();
+    for package in metadata["packages"].as_array().unwrap() {
+        let targets = package["targets"].as_array().unwrap();
+        let mut kinds = targets
+            .iter()
+            .flat_map(|target| target["crate_types"].as_array().unwrap());
+        let is_image = kinds.any(|kind| kind == "cdylib");
+        assert_eq!(is_image, package["name"] == PACKAGE, "{}", package["name"]);
+    }
+}
+
+/// Both tools take the INF source from the package's directory, under the package's name.
+#[test]
+fn the_inf_source_is_where_the_tools_look() {
+    let inf = root().join(format!("{PACKAGE}.inx"));
+    let text = fs::read_to_string(&inf).unwrap();
+    assert!(
+        text.contains(&format!("CatalogFile = {PACKAGE}.cat")),
+        "{}",
+        inf.display()
+    );
+    assert!(
+        !makefile().contains("copy-inx-to-output"),
+        "the flow's own task copies it"
+    );
+}
+
+/// The driver is for servers, and a catalog is valid only on what it names.
+#[test]
+fn the_catalog_is_for_the_servers() {
+    let task = table("tasks.inf2cat");
+    assert_eq!(strings(&task, "env")[1], "${CXNDK_INF2CAT_OS}");
+    let names = strings(&table("env"), "CXNDK_INF2CAT_OS");
+    for server in ["ServerRS5_X64", "ServerFE_X64", "Server2025_X64"] {
+        assert!(
+            names[0].split(',').any(|name| name == server),
+            "{server}: {names:?}"
+        );
+    }
+}
