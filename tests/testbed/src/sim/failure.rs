@@ -14,6 +14,26 @@ pub(super) const DEADLOCK: &str = "SIM-DEADLOCK";
 /// Rule id of a run that never lets time move.
 pub(super) const RUN_AWAY: &str = "SIM-RUN-AWAY";
 
+/// The environment variable that, if it is `full`, has a report show everything that is known.
+const HISTORY_VARIABLE: &str = "CXNDK_HISTORY";
+/// Records that a report shows.
+const RECORDS: usize = 40;
+/// Contexts that a report shows.
+const CONTEXTS: usize = 16;
+/// Records that a report leaves out.
+const ROUTINE: [&str; 10] = [
+    "KeAcquireSpinLockAtDpcLevel",
+    "KeAcquireSpinLockRaiseToDpc",
+    "KeGetCurrentIrql",
+    "KeGetCurrentProcessorNumberEx",
+    "KeLowerIrql",
+    "KeQueryInterruptTimePrecise",
+    "KeQuerySystemTimePrecise",
+    "KeReleaseSpinLock",
+    "KeReleaseSpinLockFromDpcLevel",
+    "KfRaiseIrql",
+];
+
 /// Why a run ended before its main context did.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -37,14 +57,43 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {}", self.rule, self.message)?;
         writeln!(f, "  in {} at {} ns, seed {}", self.context, self.time, self.seed)?;
-        for line in &self.history {
+        let full = std::env::var_os(HISTORY_VARIABLE).is_some_and(|value| value == "full");
+        let records: Vec<_> = self
+            .history
+            .iter()
+            .filter(|line| full || !routine(line))
+            .collect();
+        let first = if full {
+            0
+        } else {
+            records.len().saturating_sub(RECORDS)
+        };
+        let left_out = self.history.len() - records.len() + first;
+        if left_out > 0 {
+            writeln!(
+                f,
+                "  | ({left_out} records, of locks, levels and time or older, are left out; {HISTORY_VARIABLE}=full shows all)"
+            )?;
+        }
+        for line in &records[first..] {
             writeln!(f, "  | {line}")?;
         }
-        for line in &self.contexts {
+        let shown = if full { usize::MAX } else { CONTEXTS };
+        for line in self.contexts.iter().take(shown) {
             writeln!(f, "  * {line}")?;
         }
-        Ok(())
+        match self.contexts.len().saturating_sub(shown) {
+            0 => Ok(()),
+            more => writeln!(f, "  * and {more} more contexts"),
+        }
     }
+}
+
+/// Whether a record tells of what every line of a driver does and hardly any failure comes from.
+fn routine(line: &str) -> bool {
+    let what = line.split_once(": ").map_or(line, |(_, what)| what);
+    let name = what.split(' ').next().unwrap_or_default();
+    ROUTINE.contains(&name)
 }
 
 impl std::error::Error for Failure {}
@@ -147,5 +196,37 @@ pub(super) fn guarded(body: impl FnOnce()) {
     if std::panic::catch_unwind(AssertUnwindSafe(body)).is_err() {
         let what = PANICKED.with(RefCell::take).unwrap_or_default();
         executor::abandon(PANIC, what);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_short_and_says_what_it_leaves_out() {
+        let mut history = vec!["  1 thread: NdisMSleep 0x0 0x0".to_owned()];
+        history.extend((0..500).map(|time| format!("  {time} thread: KeAcquireSpinLockRaiseToDpc 0x0 0x0")));
+        history.extend((0..50).map(|time| format!("  {time} dpc: doorbell {time:#x} 0x0")));
+        let failure = Failure {
+            rule: "RULE-01",
+            message: "it is broken".to_owned(),
+            seed: 7,
+            time: 1000,
+            context: "thread".to_owned(),
+            history,
+            contexts: (0..40).map(|cpu| format!("idle {cpu}")).collect(),
+        };
+        let said = failure.to_string();
+        assert!(said.lines().count() < 70, "{said}");
+        assert!(
+            said.contains("(511 records,") && said.contains("doorbell 0x31"),
+            "{said}"
+        );
+        assert!(said.contains("and 24 more contexts"), "{said}");
+        assert!(
+            !said.contains("SpinLock") && !said.contains("NdisMSleep"),
+            "{said}"
+        );
     }
 }
