@@ -5,9 +5,9 @@ use std::fmt;
 use serde::Serialize;
 
 use super::describe::Traffic;
-use super::report::{Closes, grouped};
+use super::report::{Closes, grouped, line, verdict};
 
-/// The outcome of one run. Its JSON has these fields but the last five.
+/// The outcome of one run. Its JSON has these fields but the last three.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct CallReport {
     /// Messages that arrived, each checked.
@@ -35,6 +35,10 @@ pub struct CallReport {
     pub leaks: u64,
     /// Messages that were not what was sent, or did not arrive.
     pub damaged: u64,
+    /// Which rule was broken, and how.
+    pub violation: Option<String>,
+    /// Why the calls did not come to their end although no rule was broken.
+    pub failure: Option<String>,
     /// The device's name, ids and firmware.
     #[serde(skip)]
     pub device: String,
@@ -44,75 +48,47 @@ pub struct CallReport {
     /// The modelled link.
     #[serde(skip)]
     pub link: String,
-    /// What broke, if something did.
-    #[serde(skip)]
-    pub violation: Option<String>,
 }
 
 impl CallReport {
     /// Whether everything is what it must be.
     pub fn is_good(&self) -> bool {
         let closed = self.closes.pended + self.closes.inline == self.closes.completed;
-        closed && self.damaged == 0 && self.violations == 0 && self.leaks == 0
+        let whole = self.damaged == 0 && self.failure.is_none();
+        closed && whole && self.violations == 0 && self.leaks == 0
     }
 }
 
 impl fmt::Display for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = |name: &str, text: &str| writeln!(f, "{name:<12}{text}");
-        line("device", &self.device)?;
-        line("driver", &self.driver)?;
-        line("link", &self.link)?;
+        line(f, "device", &self.device)?;
+        line(f, "driver", &self.driver)?;
+        line(f, "link", &self.link)?;
+        if self.violation.is_none() && self.failure.is_none() {
+            self.conversation(f)?;
+        }
+        let wall = format!("{:.2} s on this machine", self.wall_ns as f64 / 1e9);
+        line(f, "wall", &wall)?;
+        let (rule, failure) = (self.violation.as_deref(), self.failure.as_deref());
+        verdict(f, rule, self.violations, self.leaks, failure)
+    }
+}
+
+impl CallReport {
+    /// What was said, and what it took.
+    fn conversation(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let leaves = if self.parties == 1 {
             "point to point".to_owned()
         } else {
             format!("to {} parties", self.parties)
         };
-        line("calls", &format!("{}, {leaves}", self.calls))?;
-        line(
-            "messages",
-            &format!(
-                "{} of {} bytes in all, {} not as they were sent",
-                grouped(self.messages),
-                grouped(self.bytes),
-                grouped(self.damaged)
-            ),
-        )?;
-        line("virtual", &format!("{:.3} ms", self.virtual_ns as f64 / 1e6))?;
-        line(
-            "wall",
-            &format!("{:.2} s on this machine", self.wall_ns as f64 / 1e9),
-        )?;
-        line(
-            "work",
-            &format!(
-                "{} WQEs, {} doorbells, {} interrupts",
-                grouped(self.traffic.wqes),
-                grouped(self.traffic.doorbells),
-                grouped(self.traffic.interrupts)
-            ),
-        )?;
-        line(
-            "packets",
-            &format!(
-                "{} sent, {} of them again",
-                grouped(self.traffic.packets),
-                grouped(self.traffic.retransmitted)
-            ),
-        )?;
-        let Closes {
-            inline,
-            pended,
-            completed,
-        } = self.closes;
-        line(
-            "closes",
-            &format!("{inline} done at once, {pended} pended, {completed} completed"),
-        )?;
-        let rules = self.violation.as_deref().unwrap_or("no rule broken");
-        line(
-            "verifier",
-            &format!("{rules}; {} violations, {} leaks", self.violations, self.leaks),
-        )
+        line(f, "calls", &format!("{}, {leaves}", self.calls))?;
+        let damaged = grouped(self.damaged);
+        let (messages, bytes) = (grouped(self.messages), grouped(self.bytes));
+        let text = format!("{messages} of {bytes} bytes in all, {damaged} not as they were sent");
+        line(f, "messages", &text)?;
+        line(f, "virtual", &format!("{:.3} ms", self.virtual_ns as f64 / 1e6))?;
+        self.traffic.lines(f)?;
+        line(f, "closes", &self.closes.to_string())
     }
 }

@@ -3,6 +3,7 @@
 use cxndk::co::format::{Call, PrivateData};
 
 use super::call_report::CallReport;
+use super::progress::Progress;
 use crate::consumers::condis::{CallClient, CallPair, CoHandle, Ended, LARGEST, News, until};
 use crate::sim::{self, Stream};
 use crate::world::World;
@@ -14,7 +15,8 @@ const FRAME: usize = 12;
 const PENDING: i32 = 0x103;
 
 /// Both clients, and what has come of it so far.
-pub(super) struct Conversation {
+pub(super) struct Conversation<'a> {
+    progress: &'a Progress,
     pair: CallPair,
     vc: CoHandle,
     report: CallReport,
@@ -38,13 +40,18 @@ fn is_message(bytes: &[u8], number: u64) -> bool {
     crc32fast::hash(body) == u32::from_le_bytes(*sum) && body.first_chunk() == Some(&number.to_le_bytes())
 }
 
-impl Conversation {
+impl<'a> Conversation<'a> {
     /// Opens the address family on both hosts and registers a SAP on B.
-    pub(super) fn open(world: &World) -> Self {
+    pub(super) fn open(world: &World, progress: &'a Progress) -> Self {
         let pair = CallPair::open(world);
         let vc = pair.a.create_vc(pair.family_a);
         let report = CallReport::default();
-        Self { pair, vc, report }
+        Self {
+            progress,
+            pair,
+            vc,
+            report,
+        }
     }
 
     fn parameters(&self) -> Call {
@@ -68,6 +75,7 @@ impl Conversation {
         while done < messages {
             let batch = done..messages.min(done + BATCH);
             self.exchange(vc, peer, batch.clone());
+            self.progress.add(batch.end - batch.start);
             done = batch.end;
         }
         self.report.virtual_ns += sim::now() - started;
@@ -158,6 +166,7 @@ impl Conversation {
                 back += a.take_sent(vc).len();
                 back as u64 >= end - done
             });
+            self.progress.add(end - done);
             done = end;
         }
         self.report.virtual_ns += sim::now() - started;

@@ -3,18 +3,19 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::describe::{Traffic, describe_device, describe_driver, describe_link};
+use super::progress::{Progress, Unit};
 use super::report::{Closes, CopyReport, Details};
-use super::run::RunArguments;
+use super::run::{RunArguments, tell};
 use super::source::{Source, SourceError};
 use crate::consumers::copy::{Client, ClientReport, CopyError, Desk, Server, ServerReport};
 use crate::consumers::ndk::Adapter;
@@ -22,17 +23,13 @@ use crate::ndis;
 use crate::sim;
 use crate::world::{World, WorldError};
 
-/// What the progress bar shows.
-#[allow(
-    clippy::literal_string_with_formatting_args,
-    reason = "the bar's own placeholders"
-)]
-const BAR: &str = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+/// The file's two ways.
+const WAYS: [&str; 2] = ["A to B", "B to A"];
 
 /// Arguments of `copy`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct CopyArguments {
-    /// The file to copy; without it a file of 64 MiB is generated.
+    /// The file to copy, `-` for standard input; without it a file of 64 MiB is generated.
     path: Option<PathBuf>,
     /// Seed, link, driver, output.
     #[command(flatten)]
@@ -50,7 +47,15 @@ pub enum CommandError {
     World(#[from] WorldError),
     /// The report could not be written.
     #[error("cannot write the report: {0}")]
-    Report(#[from] serde_json::Error),
+    Report(#[from] io::Error),
+    /// The capture would overwrite what the run reads.
+    #[error("the capture {capture} would overwrite {what}")]
+    Overwrites {
+        /// The capture.
+        capture: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
 }
 
 /// Runs the command; true if the copy is what it must be.
@@ -70,20 +75,24 @@ pub fn copy(arguments: &CopyArguments) -> Result<bool, CommandError> {
 
 fn run(arguments: &CopyArguments, source: &Source) -> Result<CopyReport, CommandError> {
     let store = tempfile::tempfile().map_err(SourceError::Temporary)?;
-    let config = arguments.run.config();
+    let config = arguments.run.config(source.identity)?;
 
-    let bar = progress_bar(arguments, source.length * 2);
+    let progress = Progress::new(Unit::Bytes, &WAYS, source.length, arguments.run.json);
+    let progress = Arc::new(progress);
     let started = Instant::now();
-    let result = World::run(&config, |world| in_world(world, source, &store, &bar));
-    bar.finish_and_clear();
+    let result = World::run(&config, |world| in_world(world, source, &store, &progress));
+    progress.finish();
     let wall_ns = started.elapsed().as_nanos() as u64;
 
     let mut report = match result {
-        Ok(Ok(report)) => report,
-        Ok(Err(error)) => failed(error.to_string()),
+        Ok(report) => report,
         Err(WorldError::Failure(failure)) => {
-            eprintln!("{failure}");
-            failed(format!("{}: {}", failure.rule, failure.message))
+            tell(&failure);
+            CopyReport {
+                violations: 1,
+                violation: Some(format!("{}: {}", failure.rule, failure.message)),
+                ..CopyReport::default()
+            }
         }
         Err(error) => return Err(error.into()),
     };
@@ -93,34 +102,6 @@ fn run(arguments: &CopyArguments, source: &Source) -> Result<CopyReport, Command
     Ok(report)
 }
 
-/// The report of a run that did not come to its end.
-fn failed(what: String) -> CopyReport {
-    let details = Details {
-        violation: Some(what),
-        ..Details::default()
-    };
-    CopyReport {
-        violations: 1,
-        details,
-        ..CopyReport::default()
-    }
-}
-
-fn progress_bar(arguments: &CopyArguments, bytes: u64) -> ProgressBar {
-    let shown = io::stderr().is_terminal() && !arguments.run.json;
-    let target = if shown {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    let bar = ProgressBar::with_draw_target(Some(bytes), target);
-    if let Ok(style) = ProgressStyle::with_template(BAR) {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
-}
-
 /// A place for a thread's result.
 type Slot<T> = Rc<RefCell<Option<Result<T, CopyError>>>>;
 
@@ -128,13 +109,34 @@ fn taken<T>(slot: &Slot<T>) -> Result<T, CopyError> {
     slot.take().unwrap_or(Err(CopyError::Unfinished))
 }
 
+/// The copy, and what the world says of itself after it, however it ended.
+fn in_world(world: &World, source: &Source, store: &File, progress: &Arc<Progress>) -> CopyReport {
+    let mut report = match both_ends(world, source, store, progress) {
+        Ok((client, server)) => gather(&client, &server),
+        Err(error) => CopyReport {
+            failure: Some(error.to_string()),
+            ..CopyReport::default()
+        },
+    };
+    let closes = ndis::ndk::counts();
+    report.closes = Closes {
+        inline: closes.inline,
+        pended: closes.pended,
+        completed: closes.completed,
+    };
+    report.traffic = Traffic::of(world);
+    report.details.device = describe_device(&world.hosts[0]);
+    report.details.driver = describe_driver(&world.hosts);
+    report
+}
+
 /// Both ends of the copy, in the running world.
-fn in_world(
+fn both_ends(
     world: &World,
     source: &Source,
     store: &File,
-    bar: &ProgressBar,
-) -> Result<CopyReport, CopyError> {
+    progress: &Arc<Progress>,
+) -> Result<(ClientReport, ServerReport), CopyError> {
     let [a, b] = &world.hosts[..] else {
         unreachable!("a world has two hosts")
     };
@@ -160,9 +162,9 @@ fn in_world(
     let copied = Slot::default();
     let client = {
         let (ndk, ends, copied) = (a.open_ndk(), (a.at(0), b.at(0)), Rc::clone(&copied));
-        let (length, bar) = (source.length, bar.clone());
+        let (length, progress) = (source.length, Arc::clone(progress));
         a.thread("client", move || {
-            let progress = |bytes| bar.inc(bytes);
+            let progress = |bytes| progress.add(bytes);
             *copied.borrow_mut() = Some(send(ndk.adapter(), ends, &file, length, &progress));
             ndk.close();
         })
@@ -170,7 +172,7 @@ fn in_world(
     sim::join(client);
     desk.stop();
     sim::join(server);
-    Ok(gather(world, &taken(&copied)?, &taken(&served)?))
+    Ok((taken(&copied)?, taken(&served)?))
 }
 
 fn serve(adapter: Adapter, at: SocketAddr, store: &File, desk: &Rc<Desk>) -> Result<ServerReport, CopyError> {
@@ -193,20 +195,14 @@ fn send(
     report
 }
 
-/// The report from what both ends, both devices and the link say.
-fn gather(world: &World, client: &ClientReport, server: &ServerReport) -> CopyReport {
-    let closes = ndis::ndk::counts();
-    let mut report = CopyReport {
+/// The report from what both ends say.
+fn gather(client: &ClientReport, server: &ServerReport) -> CopyReport {
+    CopyReport {
         bytes: client.bytes,
         sha256_source: hex(&client.sha256_source),
         sha256_a: hex(&client.sha256_returned),
         sha256_b: hex(&server.sha256),
         virtual_ns: client.write_ns + client.read_ns,
-        closes: Closes {
-            inline: closes.inline,
-            pended: closes.pended,
-            completed: closes.completed,
-        },
         details: Details {
             connection: format!("{} to {}, SMB Direct 1.0 over RoCEv2", client.local, client.peer),
             to_b_ns: client.write_ns,
@@ -214,11 +210,7 @@ fn gather(world: &World, client: &ClientReport, server: &ServerReport) -> CopyRe
             ..Details::default()
         },
         ..CopyReport::default()
-    };
-    report.traffic = Traffic::of(world);
-    report.details.device = describe_device(&world.hosts[0]);
-    report.details.driver = describe_driver(&world.hosts);
-    report
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,8 +1,10 @@
 //! What every command tells of its run: device, driver, link, traffic.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use serde::Serialize;
+
+use super::report::{grouped, line};
 
 use crate::world::{Host, World, WorldConfig};
 
@@ -39,6 +41,20 @@ impl Traffic {
             all.faults += link.lost + link.duplicated + link.reordered + link.corrupted;
         }
         all
+    }
+}
+
+impl Traffic {
+    /// The part of a report that a person reads.
+    pub(super) fn lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (wqes, doorbells) = (grouped(self.wqes), grouped(self.doorbells));
+        let interrupts = grouped(self.interrupts);
+        let work = format!("{wqes} WQEs, {doorbells} doorbells, {interrupts} interrupts");
+        line(f, "work", &work)?;
+        let (packets, again) = (grouped(self.packets), grouped(self.retransmitted));
+        let faults = grouped(self.faults);
+        let packets = format!("{packets} sent, {again} of them again; the link damaged {faults}");
+        line(f, "packets", &packets)
     }
 }
 

@@ -5,6 +5,7 @@ mod call_report;
 mod conversation;
 mod copy;
 mod describe;
+mod progress;
 mod report;
 mod run;
 mod source;

@@ -1,6 +1,6 @@
 //! What a copy reports, to a person and to a program.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use serde::Serialize;
 
@@ -15,6 +15,17 @@ pub struct Closes {
     pub pended: u64,
     /// Close completions called.
     pub completed: u64,
+}
+
+impl fmt::Display for Closes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            inline,
+            pended,
+            completed,
+        } = self;
+        write!(f, "{inline} done at once, {pended} pended, {completed} completed")
+    }
 }
 
 /// The outcome of one copy. Its JSON has these fields but the last.
@@ -43,6 +54,10 @@ pub struct CopyReport {
     pub violations: u64,
     /// Things the driver left behind.
     pub leaks: u64,
+    /// Which rule was broken, and how.
+    pub violation: Option<String>,
+    /// Why the copy did not come to its end although no rule was broken.
+    pub failure: Option<String>,
     /// What only a person reads.
     #[serde(skip)]
     pub details: Details,
@@ -63,15 +78,13 @@ pub struct Details {
     pub to_b_ns: u64,
     /// Virtual time of the way back.
     pub to_a_ns: u64,
-    /// What broke, if something did.
-    pub violation: Option<String>,
 }
 
 impl CopyReport {
     /// Whether the copy is what it must be.
     pub fn is_good(&self) -> bool {
         let same = self.sha256_source == self.sha256_a && self.sha256_source == self.sha256_b;
-        same && self.violations == 0 && self.leaks == 0
+        same && self.violations == 0 && self.leaks == 0 && self.failure.is_none()
     }
 }
 
@@ -108,81 +121,75 @@ fn way(name: &str, bytes: u64, ns: u64) -> String {
     )
 }
 
-impl fmt::Display for CopyReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let details = &self.details;
-        let mut line = |name: &str, text: &str| writeln!(f, "{name:<12}{text}");
-        line("device", &details.device)?;
-        line("driver", &details.driver)?;
-        line("connection", &details.connection)?;
-        line("link", &details.link)?;
-        line(
-            "copied",
-            &format!("{} bytes from host A to host B and back", grouped(self.bytes)),
-        )?;
-        line(
-            "virtual",
-            &way("A to B by RDMA read: ", self.bytes, details.to_b_ns),
-        )?;
-        line("", &way("B to A by RDMA write:", self.bytes, details.to_a_ns))?;
-        line(
-            "wall",
-            &format!("{:.2} s on this machine", self.wall_ns as f64 / 1e9),
-        )?;
-        line("sha256", &format!("{} file", self.sha256_source))?;
-        line(
-            "",
-            &format!(
-                "{} on host B{}",
-                self.sha256_b,
-                verdict(&self.sha256_b, &self.sha256_source)
-            ),
-        )?;
-        line(
-            "",
-            &format!(
-                "{} back on A{}",
-                self.sha256_a,
-                verdict(&self.sha256_a, &self.sha256_source)
-            ),
-        )?;
-        let mut work = String::new();
-        write!(
-            work,
-            "{} WQEs, {} doorbells, ",
-            grouped(self.traffic.wqes),
-            grouped(self.traffic.doorbells)
-        )?;
-        write!(work, "{} interrupts", grouped(self.traffic.interrupts))?;
-        line("work", &work)?;
-        let mut packets = String::new();
-        write!(
-            packets,
-            "{} sent, {} of them again; ",
-            grouped(self.traffic.packets),
-            grouped(self.traffic.retransmitted)
-        )?;
-        write!(packets, "the link damaged {}", grouped(self.traffic.faults))?;
-        line("packets", &packets)?;
-        let Closes {
-            inline,
-            pended,
-            completed,
-        } = self.closes;
-        line(
-            "closes",
-            &format!("{inline} done at once, {pended} pended, {completed} completed"),
-        )?;
-        let rules = details.violation.as_deref().unwrap_or("no rule broken");
-        line(
-            "verifier",
-            &format!("{rules}; {} violations, {} leaks", self.violations, self.leaks),
-        )
+/// One line of a report; none where there is nothing to say.
+pub(super) fn line(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
+    if text.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "{name:<12}{text}")
+}
+
+/// So many of something.
+fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+/// The end of a report: what the verifier says, and why there is no more to tell.
+pub(super) fn verdict(
+    f: &mut fmt::Formatter<'_>,
+    violation: Option<&str>,
+    violations: u64,
+    leaks: u64,
+    failure: Option<&str>,
+) -> fmt::Result {
+    let rules = violation.unwrap_or("no rule broken");
+    let counts = (counted(violations, "violation"), counted(leaks, "leak"));
+    line(f, "verifier", &format!("{rules}; {}, {}", counts.0, counts.1))?;
+    line(f, "failed", failure.unwrap_or_default())
+}
+
+impl CopyReport {
+    /// How long it took, and what arrived.
+    fn outcome(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (bytes, details) = (self.bytes, &self.details);
+        let text = format!("{} bytes from host A to host B and back", grouped(bytes));
+        line(f, "copied", &text)?;
+        let to_b = way("A to B by RDMA read: ", bytes, details.to_b_ns);
+        line(f, "virtual", &to_b)?;
+        line(f, "", &way("B to A by RDMA write:", bytes, details.to_a_ns))?;
+        line(f, "sha256", &format!("{} file", self.sha256_source))?;
+        for (hash, place) in [(&self.sha256_b, "on host B"), (&self.sha256_a, "back on A")] {
+            let different = if *hash == self.sha256_source {
+                ""
+            } else {
+                "  DIFFERENT"
+            };
+            line(f, "", &format!("{hash} {place}{different}"))?;
+        }
+        Ok(())
     }
 }
 
-fn verdict(hash: &str, source: &str) -> &'static str {
-    if hash == source { "" } else { "  DIFFERENT" }
+impl fmt::Display for CopyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let details = &self.details;
+        line(f, "device", &details.device)?;
+        line(f, "driver", &details.driver)?;
+        line(f, "connection", &details.connection)?;
+        line(f, "link", &details.link)?;
+        if self.violation.is_none() && self.failure.is_none() {
+            self.outcome(f)?;
+        }
+        if self.violation.is_none() {
+            self.traffic.lines(f)?;
+            line(f, "closes", &self.closes.to_string())?;
+        }
+        let wall = format!("{:.2} s on this machine", self.wall_ns as f64 / 1e9);
+        line(f, "wall", &wall)?;
+        let (rule, failure) = (self.violation.as_deref(), self.failure.as_deref());
+        verdict(f, rule, self.violations, self.leaks, failure)
+    }
 }
 
 #[cfg(test)]
@@ -214,7 +221,36 @@ mod tests {
             }
             .is_good()
         );
+        assert!(
+            !CopyReport {
+                failure: Some("the link".into()),
+                ..good.clone()
+            }
+            .is_good()
+        );
         assert!(!CopyReport { leaks: 1, ..good }.is_good());
+    }
+
+    #[test]
+    fn a_copy_that_failed_says_why_and_nothing_that_is_not_so() {
+        let failed = CopyReport {
+            failure: Some("the connection ended".into()),
+            ..CopyReport::default()
+        };
+        let said = failed.to_string();
+        assert!(
+            said.ends_with("no rule broken; 0 violations, 0 leaks\nfailed      the connection ended\n"),
+            "{said}"
+        );
+        assert!(!said.contains("sha256") && !said.contains("copied"), "{said}");
+        let broken = CopyReport {
+            violations: 1,
+            violation: Some("DMA-10: memory".into()),
+            ..CopyReport::default()
+        };
+        let said = broken.to_string();
+        assert!(said.ends_with("DMA-10: memory; 1 violation, 0 leaks\n"), "{said}");
+        assert!(said.lines().all(|line| line.len() > 12), "{said}");
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Arguments that every command has: the seed, the link, the driver, and how the run is told.
 
 use std::fmt::Display;
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 
+use super::copy::CommandError;
+use super::source::Identity;
 use crate::driver_source::DriverSource;
+use crate::sim;
 use crate::world::WorldConfig;
 
 /// The most loss that still is a link.
@@ -19,7 +22,7 @@ pub struct RunArguments {
     /// The seed of every choice: the same seed gives the same run.
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
-    /// Percent of the packets that the link loses.
+    /// Percent of the packets that the link loses, 0 to 50.
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = loss)]
     loss: f64,
     /// Records every frame of the link to this file, for Wireshark.
@@ -34,15 +37,32 @@ pub struct RunArguments {
 }
 
 impl RunArguments {
-    /// The world that they ask for.
-    pub(super) fn config(&self) -> WorldConfig {
+    /// The world that they ask for; `source` is the file that the command reads, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The capture would overwrite what the run reads.
+    pub(super) fn config(&self, source: Option<Identity>) -> Result<WorldConfig, CommandError> {
         let mut config = WorldConfig::new(self.seed);
         config.link.faults.loss = (self.loss * 10_000.0).round() as u32;
         config.capture.clone_from(&self.capture);
         if let Some(image) = &self.driver {
             config.driver = DriverSource::Image(image.clone());
         }
-        config
+        if let Some(capture) = &self.capture {
+            let image = match &config.driver {
+                DriverSource::Image(path) => Identity::of_path(path),
+                DriverSource::Linked => None,
+            };
+            spare(capture, source, "the file to copy")?;
+            spare(capture, image, "the driver's image")?;
+        }
+        Ok(config)
+    }
+
+    /// Whether the link loses packets.
+    pub(super) fn loses(&self) -> bool {
+        self.loss > 0.0
     }
 
     /// Prints a report for a person or for a program.
@@ -50,15 +70,30 @@ impl RunArguments {
     /// # Errors
     ///
     /// That it could not be written.
-    pub(super) fn print(&self, report: &(impl Serialize + Display)) -> Result<(), serde_json::Error> {
-        if self.json {
-            serde_json::to_writer(io::stdout(), report)?;
-            println!();
+    pub(super) fn print(&self, report: &(impl Serialize + Display)) -> io::Result<()> {
+        let text = if self.json {
+            serde_json::to_string(report)? + "\n"
         } else {
-            print!("{report}");
-        }
-        Ok(())
+            report.to_string()
+        };
+        let mut output = io::stdout().lock();
+        output.write_all(text.as_bytes())?;
+        output.flush()
     }
+}
+
+/// Tells a person how a run broke a rule. Where standard error takes nothing, the report still says it.
+pub(super) fn tell(failure: &sim::Failure) {
+    let _ = writeln!(io::stderr(), "{failure}");
+}
+
+/// Refuses a capture that is the same file as `read`, under whatever name.
+fn spare(capture: &Path, read: Option<Identity>, what: &'static str) -> Result<(), CommandError> {
+    if read.is_some() && Identity::of_path(capture) == read {
+        let capture = capture.to_owned();
+        return Err(CommandError::Overwrites { capture, what });
+    }
+    Ok(())
 }
 
 /// Percent of lost packets, from the command line.

@@ -1,7 +1,9 @@
 //! The file to copy: one that the user names, or a generated one.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rand_chacha::ChaCha8Rng;
@@ -32,14 +34,35 @@ pub enum SourceError {
     Temporary(io::Error),
 }
 
+/// Which file it is, whatever its names: device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity(u64, u64);
+
+impl Identity {
+    /// Of the file that a path leads to, if there is one.
+    pub(super) fn of_path(path: &Path) -> Option<Self> {
+        fs::metadata(path).ok().map(|metadata| Self::of(&metadata))
+    }
+
+    fn of(metadata: &Metadata) -> Self {
+        Self(metadata.dev(), metadata.ino())
+    }
+}
+
 /// An open file and its length.
 pub(super) struct Source {
     pub(super) file: File,
     pub(super) length: u64,
+    /// The file that the user gave, if one was given.
+    pub(super) identity: Option<Identity>,
 }
 
 impl Source {
+    /// The file that `path` names; `-` is standard input.
     pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
+        if path == Path::new("-") {
+            return Self::standard_input();
+        }
         let unreadable = |error| SourceError::Unreadable {
             path: path.to_owned(),
             error,
@@ -56,6 +79,27 @@ impl Source {
         Ok(Self {
             length: kind.len(),
             file,
+            identity: Some(Identity::of(&kind)),
+        })
+    }
+
+    /// All that standard input has, in a file of this run: it is read twice, and its length is asked first.
+    fn standard_input() -> Result<Self, SourceError> {
+        let unreadable = |error| SourceError::Unreadable {
+            path: "standard input".into(),
+            error,
+        };
+        let input = io::stdin().lock();
+        let handle = File::from(input.as_fd().try_clone_to_owned().map_err(unreadable)?);
+        let kind = handle.metadata().map_err(unreadable)?;
+        if kind.is_dir() {
+            return Err(SourceError::Directory("standard input".into()));
+        }
+        let mut file = tempfile::tempfile().map_err(SourceError::Temporary)?;
+        Ok(Self {
+            length: copy(input, &mut file)?,
+            file,
+            identity: kind.is_file().then(|| Identity::of(&kind)),
         })
     }
 
@@ -71,6 +115,27 @@ impl Source {
         Ok(Self {
             file,
             length: GENERATED,
+            identity: None,
         })
+    }
+}
+
+/// Copies everything; an error says on which side it was.
+fn copy(mut from: impl io::Read, to: &mut File) -> Result<u64, SourceError> {
+    let (mut chunk, mut length) = (vec![0; 1 << 20], 0);
+    loop {
+        let count = match from.read(&mut chunk) {
+            Ok(0) => return Ok(length),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                return Err(SourceError::Unreadable {
+                    path: "standard input".into(),
+                    error,
+                });
+            }
+        };
+        to.write_all(&chunk[..count]).map_err(SourceError::Temporary)?;
+        length += count as u64;
     }
 }

@@ -76,7 +76,7 @@ pub enum OfferAnswer {
 pub use self::pair::{CallPair, Ended, LARGEST, PORT};
 
 /// Rule id of a client, or its scenario, that waits in vain.
-const WAITS: &str = "CALL";
+pub const WAITS: &str = "CALL";
 /// Longest that anybody waits, in virtual nanoseconds.
 const PATIENCE: u64 = 600 * sim::SECOND;
 
