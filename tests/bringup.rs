@@ -12,7 +12,9 @@ use cxndk_testbed::sim::{self, faults};
 
 use self::common::Host;
 
-/// Proves DRV-01, DRV-10, DRV-11, INIT-02, INIT-03, PAUSE-01, RESTART-01, HALT-01, HALT-02, VRF-12, VRF-42.
+/// Proves DRV-01, DRV-10, DRV-11, INIT-02, INIT-03, PAUSE-01, RESTART-01, HALT-01, HALT-02, VRF-12, VRF-42; and, as NDIS
+/// checks each when it is given, DRV-02, DRV-03, DRV-04, DRV-05, DRV-07, DRV-08, DRV-12, ATTR-01, ATTR-02, ATTR-05, ADAPTER-01,
+/// ADAPTER-40.
 #[test]
 fn the_adapter_comes_up_pauses_halts_and_leaves_nothing() {
     for seed in 0..4 {

@@ -126,7 +126,7 @@ fn an_antecedent_that_is_closed_first_waits_for_its_successor() {
     });
 }
 
-/// Proves LIFE-33, LIFE-35, LIFE-39, LIFE-59: the peer never answers; the close ends the connect.
+/// Proves LIFE-33, LIFE-35, LIFE-39, LIFE-57, LIFE-59: the peer never answers; the close ends the connect.
 #[test]
 fn closing_a_connector_cancels_the_connect_that_pends() {
     scenario(2, |world| {

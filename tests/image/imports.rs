@@ -71,6 +71,26 @@ fn documented() -> BTreeSet<(String, String)> {
     set
 }
 
+/// Proves GEN-05: of the call manager's functions whose names begin with `NdisMCm` six are exports, the others macros of C.
+#[test]
+#[ignore = "checks a built image: scripts/test-sys"]
+fn the_call_manager_imports_what_is_exported() {
+    let exports = [
+        "NdisMCmActivateVc",
+        "NdisMCmCreateVc",
+        "NdisMCmDeactivateVc",
+        "NdisMCmDeleteVc",
+        "NdisMCmOidRequest",
+        "NdisMCmRegisterAddressFamilyEx",
+    ];
+    let mut names = imports(image()).into_iter().map(|import| import.name);
+    let macros: Vec<_> = names
+        .by_ref()
+        .filter(|name| name.starts_with("NdisMCm") && !exports.contains(&name.as_str()))
+        .collect();
+    assert!(macros.is_empty(), "{macros:?}");
+}
+
 /// What of these imports Windows Server 2019 does not export, or no page documents.
 fn unknown(imports: &[Imported]) -> Vec<String> {
     let documented = documented();

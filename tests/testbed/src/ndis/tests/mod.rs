@@ -1,5 +1,6 @@
 //! A tiny miniport that keeps every rule, and all the ways in which it can be told to break one.
 
+mod characteristics;
 mod devices;
 mod interrupts;
 mod leaks;
@@ -12,7 +13,10 @@ use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
 
-use cxndk::sys::ndis::NDIS_HANDLE;
+use cxndk::sys::ndis::{
+    NDIS_HANDLE, NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES, NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES,
+    NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
+};
 
 use super::inf::Inf;
 use super::{Adapter, Device, Driver};
@@ -100,12 +104,21 @@ enum Wrong {
     RestartFailsSilently,
 }
 
+/// Makes a structure wrong that the driver gives NDIS.
+type Spoil<T> = fn(&mut T);
+
 /// What the tiny driver keeps, one adapter at most.
 #[derive(Default)]
 struct Tiny {
     wrong: Cell<Option<Wrong>>,
     /// Offset of a handler that the characteristics lack.
     lacks: Cell<Option<usize>>,
+    /// What is wrong in the characteristics.
+    characteristics: Cell<Option<Spoil<NDIS_MINIPORT_DRIVER_CHARACTERISTICS>>>,
+    /// What is wrong in the registration attributes.
+    registration: Cell<Option<Spoil<NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES>>>,
+    /// What is wrong in the general attributes.
+    general: Cell<Option<Spoil<NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES>>>,
     driver: Cell<usize>,
     adapter: Cell<usize>,
     interrupt: Cell<usize>,

@@ -60,6 +60,8 @@ enum Wrong {
     ReportsAfterError,
     CompletesInside,
     OddCounters,
+    ProviderFlags,
+    NoNdkOids,
 }
 
 struct Nothing;

@@ -62,6 +62,13 @@ fn the_counters_that_are_missing_exist() {
     assert_eq!(run(Some(Wrong::OddCounters), drop).1, "ADAPTER-45");
 }
 
+/// Proves the checks of ADAPTER-01 and ADAPTER-40: what a provider says of itself, and the OIDs that it must have.
+#[test]
+fn a_provider_says_what_it_must() {
+    assert_eq!(run(Some(Wrong::ProviderFlags), drop).1, "ADAPTER-01");
+    assert_eq!(run(Some(Wrong::NoNdkOids), drop).1, "ADAPTER-40");
+}
+
 /// Proves ADAPTER-04: the version is negotiated.
 #[test]
 fn versions_are_negotiated() {

@@ -51,6 +51,9 @@ pub(super) unsafe extern "win64" fn entry(object: *mut DRIVER_OBJECT, path: *mut
         // SAFETY: the offset is that of a handler; NULL is none.
         unsafe { (&raw mut c).byte_add(offset).cast::<usize>().write(0) };
     }
+    if let Some(spoil) = tiny().characteristics.get() {
+        spoil(&mut c);
+    }
     let mut out = ptr::null_mut();
     // SAFETY: the pointers are good.
     let status =
@@ -125,6 +128,9 @@ unsafe fn bring_up(parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS) -> i32 {
         CheckForHangTimeInSeconds: 0,
         InterfaceType: NdisInterfacePci,
     };
+    if let Some(spoil) = tiny().registration.get() {
+        spoil(&mut registration);
+    }
     // SAFETY: the attributes are good.
     let status = unsafe { NdisMSetMiniportAttributes(adapter, (&raw mut registration).cast()) };
     if status != 0 {
@@ -355,6 +361,9 @@ fn set_general(adapter: NDIS_HANDLE) -> i32 {
     general.SupportedOidList = oids.as_mut_ptr();
     general.SupportedOidListLength = 4;
     general.PowerManagementCapabilitiesEx = &raw mut power;
+    if let Some(spoil) = tiny().general.get() {
+        spoil(&mut general);
+    }
     // SAFETY: the attributes are good.
     unsafe { NdisMSetMiniportAttributes(adapter, (&raw mut general).cast()) }
 }

@@ -50,7 +50,7 @@ pub(in super::super) unsafe extern "win64" fn entry(
 unsafe extern "win64" fn set_options(driver: *mut c_void, _context: *mut c_void) -> i32 {
     let mut c = NDIS_NDK_PROVIDER_CHARACTERISTICS {
         Header: header(NDIS_OBJECT_TYPE_NDK_PROVIDER_CHARACTERISTICS, 1, 24),
-        Flags: 0,
+        Flags: u32::from(wrong(Wrong::ProviderFlags)),
         OpenNDKAdapterHandler: Some(open),
         CloseNDKAdapterHandler: Some(close),
     };
@@ -109,7 +109,7 @@ unsafe extern "win64" fn initialize(
     general.IfConnectorPresent = 1;
     let mut oids = [0xFC04_0201_u32, 0xFC04_0202, 0xFC04_0203, 0xFC04_0204];
     general.SupportedOidList = oids.as_mut_ptr();
-    general.SupportedOidListLength = 16;
+    general.SupportedOidListLength = if wrong(Wrong::NoNdkOids) { 12 } else { 16 };
     general.PowerManagementCapabilitiesEx = &raw mut power;
     // SAFETY: all fields may be zero.
     let mut capabilities: NDIS_NDK_CAPABILITIES = unsafe { std::mem::zeroed() };
