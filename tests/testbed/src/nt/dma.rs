@@ -28,8 +28,9 @@ const DMA: &str = "DMA-10";
 const STATUS_SUCCESS: NTSTATUS = 0;
 const STATUS_INVALID_PARAMETER: NTSTATUS = 0xc000_000d_u32 as i32;
 const STATUS_INSUFFICIENT_RESOURCES: NTSTATUS = 0xc000_009a_u32 as i32;
-/// The longest run of pages that one element of a list describes.
-const LONGEST_RUN: u64 = 4;
+/// The longest run of pages that one element of a list describes, one of these for each adapter as the seed says: memory that is
+/// scattered to single pages, memory with few neighbours, and an IOMMU that puts all of a buffer together.
+const LONGEST_RUNS: [u64; 3] = [1, 4, 1 << 20];
 
 fn common_layout(length: u32) -> Layout {
     let length = (length as usize).next_multiple_of(PAGE);
@@ -79,6 +80,8 @@ struct Adapter {
     public: _DMA_ADAPTER,
     domain: Rc<Domain>,
     host: HostId,
+    /// One of [`LONGEST_RUNS`].
+    longest_run: u64,
     lists: RefCell<HashMap<usize, List>>,
 }
 
@@ -174,6 +177,7 @@ pub unsafe extern "win64" fn IoGetDmaAdapter(
         public,
         domain: Rc::clone(function.domain()),
         host: host(),
+        longest_run: LONGEST_RUNS[sim::choose(Stream::Bus, LONGEST_RUNS.len() as u64) as usize],
         lists: RefCell::default(),
     });
     let pointer = Rc::as_ptr(&adapter).cast_mut().cast::<_DMA_ADAPTER>();
@@ -269,7 +273,18 @@ unsafe extern "win64" fn get_scatter_gather_list(
     STATUS_SUCCESS
 }
 
-/// Maps the pieces, in runs of a few pages that are apart on the bus, and makes the list.
+/// Pages of the next run: now and then the longest one, else anything up to it.
+fn longest_run(adapter: &Adapter) -> usize {
+    let whole = sim::choose(Stream::Bus, 2) == 0;
+    let pages = if whole {
+        adapter.longest_run
+    } else {
+        1 + sim::choose(Stream::Bus, adapter.longest_run)
+    };
+    pages as usize
+}
+
+/// Maps the pieces, in runs of pages that are apart on the bus, and makes the list.
 fn map(
     adapter: &Adapter,
     pieces: &[(*mut u8, usize)],
@@ -279,7 +294,7 @@ fn map(
     let mut runs = Vec::new();
     for &(mut memory, mut left) in pieces {
         while left > 0 {
-            let room = (1 + sim::choose(Stream::Bus, LONGEST_RUN) as usize) * PAGE - memory as usize % PAGE;
+            let room = longest_run(adapter) * PAGE - memory as usize % PAGE;
             let count = room.min(left);
             runs.push((adapter.domain.map(memory, count, access), count));
             memory = memory.wrapping_add(count);

@@ -130,6 +130,34 @@ fn a_list_that_is_given_back_passes() {
     });
 }
 
+/// DMA-10, MR-73: the runs of a list are single pages, a few pages or all of it, as the seed says.
+#[test]
+fn lists_have_runs_of_one_page_or_many() {
+    let runs = |seed| {
+        let runs = sim::run(seed, || {
+            let _ = super::super::add_host("host", 2);
+            super::super::on_host(sim::HostId(0), "map", || {
+                let tiny = Tiny::new();
+                let (mdl, memory) = mdl(true);
+                let list = tiny.map(mdl, memory, true);
+                // SAFETY: the list begins with its number of elements, and lives.
+                let count = unsafe { (*list).NumberOfElements };
+                tiny.unmap(list, true);
+                tiny.put();
+                count
+            })
+        });
+        runs.unwrap_or_else(|failure| panic!("seed {seed}: {failure}"))
+    };
+    let pages = LENGTH.div_ceil(4096);
+    let seen: Vec<u32> = (0..32).map(runs).collect();
+    assert!(seen.iter().all(|runs| (1..=pages + 1).contains(runs)), "{seen:?}");
+    // One page each, all together, and something between.
+    assert!(seen.iter().any(|runs| *runs >= pages), "{seen:?}");
+    assert!(seen.contains(&1), "{seen:?}");
+    assert!(seen.iter().any(|runs| (2..pages).contains(runs)), "{seen:?}");
+}
+
 /// DMA-10: balanced release.
 #[test]
 fn what_is_not_given_back_is_caught() {
