@@ -61,8 +61,10 @@ impl From<Illegal> for CmError {
 impl From<CmError> for Status {
     fn from(error: CmError) -> Self {
         match error {
-            CmError::NoMemory => Self::INSUFFICIENT_RESOURCES,
-            CmError::Device(_) | CmError::Stopped => Self::IO_DEVICE_ERROR,
+            // A limit is that of the table of addresses, which is full.
+            CmError::NoMemory | CmError::Device(HwError::Limit(_)) => Self::INSUFFICIENT_RESOURCES,
+            CmError::Device(error) => error.into(),
+            CmError::Stopped => Self::IO_DEVICE_ERROR,
             CmError::InvalidAddress => Self::INVALID_ADDRESS,
             CmError::PortInUse => Self::SHARING_VIOLATION,
             CmError::PortsExhausted => Self::TOO_MANY_ADDRESSES,

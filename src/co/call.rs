@@ -467,11 +467,7 @@ impl Vc {
     fn open_sends(&self, leg: &Ref<Leg>, passive: Passive<'_>) -> Result<(), Status> {
         let call = self.inner.lock().call.ok_or(Status::CONNECTION_ABORTED)?;
         let bytes = u32::from(call.send_depth) * HEAD as u32 + call.message_size;
-        let heads = self
-            .manager()
-            .device()
-            .shared_memory(bytes, passive)
-            .map_err(super::link::device_status)?;
+        let heads = self.manager().device().shared_memory(bytes, passive)?;
         let key = self.manager().pd().local_key();
         let mut sends = self.sends.lock();
         sends.prepare(call.send_depth, heads, key, call.flow.transmit)?;

@@ -314,7 +314,7 @@ impl Leg {
         let link = this.link.get().ok_or(Status::INTERNAL_ERROR)?;
         link.cq().attach(dyn_ref!(this.clone() => dyn CompletionTarget));
         link.qp().attach(dyn_ref!(this.clone() => dyn QpTarget));
-        link.qp().to_init(passive).map_err(super::link::device_status)?;
+        link.qp().to_init(passive)?;
         this.fill(link);
         Ok(link)
     }

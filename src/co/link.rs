@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     cm::{QpParameters, ReadLimits},
-    hw::{Cq, CqParams, HwError, Key, PostFlags, Qp, QpKind, QpParams, Qpn, ReadyToSend, Sge},
+    hw::{Cq, CqParams, Key, PostFlags, Qp, QpKind, QpParams, Qpn, ReadyToSend, Sge},
     nt::{NoMemory, Once, Passive, Ref, SharedMemory, Status, Vec, packet::OwnPacket, pool},
 };
 
@@ -54,15 +54,6 @@ pub struct Link {
     key: Key,
 }
 
-/// An operation on the device failed.
-pub fn device_status(error: HwError) -> Status {
-    if error == HwError::NoMemory {
-        Status::INSUFFICIENT_RESOURCES
-    } else {
-        Status::IO_DEVICE_ERROR
-    }
-}
-
 impl Link {
     /// Makes everything for `call`; the queue pair takes receives.
     ///
@@ -72,9 +63,7 @@ impl Link {
         let length = (HEAD as u32 + call.message_size).max(CONTROL);
         let buffers = buffers(manager, call, length, passive)?;
         let device = manager.device();
-        let control = device
-            .shared_memory(CONTROLS * CONTROL, passive)
-            .map_err(device_status)?;
+        let control = device.shared_memory(CONTROLS * CONTROL, passive)?;
         let (sends, receives) = (
             u32::from(call.send_depth) + CONTROLS,
             u32::from(call.receive_depth),
@@ -83,7 +72,7 @@ impl Link {
             entries: sends + receives,
             vector: manager.next_vector(),
         };
-        let cq = Cq::create(device, cq_params, passive).map_err(device_status)?;
+        let cq = Cq::create(device, cq_params, passive)?;
         let params = QpParams {
             kind: QpKind::Rc,
             pd: manager.pd(),
@@ -110,7 +99,7 @@ impl Link {
             }),
             Err(error) => {
                 cq.destroy(passive);
-                Err(device_status(error))
+                Err(error.into())
             }
         }
     }
@@ -146,7 +135,7 @@ impl Link {
         let _ = self.later.set(parameters.ready_to_send(none));
         self.qp
             .to_ready_to_receive(&parameters.ready_to_receive(none, false), passive)
-            .map_err(device_status)
+            .map_err(Status::from)
     }
 
     /// Makes the queue pair ready to send, too.
@@ -155,7 +144,7 @@ impl Link {
     /// The device refused.
     pub fn ready_to_send(&self, passive: Passive<'_>) -> Result<(), Status> {
         let later = self.later.get().ok_or(Status::INTERNAL_ERROR)?;
-        self.qp.to_ready_to_send(later, passive).map_err(device_status)
+        self.qp.to_ready_to_send(later, passive).map_err(Status::from)
     }
 
     /// Gives a receive buffer to the device. The leg serialises.
@@ -246,10 +235,7 @@ fn buffers(
         let place = index % per_slab;
         let memory = match slab.take() {
             Some(memory) if place != 0 => memory,
-            _ => manager
-                .device()
-                .shared_memory(per_slab * stride, passive)
-                .map_err(device_status)?,
+            _ => manager.device().shared_memory(per_slab * stride, passive)?,
         };
         slab = Some(memory.clone());
         let offset = place * stride;

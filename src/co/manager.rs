@@ -1,6 +1,6 @@
 //! The call manager of one adapter: what its NDIS half starts, asks and stops.
 
-use super::{family::Family, format, link::device_status, upcall, vc::Vc};
+use super::{family::Family, format, upcall, vc::Vc};
 use crate::{
     cm::Agent,
     hw::{Device, Pd},
@@ -92,7 +92,7 @@ impl Manager {
     /// No memory, or the device refused; everything was undone.
     pub fn start(parts: Parts, passive: Passive<'_>) -> Result<Ref<Self>, Status> {
         let pool = PacketPool::try_new(parts.ndis)?;
-        let pd = Pd::create(&parts.device, passive).map_err(device_status)?;
+        let pd = Pd::create(&parts.device, passive)?;
         let manager = Self {
             parts,
             pd,

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::nt::NoMemory;
+use crate::nt::{NoMemory, Status};
 
 /// Status byte of a command's output (connectx interface, section 3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -124,6 +124,16 @@ pub struct CommandError {
     pub failure: CommandFailure,
 }
 
+impl CommandError {
+    /// Whether the device has no more of what the command asked for.
+    const fn is_full(&self) -> bool {
+        matches!(
+            self.failure,
+            CommandFailure::Status(CommandStatus::LimitsExceeded | CommandStatus::NoResources, _)
+        )
+    }
+}
+
 /// What the device said and cannot be true.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lie {
@@ -183,6 +193,23 @@ impl From<NoMemory> for HwError {
 impl From<Lie> for HwError {
     fn from(lie: Lie) -> Self {
         Self::Lie(lie)
+    }
+}
+
+/// What the layers above report of a device's error: the one place where those become statuses.
+///
+/// A device that is full says so with [`CommandStatus::LimitsExceeded`] or [`CommandStatus::NoResources`] (connectx interface,
+/// section 3): nothing is broken, and what is given back makes room.
+impl From<HwError> for Status {
+    fn from(error: HwError) -> Self {
+        match error {
+            HwError::NoMemory => Self::INSUFFICIENT_RESOURCES,
+            HwError::Command(error) if error.is_full() => Self::INSUFFICIENT_RESOURCES,
+            HwError::Limit(_) => Self::INVALID_PARAMETER,
+            HwError::NotSupported => Self::NOT_SUPPORTED,
+            HwError::Timeout(_) => Self::IO_TIMEOUT,
+            HwError::Command(_) | HwError::Dead | HwError::Lie(_) => Self::IO_DEVICE_ERROR,
+        }
     }
 }
 

@@ -158,7 +158,7 @@ impl Cq {
             entries: depth,
             vector,
         };
-        let hw = hw::Cq::create(device, params, passive).map_err(status::of_device)?;
+        let hw = hw::Cq::create(device, params, passive)?;
         hw.attach(dyn_ref!(cq.clone() => dyn CompletionTarget));
         // The place is empty: nobody else has seen the object.
         let _ = cq.kind().hw.set(hw);

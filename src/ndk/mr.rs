@@ -15,7 +15,7 @@ use super::{
     pages,
     pd::Pd,
     provider::Provider,
-    status, task,
+    task,
 };
 use crate::{
     hw::{self, Access, Device, FastRegister, Key, Mkey, Pdn},
@@ -335,7 +335,7 @@ impl Mr {
                 addresses,
                 passive,
             )
-            .map_err(status::of_device)
+            .map_err(Status::from)
         });
         match made {
             Ok(mkey) => {
@@ -356,8 +356,7 @@ impl Mr {
             self.key.load(Ordering::Acquire) != NO_KEY && self.pages.load(Ordering::Acquire) >= pages;
         if !has_room {
             let pd = self.pd.kind().hw()?;
-            let mkey = hw::Mkey::create_free(self.provider.device(), pd, pages, passive)
-                .map_err(status::of_device)?;
+            let mkey = hw::Mkey::create_free(self.provider.device(), pd, pages, passive)?;
             let old = {
                 let mut state = self.state.lock();
                 self.key.store(mkey.key().0, Ordering::Release);

@@ -62,7 +62,7 @@ impl Pd {
                 hw: Once::new(),
             },
         )?;
-        let hw = hw::Pd::create(pd.kind().provider.device(), passive).map_err(super::status::of_device)?;
+        let hw = hw::Pd::create(pd.kind().provider.device(), passive)?;
         // The place is empty: nobody else has seen the object.
         let _ = pd.kind().hw.set(hw);
         Ok(pd)

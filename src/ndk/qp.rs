@@ -21,7 +21,6 @@ use super::{
     object::{Hold, Kind, Object},
     pd::Pd,
     provider::Provider,
-    status,
 };
 use crate::{
     cm::QpParameters,
@@ -204,14 +203,14 @@ impl Qp {
             receive_sges: limits.receive_sges,
             user_index: 0,
         };
-        let hw = hw::Qp::create(qp.provider.device(), &params, passive).map_err(status::of_device)?;
+        let hw = hw::Qp::create(qp.provider.device(), &params, passive)?;
         // The place is empty: nobody else has seen the object.
         let _ = qp.hw.set(hw);
         let hw = qp.hw()?;
         hw.attach(dyn_ref!(this.clone() => dyn QpTarget));
         qp.initiator_cq.kind().attach(this)?;
         qp.receive_cq.kind().attach(this)?;
-        hw.to_init(passive).map_err(status::of_device)
+        hw.to_init(passive).map_err(Status::from)
     }
 
     fn hw(&self) -> Result<&hw::Qp, Status> {
@@ -304,8 +303,7 @@ impl Qp {
     pub fn ready_to_receive(&self, parameters: &QpParameters, passive: Passive<'_>) -> Result<(), Status> {
         let limits = parameters.limits;
         self.hw()?
-            .to_ready_to_receive(&parameters.ready_to_receive(limits, true), passive)
-            .map_err(status::of_device)?;
+            .to_ready_to_receive(&parameters.ready_to_receive(limits, true), passive)?;
         *self.later.lock() = Some(parameters.ready_to_send(limits));
         self.advance(CLAIMED, RECEIVING)
     }
@@ -320,8 +318,7 @@ impl Qp {
             return Err(Status::CONNECTION_ABORTED);
         }
         self.hw()?
-            .to_ready_to_send(&later, passive)
-            .map_err(status::of_device)?;
+            .to_ready_to_send(&later, passive)?;
         if later.initiator_depth == 0 {
             // The device would send one, which the peer answers by ending the connection (QP-50).
             self.read_bound.store(0, Ordering::Relaxed);

@@ -1,20 +1,9 @@
-//! What the device says, as consumers read it: the one place where device errors become NDK statuses.
+//! What becomes of requests, as consumers read it: refused posts and completions as NDK statuses.
 
 use crate::{
-    hw::{CqeSyndrome, HwError, PostError},
+    hw::{CqeSyndrome, PostError},
     nt::Status,
 };
-
-/// An operation on the device failed.
-pub fn of_device(error: HwError) -> Status {
-    match error {
-        HwError::NoMemory => Status::INSUFFICIENT_RESOURCES,
-        HwError::Limit(_) => Status::INVALID_PARAMETER,
-        HwError::NotSupported => Status::NOT_SUPPORTED,
-        HwError::Timeout(_) => Status::IO_TIMEOUT,
-        HwError::Command(_) | HwError::Dead | HwError::Lie(_) => Status::IO_DEVICE_ERROR,
-    }
-}
 
 /// A request was not accepted (QP-13, QP-26).
 pub const fn of_post(error: PostError) -> Status {
