@@ -115,6 +115,12 @@ fn work_items_may_run_out_at_every_step_of_a_connection() {
     every_failure("NdisAllocateIoWorkItem", connect_and_close);
 }
 
+/// Proves MR-74, CREATE-05.
+#[test]
+fn descriptions_of_memory_may_run_out() {
+    every_failure("IoAllocateMdl", memory);
+}
+
 /// Proves CREATE-03, CREATE-05.
 #[test]
 fn shared_memory_may_run_out_at_every_step_of_a_connection() {

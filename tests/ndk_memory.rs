@@ -9,14 +9,16 @@
 mod support;
 
 use std::cell::Cell;
+use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
 
 use cxndk::sys::ndkpi::{
-    NDK_LOGICAL_ADDRESS_MAPPING, NDK_OP_FLAG_ALLOW_LOCAL_WRITE, NDK_OP_FLAG_ALLOW_REMOTE_READ,
-    NDK_OP_FLAG_ALLOW_REMOTE_WRITE, NDK_OP_FLAG_DEFER, NDK_OP_FLAG_RDMA_READ_SINK, NDK_OP_FLAG_READ_FENCE,
-    NDK_OP_FLAG_SILENT_SUCCESS, NdkOperationTypeFastRegister, NdkOperationTypeInvalidate,
-    NdkOperationTypeReceive, NdkOperationTypeReceiveAndInvalidate, NdkOperationTypeSend,
+    NDK_FN_REQUEST_COMPLETION, NDK_LOGICAL_ADDRESS_MAPPING, NDK_OP_FLAG_ALLOW_LOCAL_WRITE,
+    NDK_OP_FLAG_ALLOW_REMOTE_READ, NDK_OP_FLAG_ALLOW_REMOTE_WRITE, NDK_OP_FLAG_DEFER,
+    NDK_OP_FLAG_RDMA_READ_SINK, NDK_OP_FLAG_READ_FENCE, NDK_OP_FLAG_SILENT_SUCCESS,
+    NdkOperationTypeFastRegister, NdkOperationTypeInvalidate, NdkOperationTypeReceive,
+    NdkOperationTypeReceiveAndInvalidate, NdkOperationTypeSend,
 };
 use cxndk_testbed::consumers::ndk::{
     Adapter, Buffer, Lam, Mr, Pd, Registration, Remote, Started, Status, sge,
@@ -455,4 +457,114 @@ fn logical_addresses_are_mapped_at_dispatch_level() {
         inline > 0 && pended > 0,
         "both ways: {inline} inline, {pended} pended"
     );
+}
+
+/// How `NdkBuildLAM` ended, and the structure that it filled.
+struct Built {
+    status: Status,
+    room: Vec<u64>,
+}
+
+unsafe extern "win64" fn too_late(context: *mut c_void, status: i32) {
+    // No consumer can make sense of that.
+    sim::fail("MR-77", format!("a completion with {status:#x} for {context:p}"));
+}
+
+/// Builds a mapping as consumers do that want it now: with this completion, and NULL as its context.
+fn build_now(adapter: Adapter, buffer: &Buffer, completion: NDK_FN_REQUEST_COMPLETION) -> Built {
+    let mut room = vec![0_u64; 2 + buffer.len().div_ceil(4096) + 1];
+    let (mut size, mut offset) = ((room.len() * 8) as u32, 0);
+    // SAFETY: the adapter is open.
+    let dispatch = unsafe { (*adapter.raw()).Dispatch };
+    // SAFETY: its table stays.
+    let build = unsafe { (*dispatch).NdkBuildLAM }.expect("filled");
+    let mapping = room.as_mut_ptr().cast::<NDK_LOGICAL_ADDRESS_MAPPING>();
+    // SAFETY: the arguments are those of NdkBuildLAM.
+    let status = unsafe {
+        build(
+            adapter.raw(),
+            buffer.mdl(),
+            buffer.len() as u64,
+            completion,
+            ptr::null_mut(),
+            mapping,
+            &raw mut size,
+            &raw mut offset,
+        )
+    };
+    Built {
+        status: Status(status),
+        room,
+    }
+}
+
+/// Gives a mapping of [`build_now`] back.
+fn release_now(adapter: Adapter, mut built: Built) {
+    // SAFETY: the adapter is open.
+    let dispatch = unsafe { (*adapter.raw()).Dispatch };
+    // SAFETY: its table stays.
+    let release = unsafe { (*dispatch).NdkReleaseLAM }.expect("filled");
+    // SAFETY: a mapping that was built.
+    unsafe { release(adapter.raw(), built.room.as_mut_ptr().cast()) }
+}
+
+/// Proves MR-70, MR-77: below `DISPATCH_LEVEL` a mapping is there when the call returns, however late the system has the list, with a
+/// completion that cannot take a late call, and with none.
+#[test]
+fn a_mapping_comes_inline_where_one_may_wait() {
+    for seed in 0..12 {
+        scenario(seed, move |world| {
+            let host = &world.hosts[0];
+            let open = host.open_ndk();
+            let adapter = open.adapter();
+            let level = (seed % 2) as u8;
+            let spec = TaskSpec::on("consumer", host.id, level);
+            sim::join(sim::spawn(spec, move || {
+                for completion in [Some(too_late as _), None] {
+                    let buffer = Buffer::at(100, 70_000);
+                    let built = build_now(adapter, &buffer, completion);
+                    assert_eq!(built.status, Status::SUCCESS);
+                    assert_eq!(built.room[1] as u32, 18, "pages");
+                    release_now(adapter, built);
+                }
+            }));
+            open.close();
+        });
+    }
+}
+
+/// Proves MR-76, MR-78, MR-13: mapping and registration end with memory that lives, though the MDL that they were made of has gone.
+#[test]
+fn a_mapping_does_not_depend_on_the_mdl_that_it_was_made_of() {
+    for seed in 0..6 {
+        scenario(seed, |world| {
+            let link = Link::new(world, QUEUES);
+            link.on_b(|b| b.qp.receive(1, &[b.piece(0..128)]).expect("posts"));
+            link.on_a(|a| {
+                let mut buffer = Buffer::at(100, 30_000);
+                let lam = Lam::build(a.adapter, &buffer).expect("a mapping");
+                let mr = a.pd.register(&buffer, support::ALL_RIGHTS).expect("a region");
+                buffer.renew_mdl();
+                buffer.bytes_mut()[..16].fill(7);
+                let first = lam.pages()[0] + u64::from(lam.first_byte_offset());
+                let pieces = [
+                    sge(
+                        ptr::without_provenance_mut(first as usize),
+                        8,
+                        a.pd.privileged_token(),
+                    ),
+                    sge(buffer.address().wrapping_add(8), 8, mr.local_token()),
+                ];
+                a.qp.send(2, &pieces, 0).expect("a send");
+                assert_eq!(a.result().status, Status::SUCCESS);
+                mr.close_and_wait().expect("closes");
+                lam.release();
+            });
+            link.on_b(|b| {
+                assert_eq!(b.result().bytes, 16);
+                assert_eq!(b.buffer.bytes()[..16], [7; 16]);
+            });
+            link.close();
+        });
+    }
 }

@@ -7,9 +7,9 @@ use super::{
     pages,
 };
 use crate::nt::{
-    Box, Dma, Mdl, NoMemory, Ref, ScatterGather, SpinLock, Status,
+    Box, Dma, Event, Mdl, NoMemory, Ref, ScatterGather, SpinLock, Status,
     dma::Direction,
-    pool,
+    irql, pool,
     sync::{AtomicU32, Ordering},
 };
 
@@ -42,7 +42,10 @@ const DONE: u32 = 4;
 struct Build {
     state: AtomicU32,
     status: SpinLock<Status>,
+    // What to complete, should the call return PENDING.
     pending: SpinLock<Option<Pending<Adapter>>>,
+    // Set when the callback is done, for a call that waits.
+    written: Option<Event>,
 }
 
 /// Pages that a mapping of these bytes has.
@@ -52,10 +55,12 @@ pub fn page_count(mdl: Mdl<'_>, length: u64) -> u64 {
 
 /// `NdkBuildLAM`, once it is known that the consumer's structure has room. `<= DISPATCH_LEVEL` (MR-80).
 ///
-/// Without a `completion` the result comes inline or not at all (MR-77).
+/// Where one may wait the result comes inline: there are consumers that give no `completion`, or one that cannot take a late call. At
+/// `DISPATCH_LEVEL` without a completion it comes inline or not at all (MR-77). The mapping does not depend on the consumer's MDLs,
+/// only on their pages.
 pub fn build<O: Output>(
     adapter: &Ref<Object<Adapter>>,
-    mdl: Mdl<'static>,
+    mdl: Mdl<'_>,
     length: u64,
     mut output: O,
     completion: RequestCompletion,
@@ -79,7 +84,7 @@ pub fn build<O: Output>(
     });
     match mapped {
         Err(status) => status,
-        Ok(()) => build.returns(completion.is_present()),
+        Ok(()) => build.returns(),
     }
 }
 
@@ -109,11 +114,13 @@ fn write<O: Output>(
 
 impl Build {
     fn new(adapter: &Ref<Object<Adapter>>, completion: RequestCompletion) -> Result<Ref<Self>, NoMemory> {
-        let pending = completion.is_present().then(|| Pending::new(adapter, completion));
+        let waits = irql::may_wait();
+        let pends = !waits && completion.is_present();
         Ref::try_new(Self {
             state: AtomicU32::new(BUILDING),
             status: SpinLock::new(Status::SUCCESS),
-            pending: SpinLock::new(pending),
+            pending: SpinLock::new(pends.then(|| Pending::new(adapter, completion))),
+            written: if waits { Some(Event::try_new()?) } else { None },
         })
     }
 
@@ -126,10 +133,18 @@ impl Build {
                 pending.complete(status);
             }
         }
+        if let Some(written) = &self.written {
+            written.set();
+        }
     }
 
     /// The call returns.
-    fn returns(&self, may_pend: bool) -> Status {
+    fn returns(&self) -> Status {
+        if let Some(written) = &self.written {
+            irql::wait_for(written, || self.state.load(Ordering::Acquire) == DONE);
+            return *self.status.lock();
+        }
+        let may_pend = self.pending.lock().is_some();
         let wanted = if may_pend { PENDED } else { ABANDONED };
         if self
             .state
@@ -142,11 +157,11 @@ impl Build {
                 Status::INSUFFICIENT_RESOURCES
             };
         }
-        self.written(may_pend)
+        self.is_written(may_pend)
     }
 
     /// The callback runs or has run.
-    fn written(&self, may_pend: bool) -> Status {
+    fn is_written(&self, may_pend: bool) -> Status {
         if may_pend
             && self
                 .state

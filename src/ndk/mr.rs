@@ -230,7 +230,7 @@ impl Object<Mr> {
     /// `NdkRegisterMr`. `<= DISPATCH_LEVEL`.
     pub fn register(
         this: &Ref<Self>,
-        mdl: Mdl<'static>,
+        mdl: Mdl<'_>,
         length: u64,
         flags: u32,
         completion: RequestCompletion,

@@ -14,7 +14,7 @@ use wdk_sys::{
 };
 
 use super::{
-    Event, Mdl, NdisHandle, Passive, Ref, Status,
+    Event, Mdl, NdisHandle, OwnMdl, Passive, Ref, Status,
     irql::raise_to_dispatch,
     pool,
     sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering},
@@ -92,13 +92,14 @@ impl Dma {
     }
 
     /// Maps the first `length` bytes of a chain of MDLs for the device; `done` gets the result at `DISPATCH_LEVEL`, before or after
-    /// this returns. `<= DISPATCH_LEVEL`. The pages stay locked and the chain unchanged until the result is dropped, as the lifetime says.
+    /// this returns. `<= DISPATCH_LEVEL`. The pages stay locked until the result is dropped; the chain may go when this returns: the
+    /// kernel reads an MDL again when the mapping ends (`PutScatterGatherList`, wdm.h), and what it reads is a description of ours.
     ///
     /// # Errors
     /// `INSUFFICIENT_RESOURCES`; `INVALID_PARAMETER` if the chain has fewer bytes; then `done` is dropped, not called.
     pub fn map<F>(
         this: &Ref<Self>,
-        mdl: Mdl<'static>,
+        mdl: Mdl<'_>,
         length: u64,
         direction: Direction,
         done: F,
@@ -106,9 +107,28 @@ impl Dma {
     where
         F: FnOnce(ScatterGather) + Send + 'static,
     {
-        let short = mappable(mdl, length)?;
+        mappable(mdl, length)?;
+        Self::map_own(this, OwnMdl::of_chain(mdl, length)?, length, direction, done)
+    }
+
+    /// As [`Self::map`], for a description that is ours already.
+    pub(super) fn map_own<F>(
+        this: &Ref<Self>,
+        own: OwnMdl,
+        length: u64,
+        direction: Direction,
+        done: F,
+    ) -> Result<(), Status>
+    where
+        F: FnOnce(ScatterGather) + Send + 'static,
+    {
+        let chain = own.chain();
+        let short = mappable(chain, length)?;
+        // SAFETY: the MDLs stay where they are, and go with the request or with the mapping that it becomes.
+        let mdl = unsafe { Mdl::new(chain.as_raw()) }.ok_or(Status::INVALID_PARAMETER)?;
         let request = pool::try_box(MapRequest {
             dma: this.clone(),
+            own,
             direction,
             done,
         })?;
@@ -233,7 +253,7 @@ impl Drop for Dma {
 }
 
 /// The bytes of a chain that are to be mapped, if it has them.
-fn mappable(mdl: Mdl<'static>, length: u64) -> Result<u32, Status> {
+fn mappable(mdl: Mdl<'_>, length: u64) -> Result<u32, Status> {
     let short = u32::try_from(length).map_err(|_| Status::INVALID_PARAMETER)?;
     if length == 0 || mdl.byte_count() < length {
         return Err(Status::INVALID_PARAMETER);
@@ -261,6 +281,8 @@ pub struct ScatterGather {
     dma: Ref<Dma>,
     list: NonNull<SCATTER_GATHER_LIST>,
     direction: Direction,
+    // What was mapped, if that is ours: goes after the list.
+    _own: Option<OwnMdl>,
 }
 
 // SAFETY: the list is read only and its release may happen on any processor.
@@ -333,6 +355,7 @@ pub trait MapsForDevice: Send + Sync + Sized + 'static {
 
 struct MapRequest<F> {
     dma: Ref<Dma>,
+    own: OwnMdl,
     direction: Direction,
     done: F,
 }
@@ -348,9 +371,19 @@ unsafe extern "win64" fn mapped<F: FnOnce(ScatterGather)>(
 ) {
     // SAFETY: the request that `map` gave away; this runs once.
     let request = unsafe { super::Box::from_raw_in(context.cast::<MapRequest<F>>(), super::NonPaged) };
-    let MapRequest { dma, direction, done } = super::Box::into_inner(request);
+    let MapRequest {
+        dma,
+        own,
+        direction,
+        done,
+    } = super::Box::into_inner(request);
     if let Some(list) = NonNull::new(list) {
-        done(ScatterGather { dma, list, direction });
+        done(ScatterGather {
+            dma,
+            list,
+            direction,
+            _own: Some(own),
+        });
     }
 }
 
@@ -364,7 +397,13 @@ unsafe extern "win64" fn mapped_for<T: MapsForDevice>(
     let owner = unsafe { Ref::from_raw(context.cast_const().cast::<T>()) };
     if let Some(list) = NonNull::new(list) {
         let (dma, direction) = (owner.dma().clone(), T::DIRECTION);
-        T::mapped(&owner, ScatterGather { dma, list, direction });
+        let map = ScatterGather {
+            dma,
+            list,
+            direction,
+            _own: None,
+        };
+        T::mapped(&owner, map);
     }
 }
 

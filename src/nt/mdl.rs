@@ -1,11 +1,14 @@
-//! [`Mdl`]: a chain of memory descriptor lists that a kernel consumer lends.
+//! [`Mdl`]: a chain of memory descriptor lists that a kernel consumer lends; [`OwnMdl`]: one of our own.
 
 use core::{
+    ffi::c_void,
     marker::PhantomData,
-    ptr::{NonNull, null_mut},
+    ptr::{self, NonNull, null_mut},
 };
 
 use wdk_sys::{_MDL as MDL, _MEMORY_CACHING_TYPE, ntddk};
+
+use super::NoMemory;
 
 /// `MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL`.
 const HAS_SYSTEM_ADDRESS: i16 = 0x5;
@@ -93,6 +96,96 @@ impl Mdl<'_> {
             mdl.Next.as_ref()
         })
     }
+}
+
+/// A chain of MDLs that is ours: what it describes is named in it, not in the chains of others.
+#[derive(Debug)]
+pub struct OwnMdl {
+    first: NonNull<MDL>,
+}
+
+// SAFETY: read only once made; any processor may free it.
+unsafe impl Send for OwnMdl {}
+// SAFETY: as above.
+unsafe impl Sync for OwnMdl {}
+
+impl OwnMdl {
+    /// Describes the pages of the first `length` bytes of a chain anew, MDL by MDL (`IoBuildPartialMdl`, wdm.h). The pages stay
+    /// locked while this lives; the chain may go. `<= DISPATCH_LEVEL`.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub fn of_chain(chain: Mdl<'_>, length: u64) -> Result<Self, NoMemory> {
+        let mut this: Option<Self> = None;
+        let mut left = length;
+        for source in chain.iter() {
+            let count = left.min(u64::from(source.ByteCount)) as u32;
+            if left == 0 {
+                break;
+            }
+            if count == 0 {
+                continue;
+            }
+            let start = source.StartVa.wrapping_byte_add(source.ByteOffset as usize);
+            let part = allocate(start, count)?;
+            // SAFETY: a built MDL of locked pages, and a fresh one for the first `count` of its bytes.
+            unsafe { ntddk::IoBuildPartialMdl(ptr::from_ref(source).cast_mut(), part.as_ptr(), start, count) }
+            match &this {
+                Some(own) => own.append(part),
+                None => this = Some(Self { first: part }),
+            }
+            left -= u64::from(count);
+        }
+        this.ok_or(NoMemory)
+    }
+
+    /// Describes `length` bytes of nonpaged pool.
+    ///
+    /// # Safety
+    /// They are nonpaged pool, and stay it while the result lives.
+    pub(super) unsafe fn of_pool(start: NonNull<u8>, length: u32) -> Result<Self, NoMemory> {
+        let first = allocate(start.as_ptr().cast(), length)?;
+        // SAFETY: a fresh MDL of nonpaged pool, as the caller says.
+        unsafe { ntddk::MmBuildMdlForNonPagedPool(first.as_ptr()) }
+        Ok(Self { first })
+    }
+
+    /// The chain.
+    pub const fn chain(&self) -> Mdl<'_> {
+        Mdl {
+            first: self.first,
+            scope: PhantomData,
+        }
+    }
+
+    fn append(&self, part: NonNull<MDL>) {
+        let mut last = self.first;
+        // SAFETY: MDLs of the chain are live, and ours.
+        while let Some(next) = NonNull::new(unsafe { last.as_ref() }.Next) {
+            last = next;
+        }
+        // SAFETY: as above; nobody else knows the chain yet.
+        unsafe { last.as_mut() }.Next = part.as_ptr();
+    }
+}
+
+impl Drop for OwnMdl {
+    fn drop(&mut self) {
+        let mut next = Some(self.first);
+        while let Some(mdl) = next {
+            // SAFETY: a live MDL of the chain.
+            next = NonNull::new(unsafe { mdl.as_ref() }.Next);
+            // SAFETY: allocated by `allocate`, and not used any more.
+            unsafe { ntddk::IoFreeMdl(mdl.as_ptr()) }
+        }
+    }
+}
+
+/// An MDL for `length` bytes at `start`, without its pages yet.
+fn allocate(start: *mut c_void, length: u32) -> Result<NonNull<MDL>, NoMemory> {
+    // SAFETY: no request, no quota; the memory is not touched.
+    let mdl = unsafe { ntddk::IoAllocateMdl(start, length, 0, 0, null_mut()) };
+    NonNull::new(mdl).ok_or(NoMemory)
 }
 
 /// The address in system space of an MDL's memory: the one that it has, or one that is made now and stays with the MDL, whose owner

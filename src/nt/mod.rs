@@ -58,7 +58,7 @@ pub use self::{
     irql::{DispatchGuard, Passive},
     lock::{SpinGuard, SpinLock},
     log::EventLog,
-    mdl::Mdl,
+    mdl::{Mdl, OwnMdl},
     mmio::Mmio,
     once::Once,
     pool::{Box, NonPaged, Vec},

@@ -210,7 +210,7 @@ unsafe extern "win64" fn build_lam(
 ) -> i32 {
     // SAFETY: the consumer's duty.
     let adapter = unsafe { owned::<Adapter>(adapter) };
-    // SAFETY: the consumer's duty (MR-76): the chain stays as it is until the mapping is released.
+    // SAFETY: the consumer's duty (MR-76): the chain stays as it is during the call.
     let Some(mdl) = (unsafe { Mdl::new(mdl) }) else {
         return Status::INVALID_PARAMETER.0;
     };

@@ -1,9 +1,9 @@
 //! Imports from ntoskrnl.exe.
 
 use crate::{
-    _DEVICE_DESCRIPTION, _DMA_ADAPTER, KIRQL, KPROCESSOR_MODE, LARGE_INTEGER, MEMORY_CACHING_TYPE, NTSTATUS,
-    PCSTR, PDEVICE_OBJECT, PDRIVER_OBJECT, PKSPIN_LOCK, PLARGE_INTEGER, PMDL, PPROCESSOR_NUMBER, PULONG,
-    PULONG64, PVOID, ULONG, ULONG_PTR, ULONG64,
+    _DEVICE_DESCRIPTION, _DMA_ADAPTER, BOOLEAN, KIRQL, KPROCESSOR_MODE, LARGE_INTEGER, MEMORY_CACHING_TYPE,
+    NTSTATUS, PCSTR, PDEVICE_OBJECT, PDRIVER_OBJECT, PIRP, PKSPIN_LOCK, PLARGE_INTEGER, PMDL, PPROCESSOR_NUMBER,
+    PULONG, PULONG64, PVOID, ULONG, ULONG_PTR, ULONG64,
 };
 
 #[cfg_attr(
@@ -51,6 +51,20 @@ unsafe extern "win64" {
         DeviceDescription: *mut _DEVICE_DESCRIPTION,
         NumberOfMapRegisters: PULONG,
     ) -> *mut _DMA_ADAPTER;
+    /// `IoAllocateMdl`.
+    pub fn IoAllocateMdl(
+        VirtualAddress: PVOID,
+        Length: ULONG,
+        SecondaryBuffer: BOOLEAN,
+        ChargeQuota: BOOLEAN,
+        Irp: PIRP,
+    ) -> PMDL;
+    /// `IoBuildPartialMdl`.
+    pub fn IoBuildPartialMdl(SourceMdl: PMDL, TargetMdl: PMDL, VirtualAddress: PVOID, Length: ULONG);
+    /// `IoFreeMdl`.
+    pub fn IoFreeMdl(Mdl: PMDL);
+    /// `MmBuildMdlForNonPagedPool`.
+    pub fn MmBuildMdlForNonPagedPool(MemoryDescriptorList: PMDL);
     /// `IoAllocateDriverObjectExtension`.
     pub fn IoAllocateDriverObjectExtension(
         DriverObject: PDRIVER_OBJECT,

@@ -178,6 +178,9 @@ pub struct _DEVICE_OBJECT {
 /// `PDEVICE_OBJECT`.
 pub type PDEVICE_OBJECT = *mut _DEVICE_OBJECT;
 
+/// `PIRP`.
+pub type PIRP = *mut crate::_IRP;
+
 /// `KEVENT`; opaque.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]

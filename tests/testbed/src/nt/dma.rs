@@ -2,7 +2,7 @@
 
 use super::context::{Level, at_irql, enter, expect_clean, host, processors};
 use super::device::function_of;
-use super::mdl::{mdl_not_resident, mdl_pieces};
+use super::mdl::{Described, mdl_changed, mdl_describes, mdl_not_resident, mdl_pieces};
 use super::scheduling::queue_dpc;
 use crate::pci::{Access, Domain, Function};
 use crate::sim::{self, DISPATCH_LEVEL, HostId, MICROSECOND, Stream, faults};
@@ -70,6 +70,8 @@ pub fn free_common(function: &Function, memory: *mut u8, bus: u64, length: u32) 
 struct List {
     _memory: Box<[u64]>,
     runs: Vec<(u64, usize)>,
+    /// What was mapped: the system reads it again when the mapping ends.
+    described: Described,
     /// `WriteToDevice` of the call that made it.
     to_device: bool,
 }
@@ -240,7 +242,9 @@ unsafe extern "win64" fn get_scatter_gather_list(
     } else {
         Access::Read
     };
-    let list = map(&adapter, &pieces, access, write_to_device != 0) as usize;
+    // SAFETY: the caller's MDL chain.
+    let described = unsafe { mdl_describes(mdl, length as usize) };
+    let list = map(&adapter, &pieces, access, described, write_to_device != 0) as usize;
     let Some(routine) = routine else {
         sim::fail(DMA, "GetScatterGatherList without a routine")
     };
@@ -289,6 +293,7 @@ fn map(
     adapter: &Adapter,
     pieces: &[(*mut u8, usize)],
     access: Access,
+    described: Described,
     to_device: bool,
 ) -> PSCATTER_GATHER_LIST {
     let mut runs = Vec::new();
@@ -325,6 +330,7 @@ fn map(
         List {
             _memory: memory,
             runs,
+            described,
             to_device,
         },
     );
@@ -346,6 +352,12 @@ unsafe extern "win64" fn put_scatter_gather_list(
     };
     if list.to_device != (write_to_device != 0) {
         sim::fail(DMA, "a scatter/gather list is given back for the other direction");
+    }
+    if let Some(mdl) = mdl_changed(&list.described) {
+        sim::fail(
+            DMA,
+            format!("a scatter/gather list is given back after its MDL at {mdl:#x} was freed or changed"),
+        );
     }
     for (bus, count) in list.runs {
         if !adapter.domain.unmap(bus, count) {

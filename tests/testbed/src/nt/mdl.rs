@@ -3,7 +3,7 @@
 use super::context::{Level, enter, host};
 use crate::sim::{self, HostId, faults};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use wdk_standin::{_MDL, _MEMORY_CACHING_TYPE, BOOLEAN, MEMORY_CACHING_TYPE, PMDL, PVOID, ULONG};
 
 /// Rule id of an MDL that is not what the call takes (MR-73: what is registered is resident; wdm.h pages of the calls).
@@ -16,8 +16,12 @@ const PAGES_LOCKED: i16 = 0x2;
 const EXECUTE_NEVER: ULONG = 0x4000_0000;
 /// `MDL_SOURCE_IS_NONPAGED_POOL`.
 const SOURCE_IS_NONPAGED_POOL: i16 = 0x4;
-/// `MDL_PAGES_LOCKED`, `MDL_SOURCE_IS_NONPAGED_POOL`, `MDL_PARTIAL`: each says that the pages stay where they are.
-const RESIDENT: i16 = PAGES_LOCKED | SOURCE_IS_NONPAGED_POOL | 0x10;
+/// `MDL_PARTIAL`.
+const PARTIAL: i16 = 0x10;
+/// `MDL_PARENT_MAPPED_SYSTEM_VA`.
+const PARENT_MAPPED_SYSTEM_VA: i16 = 0x100;
+/// Each says that the pages stay where they are.
+const RESIDENT: i16 = PAGES_LOCKED | SOURCE_IS_NONPAGED_POOL | PARTIAL;
 const PAGE: usize = 4096;
 
 /// An MDL of resident memory. It is to be given back with [`mdl_free`].
@@ -47,10 +51,71 @@ pub fn mdl_for_locked(memory: &mut [u8]) -> PMDL {
     mdl
 }
 
-/// Frees an MDL of [`mdl_for`].
+/// Frees an MDL of [`mdl_for`]: who reads it afterwards reads what is no MDL.
 pub fn mdl_free(mdl: PMDL) {
     // SAFETY: made by `mdl_for`, which boxed it.
-    drop(unsafe { Box::from_raw(mdl) });
+    let mut freed = unsafe { Box::from_raw(mdl) };
+    *freed = FREED;
+    if !sim::is_running() {
+        return;
+    }
+    let graveyard = sim::local::<Graveyard>();
+    let mut graveyard = graveyard.0.borrow_mut();
+    graveyard.push_back(freed);
+    if graveyard.len() > QUARANTINE {
+        graveyard.pop_front();
+    }
+}
+
+/// Freed MDLs whose memory nobody gets yet.
+#[derive(Default)]
+struct Graveyard(RefCell<VecDeque<Box<_MDL>>>);
+
+/// How many of them.
+const QUARANTINE: usize = 4096;
+/// What a freed MDL says of itself.
+const FREED: _MDL = _MDL {
+    Next: std::ptr::null_mut(),
+    Size: -1,
+    MdlFlags: -1,
+    Process: std::ptr::null_mut(),
+    MappedSystemVa: std::ptr::null_mut(),
+    StartVa: std::ptr::null_mut(),
+    ByteCount: u32::MAX,
+    ByteOffset: u32::MAX,
+};
+
+/// Places of MDLs, and what each says of the memory: its address and its bytes.
+pub(super) type Described = Vec<(usize, (usize, u32, u32))>;
+
+/// What a chain of MDLs says of its first `length` bytes.
+///
+/// # Safety
+/// `first` is a chain of MDLs.
+pub(super) unsafe fn mdl_describes(first: PMDL, length: usize) -> Described {
+    let (mut mdl, mut left, mut seen) = (first, length, Vec::new());
+    // SAFETY: the caller's chain.
+    while let Some(this) = unsafe { mdl.as_ref() }
+        && left > 0
+    {
+        seen.push((mdl as usize, says(this)));
+        left = left.saturating_sub(this.ByteCount as usize);
+        mdl = this.Next;
+    }
+    seen
+}
+
+/// The first MDL of `described` that says something else by now: it was freed or changed.
+pub(super) fn mdl_changed(described: &Described) -> Option<usize> {
+    let changed = described.iter().find(|(mdl, before)| {
+        // SAFETY: freed MDLs keep their memory for a while.
+        says(unsafe { &*(*mdl as PMDL) }) != *before
+    });
+    changed.map(|(mdl, _)| *mdl)
+}
+
+fn says(mdl: &_MDL) -> (usize, u32, u32) {
+    (mdl.StartVa as usize, mdl.ByteOffset, mdl.ByteCount)
 }
 
 /// The memory of a chain of MDLs: `length` bytes from the virtual address `from` on, each piece contiguous. `None` if the
@@ -71,7 +136,7 @@ pub unsafe fn mdl_pieces(first: PMDL, from: usize, length: usize) -> Option<Vec<
         };
         skip = Some(start.saturating_sub(this.ByteCount as usize));
         if start < this.ByteCount as usize {
-            let resident = MAPPED_TO_SYSTEM_VA | SOURCE_IS_NONPAGED_POOL;
+            let resident = MAPPED_TO_SYSTEM_VA | SOURCE_IS_NONPAGED_POOL | PARENT_MAPPED_SYSTEM_VA;
             let system = if this.MdlFlags & resident == 0 {
                 base as *mut u8
             } else {
@@ -172,6 +237,45 @@ pub unsafe extern "win64" fn MmBuildMdlForNonPagedPool(mdl: PMDL) {
     }
     this.MappedSystemVa = this.StartVa.wrapping_byte_add(this.ByteOffset as usize);
     this.MdlFlags |= SOURCE_IS_NONPAGED_POOL;
+}
+
+/// `IoBuildPartialMdl`: `target` describes `length` bytes of `source` from the virtual address `start` on.
+///
+/// # Safety
+/// `source` is a live MDL that has its pages, `target` one of [`IoAllocateMdl`].
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn IoBuildPartialMdl(source: PMDL, target: PMDL, start: PVOID, length: ULONG) {
+    let ddi = "IoBuildPartialMdl";
+    enter(ddi, Level::Dispatch);
+    expect_allocated(target, ddi);
+    // SAFETY: the caller's MDL.
+    let source = unsafe { *source };
+    // SAFETY: it is one of ours.
+    let target = unsafe { &mut *target };
+    let base = source.StartVa as usize + source.ByteOffset as usize;
+    let skip = (start as usize).wrapping_sub(base);
+    let room = target.ByteOffset as usize + target.ByteCount as usize;
+    if source.MdlFlags & RESIDENT == 0
+        || skip + length as usize > source.ByteCount as usize
+        || start as usize % PAGE + length as usize > room
+        || target.MdlFlags & RESIDENT != 0
+    {
+        let (flags, count) = (source.MdlFlags, source.ByteCount);
+        sim::fail(
+            MDL,
+            format!(
+                "{ddi}: {length} bytes at {skip:#x} of {count} with flags {flags:#x}, into room for {room}"
+            ),
+        );
+    }
+    target.StartVa = start.wrapping_byte_sub(start as usize % PAGE);
+    target.ByteOffset = (start as usize % PAGE) as u32;
+    target.ByteCount = length;
+    target.MdlFlags |= PARTIAL;
+    if source.MdlFlags & (MAPPED_TO_SYSTEM_VA | SOURCE_IS_NONPAGED_POOL | PARENT_MAPPED_SYSTEM_VA) != 0 {
+        target.MappedSystemVa = source.MappedSystemVa.wrapping_byte_add(skip);
+        target.MdlFlags |= PARENT_MAPPED_SYSTEM_VA;
+    }
 }
 
 /// `MmMapLockedPagesSpecifyCache`: an address in system space for locked pages that have none.

@@ -67,8 +67,8 @@ pub use lock::{
     KeReleaseSpinLockFromDpcLevel,
 };
 pub use mdl::{
-    IoAllocateMdl, IoFreeMdl, MmBuildMdlForNonPagedPool, MmMapLockedPagesSpecifyCache, mdl_for,
-    mdl_for_locked, mdl_free, mdl_pieces, mdls_outstanding,
+    IoAllocateMdl, IoBuildPartialMdl, IoFreeMdl, MmBuildMdlForNonPagedPool, MmMapLockedPagesSpecifyCache,
+    mdl_for, mdl_for_locked, mdl_free, mdl_pieces, mdls_outstanding,
 };
 pub use memory::HostMemory;
 pub use pool::{

@@ -1,16 +1,13 @@
 //! Memory of a consumer: page-aligned, locked, described by an MDL.
 
-use wdk_standin::{_MDL, PMDL};
+use wdk_standin::PMDL;
 
-use crate::nt::HostMemory;
-
-/// The pages of non-paged pool are locked and have a system address.
-const MDL_SOURCE_IS_NONPAGED_POOL: i16 = 0x4;
+use crate::nt::{HostMemory, mdl_for, mdl_free};
 
 /// Non-paged memory of a host.
 pub struct Buffer {
     memory: HostMemory,
-    mdl: Box<_MDL>,
+    mdl: PMDL,
 }
 
 impl Buffer {
@@ -20,18 +17,24 @@ impl Buffer {
     ///
     /// When there are more bytes than a machine has.
     pub fn new(length: usize) -> Self {
-        let memory = HostMemory::at(0, length);
-        let mdl = Box::new(_MDL {
-            Next: std::ptr::null_mut(),
-            Size: size_of::<_MDL>() as i16,
-            MdlFlags: MDL_SOURCE_IS_NONPAGED_POOL,
-            Process: std::ptr::null_mut(),
-            MappedSystemVa: memory.address().cast(),
-            StartVa: memory.address().cast(),
-            ByteCount: length as u32,
-            ByteOffset: 0,
-        });
+        Self::at(0, length)
+    }
+
+    /// The same, from offset `offset` of a page on.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::new`].
+    pub fn at(offset: usize, length: usize) -> Self {
+        let mut memory = HostMemory::at(offset, length);
+        let mdl = mdl_for(&mut memory);
         Self { memory, mdl }
+    }
+
+    /// Takes the MDL away from the memory, which stays: another describes it from now on.
+    pub fn renew_mdl(&mut self) {
+        mdl_free(self.mdl);
+        self.mdl = mdl_for(&mut self.memory);
     }
 
     /// Length in bytes.
@@ -45,8 +48,8 @@ impl Buffer {
     }
 
     /// The MDL, for calls of the interface.
-    pub fn mdl(&self) -> PMDL {
-        std::ptr::from_ref::<_MDL>(&self.mdl).cast_mut()
+    pub const fn mdl(&self) -> PMDL {
+        self.mdl
     }
 
     /// Address of the first byte.
@@ -62,5 +65,11 @@ impl Buffer {
     /// The bytes, to change them.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.memory
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        mdl_free(self.mdl);
     }
 }

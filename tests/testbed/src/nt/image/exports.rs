@@ -34,6 +34,7 @@ exports! {
         IoAcquireCancelSpinLock,
         IoAllocateDriverObjectExtension,
         IoAllocateMdl,
+        IoBuildPartialMdl,
         IoFreeMdl,
         IoGetDmaAdapter,
         IoGetDriverObjectExtension,

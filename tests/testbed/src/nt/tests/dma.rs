@@ -9,8 +9,8 @@ use wdk_standin::{
 };
 
 use super::super::{
-    ExAllocatePoolWithTag, IoAllocateMdl, IoGetDmaAdapter, MmBuildMdlForNonPagedPool, at_irql, device_object,
-    dma_outstanding, expect_no_dma,
+    ExAllocatePoolWithTag, IoAllocateMdl, IoFreeMdl, IoGetDmaAdapter, MmBuildMdlForNonPagedPool, at_irql,
+    device_object, dma_outstanding, expect_no_dma,
 };
 use super::{caught, passes};
 use crate::pci::{Function, Identity};
@@ -196,6 +196,27 @@ fn what_is_given_back_wrongly_is_caught() {
         let (mdl, memory) = mdl(true);
         let list = tiny.map(mdl, memory, true);
         tiny.unmap(list, false);
+    });
+}
+
+/// DMA-10: the system reads an MDL again when its mapping ends; it is there until then, and as it was.
+#[test]
+fn an_mdl_that_goes_before_its_mapping_is_caught() {
+    caught("DMA-10", |_| {
+        let tiny = Tiny::new();
+        let (mdl, memory) = mdl(true);
+        let list = tiny.map(mdl, memory, true);
+        // SAFETY: an MDL of IoAllocateMdl.
+        unsafe { IoFreeMdl(mdl) };
+        tiny.unmap(list, true);
+    });
+    caught("DMA-10", |_| {
+        let tiny = Tiny::new();
+        let (mdl, memory) = mdl(true);
+        let list = tiny.map(mdl, memory, true);
+        // SAFETY: it lives.
+        unsafe { (*mdl).ByteCount -= 1 };
+        tiny.unmap(list, true);
     });
 }
 

@@ -5,8 +5,8 @@ use std::ptr;
 use wdk_standin::{_MEMORY_CACHING_TYPE, MEMORY_CACHING_TYPE, PMDL};
 
 use super::super::{
-    ExAllocatePoolWithTag, IoAllocateMdl, IoFreeMdl, MmBuildMdlForNonPagedPool, MmMapLockedPagesSpecifyCache,
-    mdl_for, mdl_for_locked, mdl_free, mdl_pieces, mdls_outstanding,
+    ExAllocatePoolWithTag, IoAllocateMdl, IoBuildPartialMdl, IoFreeMdl, MmBuildMdlForNonPagedPool,
+    MmMapLockedPagesSpecifyCache, mdl_for, mdl_for_locked, mdl_free, mdl_pieces, mdls_outstanding,
 };
 use super::{caught, passes};
 
@@ -45,6 +45,38 @@ fn an_mdl_of_pool_describes_it() {
         assert_eq!(mdls_outstanding(host), 1);
         free(mdl);
         assert_eq!(mdls_outstanding(host), 0);
+    });
+}
+
+#[test]
+fn a_partial_mdl_describes_a_part_of_another() {
+    passes(|_| {
+        let memory = pool(10_000);
+        let whole = allocate(memory, 10_000);
+        build(whole);
+        let start = memory.wrapping_add(5_000);
+        let part = allocate(start, 3_000);
+        // SAFETY: a built MDL and a fresh one.
+        unsafe { IoBuildPartialMdl(whole, part, start.cast(), 3_000) };
+        free(whole);
+        // SAFETY: the MDL lives.
+        let pieces = unsafe { mdl_pieces(part, start as usize, 3_000) };
+        assert_eq!(pieces, Some(vec![(start, 3_000)]));
+        free(part);
+    });
+    caught("MDL", |_| {
+        let memory = pool(10_000);
+        let (whole, part) = (allocate(memory, 10_000), allocate(memory, 100));
+        // SAFETY: the first has no pages, which is what the test is about.
+        unsafe { IoBuildPartialMdl(whole, part, memory.cast(), 100) };
+    });
+    caught("MDL", |_| {
+        let memory = pool(10_000);
+        let (whole, part) = (allocate(memory, 10_000), allocate(memory, 100));
+        build(whole);
+        let beyond = memory.wrapping_add(9_950).cast();
+        // SAFETY: more than there is, which is what the test is about.
+        unsafe { IoBuildPartialMdl(whole, part, beyond, 100) };
     });
 }
 
