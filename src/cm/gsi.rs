@@ -76,6 +76,7 @@ impl Gsi {
             send_cq: &cq,
             receive_cq: &cq,
             send_depth: SENDS,
+            may_crowd: false,
             send_sges: 1,
             inline_bytes: 0,
             fast_register_pages: 0,

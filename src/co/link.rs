@@ -79,6 +79,7 @@ impl Link {
             send_cq: &cq,
             receive_cq: &cq,
             send_depth: sends,
+            may_crowd: false,
             send_sges: MAX_PIECES as u32,
             inline_bytes: 0,
             fast_register_pages: 0,

@@ -10,6 +10,9 @@ use crate::nt::Passive;
 
 /// The longest message that the interface allows, log2 of bytes.
 const LOG_MAX_MESSAGE: u32 = 31;
+/// The least that queues may hold, log2: what connection management needs for itself.
+const LOG_LEAST_QP: u32 = 7;
+const LOG_LEAST_CQ: u32 = 8;
 /// `l3_type` bits: IPv4 and IPv6.
 const L3_IPV4: u32 = 1 << 1;
 const L3_IPV6: u32 = 1 << 2;
@@ -145,9 +148,9 @@ impl Caps {
         Ok(Self {
             max_eqs: at_least(max_eqs, 4, "event queues")?,
             log_max_eq_entries: between(general.log_max_eq_sz(), 8, 23, "log_max_eq_sz")?,
-            log_max_cq_entries: between(general.log_max_cq_sz(), 4, 23, "log_max_cq_sz")?,
+            log_max_cq_entries: between(general.log_max_cq_sz(), LOG_LEAST_CQ, 23, "log_max_cq_sz")?,
             log_max_qps: between(general.log_max_qp(), 4, 24, "log_max_qp")?,
-            log_max_qp_blocks: between(general.log_max_qp_sz(), 6, 31, "log_max_qp_sz")?.min(15),
+            log_max_qp_blocks: between(general.log_max_qp_sz(), LOG_LEAST_QP, 31, "log_max_qp_sz")?.min(15),
             max_send_wqe: at_least(general.max_wqe_sz_sq(), 256, "max_wqe_sz_sq")?,
             max_receive_wqe: at_least(general.max_wqe_sz_rq(), 64, "max_wqe_sz_rq")?,
             log_max_initiator_reads: general.log_max_ra_req_qp().min(7),

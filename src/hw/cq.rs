@@ -36,8 +36,6 @@ const REQUESTER: u8 = 0;
 const RECEIVE: u8 = 2;
 /// Opcode 15 in the ownership byte.
 const OPCODE_INVALID: u8 = 0xf;
-/// Page size of the buffer, log2.
-const LOG_PAGE: u32 = 12;
 
 /// Who is told about a completion queue's events. Called at `DISPATCH_LEVEL`, no lock of this module held.
 pub trait CompletionTarget: Send + Sync {
@@ -292,7 +290,7 @@ impl Cq {
             return Err(HwError::Limit("completion queue entries"));
         }
         let ring_bytes = ELEMENT << log_size;
-        let memory = device.shared_memory(ring_bytes + RECORD, passive)?;
+        let memory = device.shared_pages(ring_bytes + RECORD, passive)?;
         let ring: Ring<Element> = Ring::new(&memory, 0, log_size);
         for index in 0..1 << log_size {
             ring.at(index).store_last(INVALID);
@@ -305,12 +303,13 @@ impl Cq {
             .set_uar_page(uar.index().raw())
             .set_c_eqn_or_apu_element(u32::from(device.completion_eq(params.vector).0))
             .set_dbr_addr(memory.bus_address(ring_bytes).0);
-        let create = CreateCq {
-            context,
-            first_page: memory.bus_address(0).0,
-            pages: pages(ring_bytes),
-        };
-        let cqn = device.commander().execute(&create, passive)?;
+        let cqn = device.commander().execute(
+            &CreateCq {
+                context,
+                pages: memory.pages(ring_bytes),
+            },
+            passive,
+        )?;
         let route = match device.events().add_cq(cqn) {
             Ok(route) => route,
             Err(error) => {
@@ -444,9 +443,4 @@ impl Cq {
 /// Whether the device said that it is destroyed.
 fn destroy(commander: &Commander, cqn: Cqn, passive: Passive<'_>) -> bool {
     commander.dispose(&DestroyCq { cqn }, passive)
-}
-
-/// Device pages of a ring.
-pub(super) const fn pages(bytes: u32) -> u32 {
-    bytes.div_ceil(1 << LOG_PAGE)
 }

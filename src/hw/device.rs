@@ -260,6 +260,16 @@ impl Device {
         Ok(Ref::try_new(memory)?)
     }
 
+    /// The same, for what the device knows by its pages: those need not be neighbours on the bus.
+    ///
+    /// # Errors
+    /// [`HwError::NoMemory`].
+    pub fn shared_pages(&self, bytes: u32, passive: Passive<'_>) -> Result<Ref<SharedMemory>, HwError> {
+        let memory = SharedMemory::allocate_pages(&self.platform.dma, bytes, passive)
+            .map_err(|_| HwError::NoMemory)?;
+        Ok(Ref::try_new(memory)?)
+    }
+
     /// An object is destroyed: when the device is not known to be done with its memory, that stays until the device is reset. Again is
     /// nothing.
     pub fn release(&self, memory: &Ref<SharedMemory>, done: bool) {

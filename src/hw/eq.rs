@@ -3,7 +3,6 @@
 use super::{
     command::Commander,
     commands::queue::{CreateEq, DestroyEq},
-    cq::pages,
     error::HwError,
     events::{Event, Events},
     layout::Eqc,
@@ -65,7 +64,7 @@ impl Eq {
     ) -> Result<Ref<Self>, HwError> {
         let log_size = ceil_log2(params.entries + SPARE);
         let memory =
-            SharedMemory::allocate(dma, ELEMENT << log_size, passive).map_err(|_| HwError::NoMemory)?;
+            SharedMemory::allocate_pages(dma, ELEMENT << log_size, passive).map_err(|_| HwError::NoMemory)?;
         let memory = Ref::try_new(memory)?;
         let ring: Ring<Element> = Ring::new(&memory, 0, log_size);
         for index in 0..1 << log_size {
@@ -97,12 +96,10 @@ impl Eq {
             .set_log_eq_size(self.log_size)
             .set_uar_page(uar.index().raw())
             .set_intr(self.params.message);
-        let first_page = self.memory.bus_address(0).0;
         let create = CreateEq {
             context,
             events: self.params.events,
-            first_page,
-            pages: pages(ELEMENT << self.log_size),
+            pages: self.memory.pages(ELEMENT << self.log_size),
         };
         let eqn = commander.execute(&create, passive)?;
         self.eqn.store(u32::from(eqn.0), Release);

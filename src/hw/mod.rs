@@ -57,6 +57,9 @@ pub use self::{
     port::{PortState, Speed},
     qp::{End, Qp, QpEvent, QpKind, QpParams, QpTarget, ReadyToReceive, ReadyToSend},
     receive_queue::ReceiveQueue,
-    send_queue::{Completed, FastRegister, PostError, PostFlags, Posted, SendQueue, Sge, UdAddress, WqeKind},
+    send_queue::{
+        Completed, FastRegister, MAX_READ_SGES, PostError, PostFlags, Posted, SendQueue, Sge, UdAddress,
+        WqeKind,
+    },
     types::{Cqn, Gid, GidIndex, Key, Mac, Mtu, Pdn, Psn, Qpn},
 };

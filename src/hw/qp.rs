@@ -3,18 +3,18 @@
 use super::{
     command::{Command, Commander},
     commands::qp::{CreateQp, DestroyQp, Init2Rtr, QpToError, QpToReset, Rst2Init, Rtr2Rts},
-    cq::{Cq, pages},
+    cq::Cq,
     device::Device,
     error::HwError,
     layout::Qpc,
     pd::Pd,
     receive_queue::{self, ReceiveQueue},
-    send_queue::{self, PageLists, SendQueue},
+    send_queue::{self, PageLists, SendQueue, page_lists},
     types::{Cqn, Gid, GidIndex, Key, Mac, Mtu, Psn, Qpn, ceil_log2, floor_log2},
     wqe,
 };
 use crate::nt::{
-    Passive, Ref, SharedMemory,
+    Once, Passive, Ref, SharedMemory, SpinLock,
     ring::{Circle, Record, Ring},
     sync::{AtomicBool, Ordering::AcqRel},
 };
@@ -29,8 +29,10 @@ const BLOCK: u32 = 64;
 pub const GSI_QKEY: u32 = 0x8001_0000;
 /// The longest list of pieces that the interface's receive elements hold here.
 const MAX_RECEIVE_SGES: u32 = 32;
-/// The most pieces of a send element: 63 segments less control and remote address, and what reads allow.
-const MAX_SEND_SGES: u32 = 30;
+/// The most pieces of a request of the send queue here, which fit nine blocks.
+const MAX_SEND_SGES: u32 = 32;
+/// log2 of the elements of a queue: a 16-bit counter tells them apart.
+const LOG_MAX_ELEMENTS: u32 = 15;
 
 /// What a queue pair is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,11 +56,14 @@ pub struct QpParams<'a> {
     pub receive_cq: &'a Cq,
     /// Requests of the send queue that may be outstanding.
     pub send_depth: u32,
-    /// Pieces of a send request.
+    /// Make the queue pair also when the device's longest send queue does not hold `send_depth` of the longest requests: then
+    /// requests are refused as [`send_queue::PostError::Full`] earlier, if they are long.
+    pub may_crowd: bool,
+    /// Pieces of a request of the send queue.
     pub send_sges: u32,
     /// Bytes of inline data, [`wqe::MAX_INLINE`] at most.
     pub inline_bytes: u32,
-    /// Pages of a fast registration; 0 when none will be posted.
+    /// Pages of a fast registration; 0 when none will be posted. Lists of that length come with [`Qp::enable_page_lists`].
     pub fast_register_pages: u32,
     /// Receives that may be outstanding.
     pub receive_depth: u32,
@@ -163,8 +168,8 @@ pub struct QpShape {
     pub blocks_per_request: u32,
     /// log2 of the entries of a page list.
     pub log_list_entries: u32,
-    /// Page lists; a power of two, or 0.
-    pub lists: u32,
+    /// log2 of the page lists.
+    pub log_lists: u32,
 }
 
 impl QpShape {
@@ -179,22 +184,28 @@ impl QpShape {
         if params.inline_bytes > wqe::MAX_INLINE {
             return Err(HwError::Limit("inline data"));
         }
-        let blocks = send_queue::blocks_per_request(params.send_sges, params.inline_bytes);
+        let log_list_entries = ceil_log2(params.fast_register_pages);
+        if log_list_entries > page_lists::MAX_LOG_ENTRIES {
+            return Err(HwError::Limit("pages of a fast registration"));
+        }
+        let blocks = send_queue::blocks_per_request(params.kind, params.send_sges, params.inline_bytes);
         let (depth, receives) = (params.send_depth.max(1), params.receive_depth.max(1));
-        let log_blocks = ceil_log2(depth.checked_mul(blocks).ok_or(HwError::Limit("send queue"))?);
-        let log_receives = ceil_log2(receives);
-        // A 16-bit counter tells the elements apart.
-        if log_blocks > log_max_blocks.min(15) || log_receives > log_max_blocks.min(15) {
+        let (log_depth, log_receives) = (ceil_log2(depth), ceil_log2(receives));
+        let log_most = log_max_blocks.min(LOG_MAX_ELEMENTS);
+        if log_depth > log_most || log_receives > log_most {
             return Err(HwError::Limit("queue depth"));
         }
-        let listed = params.fast_register_pages > wqe::umr::INLINE_ENTRIES;
+        let log_wanted = ceil_log2(depth * blocks);
+        if log_wanted > log_most && !params.may_crowd {
+            return Err(HwError::Limit("queue depth"));
+        }
         Ok(Self {
             log_receives: log_receives.max(2),
             log_receive_segments: ceil_log2(params.receive_sges.max(1)),
-            log_blocks,
+            log_blocks: log_wanted.min(log_most),
             blocks_per_request: blocks,
-            log_list_entries: ceil_log2(params.fast_register_pages),
-            lists: if listed { 1 << ceil_log2(depth) } else { 0 },
+            log_list_entries,
+            log_lists: log_depth,
         })
     }
 
@@ -209,8 +220,8 @@ impl QpShape {
     }
 
     /// Bytes of all page lists.
-    pub const fn list_bytes(&self) -> u64 {
-        (self.lists as u64 * 8) << self.log_list_entries
+    pub const fn list_bytes(&self) -> u32 {
+        8 << (self.log_lists + self.log_list_entries)
     }
 }
 
@@ -219,7 +230,9 @@ impl QpShape {
 pub struct Qp {
     device: Ref<Device>,
     memory: Ref<SharedMemory>,
-    lists: Option<Ref<SharedMemory>>,
+    shape: QpShape,
+    /// Page lists are given to the send queue.
+    giving: SpinLock<()>,
     send: SendQueue,
     receive: ReceiveQueue,
     kind: QpKind,
@@ -240,35 +253,36 @@ impl Qp {
         passive: Passive<'_>,
     ) -> Result<Self, HwError> {
         let shape = QpShape::new(params, device.caps().log_max_qp_blocks)?;
-        let memory = device.shared_memory(shape.ring_bytes() + RECORD, passive)?;
-        let lists = page_list_memory(device, &shape, passive)?;
+        let memory = device.shared_pages(shape.ring_bytes() + RECORD, passive)?;
         let send_slots = Circle::try_new(shape.log_blocks)?;
         let receive_contexts = Circle::try_new(shape.log_receives)?;
         let uar = device.uars().deal()?;
         let doorbell = uar.send_doorbell()?;
         let context = context(params, &shape, &memory, uar.index().raw());
-        let create = CreateQp {
-            context,
-            first_page: memory.bus_address(0).0,
-            pages: pages(shape.ring_bytes()),
-        };
-        let qpn = device.commander().execute(&create, passive)?;
+        let qpn = device.commander().execute(
+            &CreateQp {
+                context,
+                pages: memory.pages(shape.ring_bytes()),
+            },
+            passive,
+        )?;
         if let Err(error) = device.events().add_qp(qpn) {
             destroy(device.commander(), qpn, passive);
             return Err(error);
         }
+        let max_message = 1 << device.caps().log_max_message.min(LOG_MAX_MESSAGE);
         let send = SendQueue::new(send_queue::Parts {
             ring: Ring::new(&memory, shape.send_offset(), shape.log_blocks + 2),
             slots: send_slots,
             record: Record::new(&memory, shape.ring_bytes() + 4),
             doorbell,
-            lists: lists.as_ref().map(|memory| page_lists(memory, &shape)),
+            lists: Once::new(),
             qpn,
             blocks: 1 << shape.log_blocks,
             limit: (1 << shape.log_blocks) - shape.blocks_per_request as u16,
             max_sges: params.send_sges,
             max_inline: params.inline_bytes,
-            max_message: 1 << device.caps().log_max_message.min(LOG_MAX_MESSAGE),
+            max_message,
             local_key: params.pd.local_key(),
             umr_how: send_queue::umr_how(device.caps().umr_fence),
         });
@@ -279,13 +293,15 @@ impl Qp {
             size: 1 << shape.log_receives,
             log_segments: shape.log_receive_segments,
             max_sges: params.receive_sges.max(1),
+            max_message,
             terminator: device.terminate_key(),
         });
         let (device, kind, alive) = (device.clone(), params.kind, AtomicBool::new(true));
         Ok(Self {
             device,
             memory,
-            lists,
+            shape,
+            giving: SpinLock::new(()),
             send,
             receive,
             kind,
@@ -293,6 +309,25 @@ impl Qp {
             qpn,
             alive,
         })
+    }
+
+    /// Makes room for the pages of fast registrations that are too many for a request; again is nothing. Callers may be many.
+    ///
+    /// # Errors
+    /// [`HwError::NoMemory`].
+    pub fn enable_page_lists(&self, passive: Passive<'_>) -> Result<(), HwError> {
+        if self.send.page_list_memory().is_some() {
+            return Ok(());
+        }
+        let memory = self.device.shared_pages(self.shape.list_bytes(), passive)?;
+        let lists = page_lists(&memory, &self.shape)?;
+        let second = {
+            // Whoever comes second finds the lists of the first in use when the lock is theirs.
+            let _one = self.giving.lock();
+            self.send.give_page_lists(lists)
+        };
+        drop(second);
+        Ok(())
     }
 
     /// Names who is told about events.
@@ -426,7 +461,7 @@ impl Qp {
         let done = destroy(commander, self.qpn, passive) || self.device.give_up(DestroyQp::OPCODE, passive);
         self.device.events().remove_qp(self.qpn);
         self.device.release(&self.memory, done);
-        if let Some(lists) = &self.lists {
+        if let Some(lists) = self.send.page_list_memory() {
             self.device.release(lists, done);
         }
         done
@@ -438,26 +473,17 @@ fn destroy(commander: &Commander, qpn: Qpn, passive: Passive<'_>) -> bool {
     commander.dispose(&DestroyQp { qpn }, passive)
 }
 
-fn page_list_memory(
-    device: &Ref<Device>,
-    shape: &QpShape,
-    passive: Passive<'_>,
-) -> Result<Option<Ref<SharedMemory>>, HwError> {
-    if shape.lists == 0 {
-        return Ok(None);
-    }
-    let bytes = u32::try_from(shape.list_bytes()).map_err(|_| HwError::Limit("page lists"))?;
-    device.shared_memory(bytes, passive).map(Some)
-}
-
-fn page_lists(memory: &Ref<SharedMemory>, shape: &QpShape) -> PageLists {
-    let words = Ring::new(memory, 0, shape.log_list_entries + shape.lists.trailing_zeros());
-    PageLists::new(
+fn page_lists(memory: &Ref<SharedMemory>, shape: &QpShape) -> Result<PageLists, HwError> {
+    let words = Ring::new(memory, 0, shape.log_list_entries + shape.log_lists);
+    let log_pages = (shape.log_list_entries + shape.log_lists).saturating_sub(page_lists::MAX_LOG_ENTRIES);
+    let mut addresses = memory.pages(shape.list_bytes());
+    let pages = Circle::try_from_fn(log_pages, || addresses.next().unwrap_or_default())?;
+    Ok(PageLists::new(
         words,
         shape.log_list_entries,
-        shape.lists,
-        memory.bus_address(0).0,
-    )
+        1 << shape.log_lists,
+        pages,
+    ))
 }
 
 /// The context that a queue pair is made with.

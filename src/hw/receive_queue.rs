@@ -33,6 +33,8 @@ pub(super) struct Parts {
     /// log2 of the segments of an element.
     pub(super) log_segments: u32,
     pub(super) max_sges: u32,
+    /// Bytes of a message.
+    pub(super) max_message: u64,
     /// The key that ends a list of pieces.
     pub(super) terminator: Key,
 }
@@ -59,7 +61,7 @@ impl ReceiveQueue {
     /// Posts a receive into the pieces, and tells the device.
     ///
     /// # Errors
-    /// [`PostError::Full`], [`PostError::TooManySges`].
+    /// [`PostError::Full`], [`PostError::TooManySges`], [`PostError::TooLong`].
     #[inline(always)]
     pub fn post(&self, context: u64, sges: impl ExactSizeIterator<Item = Sge>) -> Result<(), PostError> {
         if sges.len() as u32 > self.parts.max_sges {
@@ -73,11 +75,17 @@ impl ReceiveQueue {
         let ring = self.parts.ring.view();
         let mut at = producer << self.parts.log_segments;
         let end = at.wrapping_add(1 << self.parts.log_segments);
+        let mut total = 0;
         for sge in sges {
+            total += u64::from(sge.length);
             if sge.length != 0 {
                 ring.at(at).store(wqe::data(sge.address, sge.length, sge.key));
                 at = at.wrapping_add(1);
             }
+        }
+        // The device would take the sign of a length for something else; the element is not the device's yet.
+        if total > self.parts.max_message {
+            return Err(PostError::TooLong);
         }
         if at != end {
             ring.at(at).store(wqe::terminator(self.parts.terminator));

@@ -10,17 +10,19 @@
 )]
 
 mod build;
-mod page_lists;
+pub(super) mod page_lists;
 mod post;
 
 use super::{
     error::Lie,
     mkey::Access,
+    qp::QpKind,
     types::{Key, Pdn, Qpn},
     uar::SendDoorbell,
     wqe::{self, MAX_BLOCKS, MAX_INLINE, SEGMENTS_PER_BLOCK, fm_ce_se, umr},
 };
 use crate::nt::{
+    Once, Ref, SharedMemory,
     ring::{Circle, Record, Ring, Segment, View},
     sync::{
         AtomicU32, AtomicU64, Ordering,
@@ -30,6 +32,7 @@ use crate::nt::{
 };
 
 pub(super) use self::page_lists::PageLists;
+pub use self::post::MAX_READ_SGES;
 pub use super::wqe::AddressVector as UdAddress;
 
 /// A piece of local memory of a work request.
@@ -82,6 +85,8 @@ pub enum PostError {
     TooLong,
     /// More pages than the queue's page lists hold.
     TooManyPages,
+    /// A page does not begin where pages do.
+    UnalignedPage,
 }
 
 /// A request of the queue that is done, or is taken off it.
@@ -123,13 +128,14 @@ pub struct Posted {
 #[derive(Debug, Default)]
 struct Slot {
     context: AtomicU64,
-    /// First block's counter 15:0, next request's counter 31:16, kind 39:32, silent 40, page list 41.
+    /// First block's counter 15:0, next request's counter 31:16, kind 39:32, silent 40, page list 41, first of two parts 42.
     note: AtomicU64,
 }
 
 const NOTE_KIND: u32 = 32;
 const NOTE_SILENT: u64 = 1 << 40;
 const NOTE_LIST: u64 = 1 << 41;
+const NOTE_PART: u64 = 1 << 42;
 
 /// What a [`SendQueue`] is made of.
 #[derive(Debug)]
@@ -138,7 +144,8 @@ pub(super) struct Parts {
     pub(super) slots: Circle<SendSlot>,
     pub(super) record: Record,
     pub(super) doorbell: SendDoorbell,
-    pub(super) lists: Option<PageLists>,
+    /// Lists for the pages of fast registrations, once somebody wants them.
+    pub(super) lists: Once<PageLists>,
     pub(super) qpn: Qpn,
     /// Blocks of the ring; 15 bits.
     pub(super) blocks: u16,
@@ -183,6 +190,19 @@ impl SendQueue {
             last: AtomicU64::new(0),
             after: AtomicU32::new(0),
         }
+    }
+
+    /// Takes lists for the pages of fast registrations into use, beside posts.
+    ///
+    /// # Errors
+    /// The lists, when others are in use.
+    pub(super) fn give_page_lists(&self, lists: PageLists) -> Result<(), PageLists> {
+        self.parts.lists.set(lists)
+    }
+
+    /// The memory of the page lists, once there are some.
+    pub(super) fn page_list_memory(&self) -> Option<&Ref<SharedMemory>> {
+        self.parts.lists.get().map(PageLists::memory)
     }
 
     /// Tells the device about a request that was just posted, and all before it.
@@ -230,8 +250,7 @@ impl SendQueue {
         (self.producer.load(ordering) / SEGMENTS_PER_BLOCK) as u16
     }
 
-    /// Takes the request of a completion off the queue, with all before it: those were silent and succeeded (or, once the queue
-    /// pair is in error, take them off with [`Self::pop_before`] first).
+    /// Takes the request of a completion off the queue, with all before it: those were silent and succeeded.
     ///
     /// # Errors
     /// [`Lie::WqeCounter`] when no request that is outstanding begins there.
@@ -246,7 +265,7 @@ impl SendQueue {
             return Err(Lie::WqeCounter(counter));
         }
         let context = slot.context.load(Relaxed);
-        if let Some(lists) = &self.parts.lists
+        if let Some(lists) = self.parts.lists.get()
             && lists.are_out()
         {
             lists.give_back(self.listed(consumer, counter));
@@ -255,10 +274,19 @@ impl SendQueue {
         Ok(completed(context, note))
     }
 
-    /// Takes the oldest request off the queue, if there is one and it begins before `counter`.
-    pub fn pop_before(&self, counter: u16) -> Option<Completed> {
-        let oldest = self.consumer.load(Relaxed) as u16;
-        if oldest == counter { None } else { self.pop() }
+    /// As [`Self::complete`], for a completion that says that the request failed. A request in two parts fails once, with the
+    /// first of them that fails: the other's completion is then of nothing that is outstanding.
+    ///
+    /// # Errors
+    /// As [`Self::complete`].
+    pub fn fail(&self, counter: u16) -> Result<Completed, Lie> {
+        let done = self.complete(counter)?;
+        let note = self.note(counter);
+        if note & NOTE_PART != 0 {
+            let end = (self.note((note >> 16) as u16) >> 16) as u16;
+            self.consumer.store(u32::from(end), Release);
+        }
+        Ok(done)
     }
 
     /// Takes the oldest request off the queue: for flushing in software when the device is dead.
@@ -266,7 +294,19 @@ impl SendQueue {
         if self.is_empty() {
             return None;
         }
-        self.complete(self.consumer.load(Relaxed) as u16).ok()
+        let oldest = self.consumer.load(Relaxed) as u16;
+        let note = self.note(oldest);
+        let last = if note & NOTE_PART == 0 {
+            oldest
+        } else {
+            (note >> 16) as u16
+        };
+        self.complete(last).ok()
+    }
+
+    /// What the queue remembers of the request that begins at `counter`.
+    fn note(&self, counter: u16) -> u64 {
+        self.parts.slots.at(u32::from(counter)).0.note.load(Relaxed)
     }
 
     /// Forgets everything; the queue pair is in the reset state.
@@ -284,7 +324,7 @@ impl SendQueue {
         let mut listed = 0;
         // Bounded: every step goes at least one block ahead, and at most the ring's blocks are outstanding.
         for _ in 0..self.parts.blocks {
-            let note = self.parts.slots.at(u32::from(at)).0.note.load(Relaxed);
+            let note = self.note(at);
             listed += u32::from(note & NOTE_LIST != 0);
             if at == counter {
                 break;
@@ -295,10 +335,14 @@ impl SendQueue {
     }
 }
 
-/// Blocks of the longest request of a queue with these limits.
-pub(super) fn blocks_per_request(max_sges: u32, max_inline: u32) -> u32 {
-    // Control segment and address vector before pieces, control and remote address before inline data.
-    let segments = (max_sges + 4).max(wqe::inline_segments(max_inline.min(MAX_INLINE)) + 2);
+/// Blocks of the longest request of a queue with these limits. A read in two parts takes no more than a write of as many pieces.
+pub(super) fn blocks_per_request(kind: QpKind, max_sges: u32, max_inline: u32) -> u32 {
+    // Before the pieces: control segment, and remote address or the address vector of datagrams.
+    let head = match kind {
+        QpKind::Rc => 2,
+        QpKind::Gsi => 4,
+    };
+    let segments = (max_sges + head).max(wqe::inline_segments(max_inline.min(MAX_INLINE)) + 2);
     segments
         .max(UMR_SEGMENTS)
         .div_ceil(SEGMENTS_PER_BLOCK)

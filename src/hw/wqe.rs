@@ -138,6 +138,8 @@ pub mod umr {
     const ACCESS_MODE_MTT: u64 = 1;
     /// log2 of the page size of page lists.
     const LOG_PAGE: u64 = 12;
+    /// Bits of an address that say where in its page it is.
+    pub const PAGE_MASK: u64 = (1 << LOG_PAGE) - 1;
     /// A key that is bound to no queue pair.
     const ANY_QP: u64 = 0x00ff_ffff;
     /// Bytes that lists are rounded up to.
@@ -192,7 +194,7 @@ pub mod umr {
     /// A translation entry: the page at `address` may be read and written, as far as the key allows.
     #[inline(always)]
     pub const fn translation(address: u64) -> u64 {
-        address & !0xfff | 3
+        address & !PAGE_MASK | 3
     }
 }
 

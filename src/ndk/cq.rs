@@ -16,8 +16,8 @@ use super::{
 use crate::{
     dyn_ref,
     hw::{
-        self, ArmKind, CompletionTarget, CqParams, Cqe, CqeOpcode, CqeSyndrome, Moderation, WqeKind,
-        cq::CqFault,
+        self, ArmKind, Completed, CompletionTarget, CqParams, Cqe, CqeOpcode, CqeSyndrome, Moderation,
+        WqeKind, cq::CqFault,
     },
     nt::{
         NoMemory, Once, Passive, Ref, SpinLock, Status,
@@ -399,7 +399,9 @@ impl CompletionTarget for Object<Cq> {
 #[inline(always)]
 fn translate(qp: &Qp, cqe: &Cqe<'_>) -> Option<Entry> {
     if cqe.is_requester() {
-        return requested(qp, cqe, Status::SUCCESS);
+        return qp
+            .request_done(cqe.counter())
+            .map(|done| requested(qp, done, Status::SUCCESS));
     }
     if cqe.is_receive() {
         return received(qp, cqe, Status::SUCCESS, NdkOperationTypeReceive);
@@ -423,7 +425,11 @@ extern "win64" fn translate_rare(qp: &Qp, cqe: Cqe<'_>, place: &mut Entry) -> bo
                 ..entry
             })
         }
-        CqeOpcode::RequesterError(syndrome) => requested(qp, &cqe, failure(qp, syndrome, false)),
+        CqeOpcode::RequesterError(syndrome) => {
+            let status = failure(qp, syndrome, false);
+            qp.request_failed(cqe.counter())
+                .map(|done| requested(qp, done, status))
+        }
         CqeOpcode::ResponderError(syndrome) => {
             received(qp, &cqe, failure(qp, syndrome, true), NdkOperationTypeReceive)
                 .map(|entry| Entry { bytes: 0, ..entry })
@@ -438,16 +444,15 @@ extern "win64" fn translate_rare(qp: &Qp, cqe: Cqe<'_>, place: &mut Entry) -> bo
 
 /// The entry of an initiator request.
 #[inline(always)]
-fn requested(qp: &Qp, cqe: &Cqe<'_>, status: Status) -> Option<Entry> {
-    let done = qp.request_done(cqe.counter())?;
-    Some(Entry {
+fn requested(qp: &Qp, done: Completed, status: Status) -> Entry {
+    Entry {
         status,
         bytes: 0,
         qp_context: qp.context(),
         request_context: done.context,
         kind: operation(done.kind),
         token: 0,
-    })
+    }
 }
 
 /// The entry of a receive.

@@ -29,16 +29,22 @@ use crate::{
 const VENDOR: u32 = 0x0000_02c9;
 /// Bytes of a registration: its page list is one command's input.
 const MAX_REGISTRATION: usize = 64 << 20;
-/// Pages of a fast registration: 1 MiB, a list of 2 KiB for every request that a queue holds.
-const FAST_PAGES: u32 = 256;
-/// Pieces of a request: with these a request fits four blocks of the send queue.
-const MAX_SGES: u32 = 13;
-/// Bytes of inline data: with these a request fits four blocks of the send queue.
+/// Pages of a fast registration: an unaligned 1 MiB and more. A list of them is one page, for each request that a queue pair of a
+/// domain with such regions holds.
+const FAST_PAGES: u32 = 512;
+/// Pieces of a request, where the device's elements are that long: an unaligned 64 KiB has 17 pages.
+const MAX_SGES: u32 = 32;
+/// Bytes of a piece in an element of a queue, and of all that may come before the pieces.
+const SEGMENT: u32 = 16;
+const HEAD: u32 = 2 * SEGMENT;
+/// Bytes of inline data: with these a request fits 256 bytes, the least that devices take.
 const MAX_INLINE: u32 = 220;
-/// log2 of the blocks of the longest request.
-const LOG_BLOCKS: u32 = 2;
-/// Requests of a queue: above, page lists grow beyond what contiguous memory is good for.
-const MAX_DEPTH: u32 = 4096;
+/// log2 of the longest queue: a 16-bit counter tells its elements apart.
+const LOG_QUEUE: u32 = 15;
+/// log2 of the blocks of 64 bytes that a request of the deepest send queue has: a send of seven pieces, a write or read of six. Queues up to
+/// a ninth of the device's longest hold as many of the longest requests as they are deep (QP-14); in deeper ones longer requests
+/// take the room of others, and one that finds none is refused as by a full queue (QP-13).
+const LOG_BLOCKS: u32 = 1;
 /// Above this many bytes a read or write costs less than sends: a page of protocol data and its copies.
 const LARGE_REQUEST: u32 = 8192;
 /// `RDMAInOctets` to `RDMAOutFrames` as bits of a mask of counters (ADAPTER-43, ADAPTER-45).
@@ -48,7 +54,10 @@ const MANY: u32 = 1 << 16;
 
 /// The limits as every open reports them; the version is that of the highest grant (ADAPTER-14).
 pub fn adapter_info(caps: &Caps, config: &Config) -> NDK_ADAPTER_INFO {
-    let depth = (1 << caps.log_max_qp_blocks.min(15)).min(MAX_DEPTH << LOG_BLOCKS) >> LOG_BLOCKS;
+    let elements = 1 << caps.log_max_qp_blocks.min(LOG_QUEUE);
+    let send_sges = MAX_SGES.min((caps.max_send_wqe - HEAD) / SEGMENT);
+    // Elements of the receive queue have a power of two of segments.
+    let receive_sges = MAX_SGES.min(1 << (caps.max_receive_wqe / SEGMENT).ilog2());
     let moderation = if caps.cq_moderation {
         NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED
     } else {
@@ -62,15 +71,15 @@ pub fn adapter_info(caps: &Caps, config: &Config) -> NDK_ADAPTER_INFO {
         // Windows cannot be bound.
         MaxWindowSize: 0,
         FRMRPageCount: FAST_PAGES,
-        MaxInitiatorRequestSge: MAX_SGES,
-        MaxReceiveRequestSge: MAX_SGES,
-        MaxReadRequestSge: MAX_SGES,
+        MaxInitiatorRequestSge: send_sges,
+        MaxReceiveRequestSge: receive_sges,
+        MaxReadRequestSge: send_sges,
         MaxTransferLength: MAX_TRANSFER.min(1 << caps.log_max_message.min(31)),
         MaxInlineDataSize: MAX_INLINE,
         MaxInboundReadLimit: 1 << caps.log_max_responder_reads,
         MaxOutboundReadLimit: 1 << caps.log_max_initiator_reads,
-        MaxReceiveQueueDepth: depth,
-        MaxInitiatorQueueDepth: depth,
+        MaxReceiveQueueDepth: elements,
+        MaxInitiatorQueueDepth: elements >> LOG_BLOCKS,
         // No shared receive queues (SRQ-01).
         MaxSrqDepth: 0,
         // One element stays free.

@@ -193,7 +193,8 @@ impl Mr {
         (self.fast && key != NO_KEY).then_some(Key(key))
     }
 
-    /// Checks a fast registration (MR-21, MR-23, MR-26, MR-27).
+    /// Checks a fast registration but for its pages' addresses (MR-21, MR-23, MR-26, MR-27). A region has pages, and may end at the
+    /// last address that there is.
     #[inline]
     pub(super) fn fast_region(
         &self,
@@ -204,7 +205,10 @@ impl Mr {
         let key = self.fast_key().ok_or(Status::INVALID_DEVICE_REQUEST)?;
         let offset = u64::from(range.first_byte_offset);
         let room = (pages as u64 * PAGE).checked_sub(offset);
-        if pages > self.pages.load(Ordering::Relaxed) as usize
+        let wraps = range.length != 0 && range.base.checked_add(range.length - 1).is_none();
+        if wraps
+            || pages == 0
+            || pages > self.pages.load(Ordering::Relaxed) as usize
             || offset >= PAGE
             || range.base % PAGE != offset
             || room.is_none_or(|room| range.length > room)
@@ -354,6 +358,9 @@ impl Mr {
     fn make_fast(&self, pages: u32, remote: bool, passive: Passive<'_>) -> Result<(), Status> {
         let has_room =
             self.key.load(Ordering::Acquire) != NO_KEY && self.pages.load(Ordering::Acquire) >= pages;
+        if pages > hw::wqe::umr::INLINE_ENTRIES {
+            self.pd.kind().want_page_lists(passive)?;
+        }
         if !has_room {
             let pd = self.pd.kind().hw()?;
             let mkey = hw::Mkey::create_free(self.provider.device(), pd, pages, passive)?;

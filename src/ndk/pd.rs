@@ -1,6 +1,6 @@
 //! Protection domains.
 
-use core::ffi::c_void;
+use core::{ffi::c_void, ptr};
 
 use super::{
     adapter::Adapter,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     hw,
-    nt::{Once, Passive, Ref, Status},
+    nt::{NoMemory, NonPaged, Once, Passive, Ref, SpinLock, Status, Vec, pool},
     sys::ndkpi::{NDK_OBJECT_TYPE, NDK_PD, NdkObjectTypePd},
 };
 
@@ -24,6 +24,13 @@ use crate::{
 pub struct Pd {
     provider: Ref<Provider>,
     hw: Once<hw::Pd>,
+    lists: SpinLock<Lists>,
+}
+
+/// Which queue pairs have lists for the pages of fast registrations: none before the domain has a region that may need one.
+struct Lists {
+    wanted: bool,
+    without: Vec<Ref<Object<Qp>>>,
 }
 
 impl Kind for Pd {
@@ -60,12 +67,53 @@ impl Pd {
             Self {
                 provider,
                 hw: Once::new(),
+                lists: SpinLock::new(Lists {
+                    wanted: false,
+                    without: Vec::new_in(NonPaged),
+                }),
             },
         )?;
         let hw = hw::Pd::create(pd.kind().provider.device(), passive)?;
         // The place is empty: nobody else has seen the object.
         let _ = pd.kind().hw.set(hw);
         Ok(pd)
+    }
+
+    /// Notes a new queue pair. Whether it needs page lists now; else [`Self::want_page_lists`] gives it some.
+    ///
+    /// # Errors
+    /// No memory.
+    pub(super) fn enlist(&self, qp: &Ref<Object<Qp>>) -> Result<bool, NoMemory> {
+        let mut lists = self.lists.lock();
+        if !lists.wanted {
+            pool::try_push(&mut lists.without, qp.clone())?;
+        }
+        Ok(lists.wanted)
+    }
+
+    /// Forgets a queue pair that is closed.
+    pub(super) fn delist(&self, qp: &Qp) {
+        let removed = {
+            let mut lists = self.lists.lock();
+            let place = lists.without.iter().position(|known| ptr::eq(known.kind(), qp));
+            place.and_then(|place| pool::take_at(&mut lists.without, place))
+        };
+        drop(removed);
+    }
+
+    /// Gives page lists to all queue pairs of the domain, those to come included. When this returns, all that there are have them,
+    /// whoever else does the same.
+    ///
+    /// # Errors
+    /// No memory; those without may get them next time.
+    pub(super) fn want_page_lists(&self, passive: Passive<'_>) -> Result<(), Status> {
+        self.lists.lock().wanted = true;
+        loop {
+            let next = self.lists.lock().without.last().cloned();
+            let Some(qp) = next else { return Ok(()) };
+            qp.kind().enable_page_lists(passive)?;
+            self.delist(qp.kind());
+        }
     }
 
     /// The adapter's provider.

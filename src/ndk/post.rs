@@ -112,9 +112,16 @@ impl Qp {
             Err(status) => return status,
         };
         let sges = pieces.sges();
-        let bound = self.read_bound.load(Ordering::Relaxed);
-        if sges.len() as u32 >= bound {
-            return Status(refuse_read(queue, bound));
+        if sges.len() as u32 >= self.read_bound.load(Ordering::Relaxed) {
+            return Status(read_long(
+                self,
+                queue,
+                context,
+                *pieces,
+                flags,
+                remote.address,
+                remote.key.0,
+            ));
         }
         settle(
             queue,
@@ -240,18 +247,6 @@ extern "win64" fn refuse_slowly(queue: &SendQueue, status: i32) -> i32 {
     status
 }
 
-/// A read with too many pieces, or on a connection without reads: the peer has no resources for them (QP-16, QP-50).
-#[cold]
-#[inline(never)]
-extern "win64" fn refuse_read(queue: &SendQueue, bound: u32) -> i32 {
-    queue.ring();
-    if bound == 0 {
-        Status::REMOTE_RESOURCES.0
-    } else {
-        status::of_post(PostError::TooManySges).0
-    }
-}
-
 /// A send whose data is captured now (QP-24).
 #[inline(never)]
 extern "win64" fn send_inline<P: Pieces>(
@@ -281,6 +276,31 @@ extern "win64" fn write_inline<P: Pieces>(
     let remote = (address, Key(key));
     let posted = total(&pieces)
         .and_then(|total| queue.write_inline(context, how(flags), remote, total, pieces.bytes()));
+    settle(queue, flags, posted).0
+}
+
+/// A read of more pieces than one element of the device's queue takes, or on a connection without reads: the peer has no resources for
+/// them (QP-16, QP-50).
+#[cold]
+#[inline(never)]
+extern "win64" fn read_long<P: Pieces>(
+    qp: &Qp,
+    queue: &SendQueue,
+    context: u64,
+    pieces: P,
+    flags: u32,
+    address: u64,
+    key: u32,
+) -> i32 {
+    if qp.read_bound.load(Ordering::Relaxed) == 0 {
+        return refuse(queue, Status::REMOTE_RESOURCES).0;
+    }
+    let sges = pieces.sges();
+    let posted = if sges.len() as u32 > qp.max_read_sges() {
+        Err(PostError::TooManySges)
+    } else {
+        queue.read_in_two(context, how(flags), (address, Key(key)), pieces.total(), sges)
+    };
     settle(queue, flags, posted).0
 }
 

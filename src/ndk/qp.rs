@@ -98,7 +98,8 @@ pub struct Qp {
     pub(super) hw: Once<hw::Qp>,
     pub(super) state: AtomicU32,
     pub(super) limits: QpLimits,
-    // One more than the pieces of a read, or 0 when the connection has no reads: what a read must have less of.
+    // One more than the pieces of a read that takes one element of the device's queue, or 0 when the connection has no reads: what
+    // a read that is posted straight away has less of.
     pub(super) read_bound: AtomicU32,
     // What makes it ready to send, from ready-to-receive on.
     later: SpinLock<Option<ReadyToSend>>,
@@ -107,6 +108,8 @@ pub struct Qp {
     flush: AtomicU32,
     /// The device has forgotten its requests, which are cancelled in software.
     orphaned: AtomicBool,
+    max_read_sges: u32,
+    pd: Ref<Object<Pd>>,
     receive_cq: Ref<Object<Cq>>,
     initiator_cq: Ref<Object<Cq>>,
     // The connector that claimed it, until that is closed.
@@ -142,6 +145,7 @@ impl Kind for Qp {
         }
         self.initiator_cq.kind().detach(self);
         self.receive_cq.kind().detach(self);
+        self.pd.kind().delist(self);
     }
 
     fn work(this: &Ref<Object<Self>>, job: u32, passive: Passive<'_>) {
@@ -163,11 +167,13 @@ impl Qp {
     ) -> Result<Ref<Object<Self>>, Status> {
         let identity = antecedents.pd.object().identity();
         let provider = antecedents.pd.provider().clone();
-        let pd = antecedents.pd.object().clone();
+        let max_read_sges = provider.info().MaxReadRequestSge;
         let kind = Self {
-            read_bound: AtomicU32::new(provider.info().MaxReadRequestSge + 1),
+            read_bound: AtomicU32::new(max_read_sges.min(hw::MAX_READ_SGES) + 1),
             later: SpinLock::new(None),
             heard: AtomicBool::new(false),
+            max_read_sges,
+            pd: antecedents.pd.object().clone(),
             provider,
             hw: Once::new(),
             state: AtomicU32::new(FREE),
@@ -179,24 +185,26 @@ impl Qp {
             owner: SpinLock::new(None),
         };
         let qp = Object::try_new(identity, antecedents, kind)?;
-        let made = Self::make(&qp, &pd, passive);
+        let made = Self::make(&qp, passive);
         if made.is_err() {
             qp.kind().teardown(passive);
         }
         made.map(|()| qp)
     }
 
-    fn make(this: &Ref<Object<Self>>, pd: &Object<Pd>, passive: Passive<'_>) -> Result<(), Status> {
+    fn make(this: &Ref<Object<Self>>, passive: Passive<'_>) -> Result<(), Status> {
         let qp = this.kind();
         let limits = &qp.limits;
         let params = QpParams {
             kind: QpKind::Rc,
-            pd: pd.kind().hw()?,
+            pd: qp.pd.kind().hw()?,
             send_cq: qp.initiator_cq.kind().hw()?,
             receive_cq: qp.receive_cq.kind().hw()?,
             send_depth: limits.initiator_depth,
+            // What the adapter advertises can be made; see `limits`.
+            may_crowd: true,
             // Reads have a limit of their own, which overrides that of the queue (QP-16).
-            send_sges: limits.initiator_sges.max(qp.provider.info().MaxReadRequestSge),
+            send_sges: limits.initiator_sges.max(qp.max_read_sges),
             inline_bytes: limits.inline_bytes,
             fast_register_pages: qp.provider.info().FRMRPageCount,
             receive_depth: limits.receive_depth,
@@ -208,9 +216,20 @@ impl Qp {
         let _ = qp.hw.set(hw);
         let hw = qp.hw()?;
         hw.attach(dyn_ref!(this.clone() => dyn QpTarget));
+        if qp.pd.kind().enlist(this)? {
+            hw.enable_page_lists(passive)?;
+        }
         qp.initiator_cq.kind().attach(this)?;
         qp.receive_cq.kind().attach(this)?;
         hw.to_init(passive).map_err(Status::from)
+    }
+
+    /// Makes room for fast registrations of many pages.
+    ///
+    /// # Errors
+    /// No memory.
+    pub(super) fn enable_page_lists(&self, passive: Passive<'_>) -> Result<(), Status> {
+        Ok(self.hw()?.enable_page_lists(passive)?)
     }
 
     fn hw(&self) -> Result<&hw::Qp, Status> {
@@ -238,6 +257,16 @@ impl Qp {
     #[inline]
     pub(super) fn request_done(&self, counter: u16) -> Option<Completed> {
         self.hw.get()?.send().complete(counter).ok()
+    }
+
+    /// The same, for a completion with an error.
+    pub(super) fn request_failed(&self, counter: u16) -> Option<Completed> {
+        self.hw.get()?.send().fail(counter).ok()
+    }
+
+    /// The most pieces of a read (QP-16).
+    pub(super) const fn max_read_sges(&self) -> u32 {
+        self.max_read_sges
     }
 
     /// Whether its requests are cancelled in software, because the device has forgotten them.
@@ -317,8 +346,7 @@ impl Qp {
         if self.state.load(Ordering::Acquire) != RECEIVING {
             return Err(Status::CONNECTION_ABORTED);
         }
-        self.hw()?
-            .to_ready_to_send(&later, passive)?;
+        self.hw()?.to_ready_to_send(&later, passive)?;
         if later.initiator_depth == 0 {
             // The device would send one, which the peer answers by ending the connection (QP-50).
             self.read_bound.store(0, Ordering::Relaxed);

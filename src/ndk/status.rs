@@ -11,7 +11,7 @@ pub const fn of_post(error: PostError) -> Status {
         PostError::Full => Status::NO_MORE_ENTRIES,
         PostError::TooManySges => Status::DATA_OVERRUN,
         PostError::TooMuchInline | PostError::TooLong => Status::BUFFER_OVERFLOW,
-        PostError::TooManyPages => Status::INVALID_PARAMETER,
+        PostError::TooManyPages | PostError::UnalignedPage => Status::INVALID_PARAMETER,
     }
 }
 

@@ -219,17 +219,27 @@ pub struct Circle<T> {
     mask: u32,
 }
 
+impl<T> Circle<T> {
+    /// `1 << log` values, each made by `make`.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub fn try_from_fn(log: u32, mut make: impl FnMut() -> T) -> Result<Self, NoMemory> {
+        let values = pool::try_vec(1 << log, |_| make())?;
+        Ok(Self {
+            values,
+            mask: (1 << log) - 1,
+        })
+    }
+}
+
 impl<T: Default> Circle<T> {
     /// `1 << log` default values.
     ///
     /// # Errors
     /// [`NoMemory`].
     pub fn try_new(log: u32) -> Result<Self, NoMemory> {
-        let values = pool::try_vec(1 << log, |_| T::default())?;
-        Ok(Self {
-            values,
-            mask: (1 << log) - 1,
-        })
+        Self::try_from_fn(log, T::default)
     }
 }
 

@@ -1,28 +1,92 @@
 //! [`SharedMemory`]: memory that driver and device both see, reached only by volatile and atomic accesses.
+//!
+//! Contiguous memory is what a host that ran for a while lacks first: only what has to lie in one piece on the bus is allocated so. All
+//! else is nonpaged pool, of one piece for the driver and of single pages for the device.
 
-use core::{ffi::c_void, ptr::NonNull};
+use core::{alloc::Layout, ffi::c_void, ptr::NonNull};
 
+use allocator_api2::alloc::Allocator;
 use wdk_sys::PHYSICAL_ADDRESS;
 
 use super::{
-    BusAddress, Dma, Passive, Ref, SpinLock, Status,
+    BusAddress, Dma, Event, NonPaged, OwnMdl, Passive, Ref, ScatterGather, SpinLock, Status, Vec,
+    dma::Direction,
+    pool,
     sync::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
 };
 use crate::sys::ndis;
 
-/// Physically contiguous memory for driver and device, zeroed when made, page aligned.
+/// Bytes of a page.
+const PAGE: u32 = 4096;
+/// Bytes up to which memory may as well be contiguous.
+const FEW_PAGES: u32 = 4 * PAGE;
+
+/// Memory for driver and device, zeroed when made, page aligned.
 ///
 /// The ConnectX is big-endian: the `be` accessors convert. Offsets are checked in every access; one outside is our own mistake and
 /// panics. Shared `&self` is enough to write: what the device may look at is a matter of ownership bits and doorbells, not of
 /// Rust references; who writes where is settled by the queue that owns the range.
 #[derive(Debug)]
 pub struct SharedMemory {
-    dma: Ref<Dma>,
     base: NonNull<u8>,
-    bus: BusAddress,
     length: u32,
+    bus: Bus,
     set_aside: AtomicBool,
     next: SpinLock<Option<Ref<Self>>>,
+}
+
+/// Where the device finds it.
+#[derive(Debug)]
+enum Bus {
+    /// In one piece.
+    Contiguous(Ref<Dma>, BusAddress),
+    /// Page by page, as long as the memory is mapped.
+    Pages { pages: Vec<u64>, _memory: Scattered },
+}
+
+/// Nonpaged pool that is mapped for the device. The mapping ends, then the memory goes.
+#[derive(Debug)]
+struct Scattered {
+    _map: ScatterGather,
+    _block: Block,
+}
+
+/// Whole pages of nonpaged pool.
+#[derive(Debug)]
+struct Block {
+    base: NonNull<u8>,
+    layout: Layout,
+}
+
+impl Block {
+    fn allocate(length: u32) -> Result<Self, Status> {
+        let size = (length as usize).next_multiple_of(PAGE as usize);
+        let layout =
+            Layout::from_size_align(size, PAGE as usize).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
+        let memory = NonPaged
+            .allocate(layout)
+            .map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
+        let base = memory.cast();
+        Ok(Self { base, layout })
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout; nobody has it any more.
+        unsafe { NonPaged.deallocate(self.base, self.layout) }
+    }
+}
+
+// SAFETY: pool may be freed on every processor; nothing else is done with it here.
+unsafe impl Send for Block {}
+// SAFETY: as above.
+unsafe impl Sync for Block {}
+
+/// A mapping that is under way.
+struct Mapping {
+    event: Event,
+    map: SpinLock<Option<ScatterGather>>,
 }
 
 // SAFETY: all accesses are volatile or atomic, through raw pointers; the range belongs to this value.
@@ -32,8 +96,8 @@ unsafe impl Send for SharedMemory {}
 unsafe impl Sync for SharedMemory {}
 
 impl SharedMemory {
-    /// Takes `length` bytes (rounded up by the system to pages) that the device can reach, at any bus address but 0. `PASSIVE_LEVEL`, at any
-    /// time from Initialize to Halt.
+    /// Takes `length` bytes (rounded up by the system to pages) that the device can reach, in one piece on the bus, at any address
+    /// there but 0. `PASSIVE_LEVEL`, at any time from Initialize to Halt.
     ///
     /// Bus address 0 is one that the system may give, and that means "none" to the device, or is refused by it: such memory is held until
     /// other is found, which then lies elsewhere.
@@ -41,28 +105,69 @@ impl SharedMemory {
     /// # Errors
     /// `INSUFFICIENT_RESOURCES`.
     pub fn allocate(dma: &Ref<Dma>, length: u32, passive: Passive<'_>) -> Result<Self, Status> {
-        let first = Self::allocate_anywhere(dma, length, passive)?;
-        let memory = if first.bus == BusAddress(0) {
-            let second = Self::allocate_anywhere(dma, length, passive);
+        Self::allocate_not_at_0(|| {
+            let (base, bus) = dma.allocate_shared(length, passive)?;
+            Ok(Self::new(base, length, Bus::Contiguous(dma.clone(), bus)))
+        })
+    }
+
+    /// The same, for what the device knows by its pages: those need not be neighbours on the bus. See [`Self::pages`].
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_RESOURCES`.
+    pub fn allocate_pages(dma: &Ref<Dma>, length: u32, passive: Passive<'_>) -> Result<Self, Status> {
+        if length <= FEW_PAGES {
+            return Self::allocate(dma, length, passive);
+        }
+        Self::allocate_not_at_0(|| Self::map_pages(dma, length, passive))
+    }
+
+    fn allocate_not_at_0(allocate: impl Fn() -> Result<Self, Status>) -> Result<Self, Status> {
+        let first = allocate()?;
+        let memory = if first.pages(first.length).any(|page| page == 0) {
+            let second = allocate();
             drop(first);
             second?
         } else {
             first
         };
-        memory.zero(0, length as usize);
+        memory.zero(0, memory.length as usize);
         Ok(memory)
     }
 
-    fn allocate_anywhere(dma: &Ref<Dma>, length: u32, passive: Passive<'_>) -> Result<Self, Status> {
-        let (base, bus) = dma.allocate_shared(length, passive)?;
-        Ok(Self {
-            dma: dma.clone(),
+    fn map_pages(dma: &Ref<Dma>, length: u32, passive: Passive<'_>) -> Result<Self, Status> {
+        let block = Block::allocate(length)?;
+        let (base, size) = (block.base, block.layout.size());
+        // SAFETY: pages of nonpaged pool, which are freed after the mapping that the description goes with.
+        let own = unsafe { OwnMdl::of_pool(base, size as u32) }?;
+        let map = map_now(dma, own, size as u64, passive)?;
+        let mut pages = pool::try_with_capacity(size / PAGE as usize)?;
+        for (start, bytes) in map.iter() {
+            // Pool from one page on consists of whole pages, and so do its runs.
+            pages.extend((0..u64::from(bytes / PAGE)).map(|page| start.0 + page * u64::from(PAGE)));
+        }
+        if pages.len() != size / PAGE as usize {
+            return Err(Status::INSUFFICIENT_RESOURCES);
+        }
+        let memory = Scattered {
+            _map: map,
+            _block: block,
+        };
+        let bus = Bus::Pages {
+            pages,
+            _memory: memory,
+        };
+        Ok(Self::new(base, length, bus))
+    }
+
+    const fn new(base: NonNull<u8>, length: u32, bus: Bus) -> Self {
+        Self {
             base,
-            bus,
             length,
+            bus,
             set_aside: AtomicBool::new(false),
             next: SpinLock::new(None),
-        })
+        }
     }
 
     /// Marks it as part of a list, which is linked through its parts and so needs no memory. Whether it was not marked before.
@@ -90,9 +195,21 @@ impl SharedMemory {
         self.length == 0
     }
 
-    /// Where the device finds the byte at `offset`.
-    pub const fn bus_address(&self, offset: u32) -> BusAddress {
-        BusAddress(self.bus.0 + offset as u64)
+    /// Where the device finds the byte at `offset`, and in memory of [`Self::allocate`] all that follow.
+    pub fn bus_address(&self, offset: u32) -> BusAddress {
+        match &self.bus {
+            Bus::Contiguous(_, first) => BusAddress(first.0 + u64::from(offset)),
+            Bus::Pages { pages, .. } => {
+                let page = pages.get((offset / PAGE) as usize).copied();
+                // Offsets are inside: our own mistake would be an address that the device refuses.
+                BusAddress(page.map_or(0, |page| page + u64::from(offset % PAGE)))
+            }
+        }
+    }
+
+    /// Bus addresses of the pages of the first `length` bytes.
+    pub fn pages(&self, length: u32) -> impl ExactSizeIterator<Item = u64> + Clone + '_ {
+        (0..length.div_ceil(PAGE)).map(|page| self.bus_address(page * PAGE).0)
     }
 
     /// Reads one byte.
@@ -273,11 +390,30 @@ impl SharedMemory {
 impl Drop for SharedMemory {
     /// Gives the memory back, `<= DISPATCH_LEVEL`. The owner has made the device forget it.
     fn drop(&mut self) {
+        let Bus::Contiguous(dma, bus) = &self.bus else {
+            return;
+        };
         let address = PHYSICAL_ADDRESS {
-            QuadPart: self.bus.0.cast_signed(),
+            QuadPart: bus.0.cast_signed(),
         };
         let base: *mut c_void = self.base.as_ptr().cast();
         // SAFETY: allocated by `allocate_shared` with these values; `dma` holds the registration.
-        unsafe { ndis::NdisMFreeSharedMemory(self.dma.ndis().as_raw(), self.length, 1, base, address) }
+        unsafe { ndis::NdisMFreeSharedMemory(dma.ndis().as_raw(), self.length, 1, base, address) }
     }
+}
+
+/// Maps memory of ours and waits until that is done, however long the system is short of what it takes.
+fn map_now(dma: &Ref<Dma>, own: OwnMdl, length: u64, passive: Passive<'_>) -> Result<ScatterGather, Status> {
+    let mapping = Ref::try_new(Mapping {
+        event: Event::try_new()?,
+        map: SpinLock::new(None),
+    })?;
+    let shared = mapping.clone();
+    Dma::map_own(dma, own, length, Direction::FromDevice, move |map| {
+        *shared.map.lock() = Some(map);
+        shared.event.set();
+    })?;
+    mapping.event.wait(passive);
+    let map = mapping.map.lock().take();
+    map.ok_or(Status::INSUFFICIENT_RESOURCES)
 }

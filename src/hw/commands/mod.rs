@@ -99,10 +99,10 @@ macro_rules! read_output {
 
 use {command, output, output_length, read_output};
 
-/// Appends `pages` consecutive page addresses from `first` on.
-fn put_pages(input: &mut dyn super::command::Sink, first: u64, pages: u32) {
-    for page in 0..u64::from(pages) {
-        input.put(&(first + page * 4096).to_be_bytes());
+/// Appends the addresses of pages.
+fn put_pages(input: &mut dyn super::command::Sink, pages: impl Iterator<Item = u64>) {
+    for page in pages {
+        input.put(&page.to_be_bytes());
     }
 }
 

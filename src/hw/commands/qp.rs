@@ -32,22 +32,20 @@ const REMOTE_READ: u32 = 1 << 1;
 const REMOTE_WRITE: u32 = 1 << 3;
 
 /// Makes a queue pair.
-#[derive(Clone, Copy, Debug)]
-pub struct CreateQp {
+#[derive(Clone, Debug)]
+pub struct CreateQp<P> {
     /// Its context.
     pub context: Qpc,
-    /// Bus address of its rings.
-    pub first_page: u64,
-    /// Pages of its rings.
-    pub pages: u32,
+    /// Bus addresses of the pages of its rings.
+    pub pages: P,
 }
 
-impl Command for CreateQp {
+impl<P: ExactSizeIterator<Item = u64> + Clone> Command for CreateQp<P> {
     const OPCODE: u16 = opcode::CREATE_QP;
     type Out = Qpn;
 
     fn input_length(&self) -> usize {
-        CreateQpIn::SIZE + 8 * self.pages as usize
+        CreateQpIn::SIZE + 8 * self.pages.len()
     }
 
     fn output_length(&self) -> usize {
@@ -59,7 +57,7 @@ impl Command for CreateQp {
         head.set_opcode(u32::from(Self::OPCODE));
         *head.qpc_mut() = self.context;
         input.put(head.as_bytes());
-        put_pages(input, self.first_page, self.pages);
+        put_pages(input, self.pages.clone());
     }
 
     fn decode(&self, source: &dyn Source) -> Result<Qpn, Lie> {

@@ -15,24 +15,22 @@ use super::{
 };
 
 /// Makes an event queue.
-#[derive(Clone, Copy, Debug)]
-pub struct CreateEq {
+#[derive(Clone, Debug)]
+pub struct CreateEq<P> {
     /// Its context.
     pub context: Eqc,
     /// Events that it gets: bit n stands for type n.
     pub events: u64,
-    /// Bus address of its ring.
-    pub first_page: u64,
-    /// Pages of its ring.
-    pub pages: u32,
+    /// Bus addresses of the pages of its ring.
+    pub pages: P,
 }
 
-impl Command for CreateEq {
+impl<P: ExactSizeIterator<Item = u64> + Clone> Command for CreateEq<P> {
     const OPCODE: u16 = opcode::CREATE_EQ;
     type Out = Eqn;
 
     fn input_length(&self) -> usize {
-        CreateEqIn::SIZE + 8 * self.pages as usize
+        CreateEqIn::SIZE + 8 * self.pages.len()
     }
 
     fn output_length(&self) -> usize {
@@ -45,7 +43,7 @@ impl Command for CreateEq {
             .set_event_bitmask(0, self.events);
         *head.eq_context_entry_mut() = self.context;
         input.put(head.as_bytes());
-        put_pages(input, self.first_page, self.pages);
+        put_pages(input, self.pages.clone());
     }
 
     fn decode(&self, source: &dyn Source) -> Result<Eqn, Lie> {
@@ -63,22 +61,20 @@ command! {
 }
 
 /// Makes a completion queue.
-#[derive(Clone, Copy, Debug)]
-pub struct CreateCq {
+#[derive(Clone, Debug)]
+pub struct CreateCq<P> {
     /// Its context.
     pub context: Cqc,
-    /// Bus address of its ring.
-    pub first_page: u64,
-    /// Pages of its ring.
-    pub pages: u32,
+    /// Bus addresses of the pages of its ring.
+    pub pages: P,
 }
 
-impl Command for CreateCq {
+impl<P: ExactSizeIterator<Item = u64> + Clone> Command for CreateCq<P> {
     const OPCODE: u16 = opcode::CREATE_CQ;
     type Out = Cqn;
 
     fn input_length(&self) -> usize {
-        CreateCqIn::SIZE + 8 * self.pages as usize
+        CreateCqIn::SIZE + 8 * self.pages.len()
     }
 
     fn output_length(&self) -> usize {
@@ -90,7 +86,7 @@ impl Command for CreateCq {
         head.set_opcode(u32::from(Self::OPCODE));
         *head.cq_context_mut() = self.context;
         input.put(head.as_bytes());
-        put_pages(input, self.first_page, self.pages);
+        put_pages(input, self.pages.clone());
     }
 
     fn decode(&self, source: &dyn Source) -> Result<Cqn, Lie> {

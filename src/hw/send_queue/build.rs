@@ -7,8 +7,8 @@
 
 use super::{
     super::wqe::{self, Opcode, SEGMENTS_PER_BLOCK, umr},
-    AFTER_UMR, Acquire, HOW, Key, NOTE_KIND, NOTE_LIST, NOTE_SILENT, PageLists, PostError, PostFlags, Posted,
-    Relaxed, Release, Segment, SendQueue, Sge, View, WqeKind,
+    AFTER_UMR, Acquire, HOW, Key, NOTE_KIND, NOTE_LIST, NOTE_PART, NOTE_SILENT, PageLists, PostError,
+    PostFlags, Posted, Relaxed, Release, Segment, SendQueue, Sge, View, WqeKind,
 };
 
 /// A request under construction: where it begins, and the next segment to write.
@@ -36,13 +36,21 @@ impl Cursor<'_> {
         }
     }
 
+    /// Writes the pages' addresses, which begin where pages do.
     #[inline(always)]
-    pub(super) fn put_inline_pages(&mut self, mut pages: impl Iterator<Item = u64>) {
+    pub(super) fn put_inline_pages(&mut self, mut pages: impl Iterator<Item = u64>) -> Result<(), PostError> {
+        let mut all = 0;
         for _ in 0..umr::INLINE_ENTRIES / 2 {
-            let mut next = || pages.next().map_or(0, umr::translation);
+            let mut next = || {
+                pages.next().map_or(0, |page| {
+                    all |= page;
+                    umr::translation(page)
+                })
+            };
             let pair = [next(), next()];
             self.put(pair);
         }
+        aligned(all)
     }
 }
 
@@ -59,11 +67,22 @@ impl SendQueue {
         if counter(first).wrapping_sub(consumer) > self.parts.limit {
             return Err(PostError::Full);
         }
-        Ok(Cursor {
+        Ok(self.cursor(first))
+    }
+
+    /// A request that begins at the segment `first`.
+    #[inline(always)]
+    const fn cursor(&self, first: u32) -> Cursor<'_> {
+        Cursor {
             ring: self.parts.ring.view(),
             first,
             next: first.wrapping_add(1),
-        })
+        }
+    }
+
+    /// Where a request goes on that is so long that it takes two elements. Its room was found by [`Self::begin`].
+    pub(super) fn begin_second(&self) -> Cursor<'_> {
+        self.cursor(self.producer.load(Relaxed))
     }
 
     pub(super) fn begin_inline(&self, length: u32) -> Result<Cursor<'_>, PostError> {
@@ -135,7 +154,7 @@ impl SendQueue {
     /// The page lists, when the next one is long enough and not in use.
     #[inline(always)]
     pub(super) fn page_list(&self, entries: u32) -> Result<&PageLists, PostError> {
-        let lists = self.parts.lists.as_ref().ok_or(PostError::TooManyPages)?;
+        let lists = self.parts.lists.get().ok_or(PostError::TooManyPages)?;
         lists.check(entries).map(|()| lists)
     }
 
@@ -151,6 +170,15 @@ impl SendQueue {
         let how = HOW[((flags.bits() & 7 | self.after.load(Relaxed)) & 15) as usize];
         self.after.store(0, Relaxed);
         self.commit(cursor, context, kind as u64, flags, how, (opcode, immediate))
+    }
+
+    /// Ends the first element of a read that takes two: of those only the second is to complete, unless the first one fails.
+    pub(super) fn finish_part(&self, cursor: &Cursor<'_>, context: u64, flags: PostFlags) {
+        let flags = flags | PostFlags::SILENT;
+        let how = HOW[((flags.bits() & 7 | self.after.load(Relaxed)) & 15) as usize];
+        self.after.store(0, Relaxed);
+        let kind = WqeKind::Read as u64 | NOTE_PART >> NOTE_KIND;
+        self.commit(cursor, context, kind, flags, how, (Opcode::RdmaRead, 0));
     }
 
     #[inline(always)]
@@ -198,6 +226,16 @@ impl SendQueue {
             next,
             control: words[0],
         }
+    }
+}
+
+/// Whether addresses begin where pages do, by the bits that any of them has.
+#[inline(always)]
+pub(super) const fn aligned(all: u64) -> Result<(), PostError> {
+    if all & umr::PAGE_MASK == 0 {
+        Ok(())
+    } else {
+        Err(PostError::UnalignedPage)
     }
 }
 

@@ -5,9 +5,18 @@
     reason = "the data path: its cost is counted in instructions"
 )]
 
-use super::{Acquire, AtomicU32, AtomicU64, PostError, Relaxed, Release, Ring, umr};
+use super::{
+    Acquire, AtomicU32, AtomicU64, Circle, PostError, Ref, Relaxed, Release, Ring, SharedMemory,
+    build::aligned, umr,
+};
 
-/// Fixed lists of page addresses in memory that the device reads, used and freed in queue order.
+/// log2 of the words of a page.
+const LOG_WORDS: u32 = 9;
+/// log2 of the longest list, which lies in one page.
+pub(in super::super) const MAX_LOG_ENTRIES: u32 = LOG_WORDS;
+
+/// Fixed lists of page addresses in memory that the device reads, used and freed in queue order. The memory's pages need not be
+/// neighbours on the bus.
 #[derive(Debug)]
 pub(in super::super) struct PageLists {
     /// Words of all lists, list after list; a list's length is a power of two.
@@ -16,22 +25,27 @@ pub(in super::super) struct PageLists {
     log_entries: u32,
     /// Number of lists less one; a power of two less one.
     mask: u32,
-    /// Bus address of the first list.
-    bus: u64,
+    /// Bus addresses of the pages of `words`.
+    pages: Circle<u64>,
     /// Lists taken and lists given back, since the beginning.
     taken: AtomicU32,
     returned: AtomicU32,
 }
 
 impl PageLists {
-    /// Lists of `1 << log_entries` addresses each, as many as `words` holds, at `bus`.
-    pub(in super::super) fn new(words: Ring<AtomicU64>, log_entries: u32, lists: u32, bus: u64) -> Self {
+    /// `lists` lists of `1 << log_entries` addresses each, [`MAX_LOG_ENTRIES`] at most, in `words`, whose memory has these pages.
+    pub(in super::super) fn new(
+        words: Ring<AtomicU64>,
+        log_entries: u32,
+        lists: u32,
+        pages: Circle<u64>,
+    ) -> Self {
         let (taken, returned) = (AtomicU32::new(0), AtomicU32::new(0));
         Self {
             words,
             log_entries,
             mask: lists - 1,
-            bus,
+            pages,
             taken,
             returned,
         }
@@ -52,15 +66,19 @@ impl PageLists {
         }
     }
 
-    /// Takes the next list and fills it. Returns its bus address, and its bytes rounded as the device wants it.
+    /// Fills the next list and takes it. Returns its bus address, and its bytes rounded as the device wants it.
     #[inline(always)]
-    pub(super) fn fill(&self, entries: u32, pages: impl Iterator<Item = u64>) -> (u64, u32) {
+    pub(super) fn fill(
+        &self,
+        entries: u32,
+        pages: impl Iterator<Item = u64>,
+    ) -> Result<(u64, u32), PostError> {
         let taken = self.taken.load(Relaxed);
-        self.taken.store(taken.wrapping_add(1), Relaxed);
         let first = (taken & self.mask) << self.log_entries;
         let end = first + entries.next_multiple_of(umr::INLINE_ENTRIES);
-        let mut at = first;
+        let (mut at, mut all) = (first, 0);
         for page in pages.take(entries as usize) {
+            all |= page;
             self.words.at(at).store(umr::translation(page).to_be(), Relaxed);
             at += 1;
         }
@@ -68,7 +86,15 @@ impl PageLists {
             self.words.at(at).store(0, Relaxed);
             at += 1;
         }
-        (self.bus + u64::from(first) * 8, (end - first) * 8)
+        aligned(all)?;
+        self.taken.store(taken.wrapping_add(1), Relaxed);
+        let (page, word) = (first >> LOG_WORDS, first & ((1 << LOG_WORDS) - 1));
+        Ok((self.pages.at(page) + u64::from(word) * 8, (end - first) * 8))
+    }
+
+    /// The memory of the lists.
+    pub(super) fn memory(&self) -> &Ref<SharedMemory> {
+        self.words.memory()
     }
 
     /// Whether lists are in use.

@@ -10,6 +10,9 @@ use super::{
     FastRegister, Key, PostError, PostFlags, Posted, SendQueue, Sge, WqeKind,
 };
 
+/// Pieces of one element of a read: the device takes 512 bytes (connectx interface, section 10).
+pub const MAX_READ_SGES: u32 = 30;
+
 impl SendQueue {
     /// Sends the pieces; with `invalidate` the receiver's device also invalidates that key of its own.
     ///
@@ -111,6 +114,39 @@ impl SendQueue {
         )
     }
 
+    /// As [`Self::read`], for more than [`MAX_READ_SGES`] pieces, of `total` bytes: two elements that complete as one.
+    ///
+    /// # Errors
+    /// [`PostError::Full`], [`PostError::TooManySges`], [`PostError::TooLong`].
+    pub fn read_in_two(
+        &self,
+        context: u64,
+        flags: PostFlags,
+        (remote, key): (u64, Key),
+        total: u64,
+        sges: impl ExactSizeIterator<Item = Sge>,
+    ) -> Result<Posted, PostError> {
+        if total > self.parts.max_message {
+            return Err(PostError::TooLong);
+        }
+        let (mut at, mut how) = (remote, flags);
+        let mut cursor = self.begin(sges.len() as u32)?;
+        cursor.put(wqe::remote_address(at, key));
+        for (index, sge) in sges.filter(|sge| sge.length != 0).enumerate() {
+            // Once: no queue takes twice as many pieces.
+            if index == MAX_READ_SGES as usize {
+                self.finish_part(&cursor, context, flags);
+                cursor = self.begin_second();
+                cursor.put(wqe::remote_address(at, key));
+                // Reads are carried out in order: what the first waited for is over.
+                how = flags - PostFlags::FENCE;
+            }
+            cursor.put(wqe::data(sge.address, sge.length, sge.key));
+            at = at.wrapping_add(u64::from(sge.length));
+        }
+        Ok(self.finish(&cursor, context, WqeKind::Read, how, (Opcode::RdmaRead, 0)))
+    }
+
     /// Sends a datagram (queue pairs of datagram kind).
     ///
     /// # Errors
@@ -134,7 +170,7 @@ impl SendQueue {
     /// Registers pages under a free key; takes effect in queue order. `pages` are bus addresses of 4 KiB pages.
     ///
     /// # Errors
-    /// [`PostError::Full`] (also when every page list is in use), [`PostError::TooManyPages`].
+    /// [`PostError::Full`] (also when every page list is in use), [`PostError::TooManyPages`], [`PostError::UnalignedPage`].
     #[inline(always)]
     pub fn fast_register(
         &self,
@@ -165,9 +201,9 @@ impl SendQueue {
             ),
         );
         match list {
-            None => cursor.put_inline_pages(pages),
+            None => cursor.put_inline_pages(pages)?,
             Some(lists) => {
-                let (bus, bytes) = lists.fill(entries, pages);
+                let (bus, bytes) = lists.fill(entries, pages)?;
                 cursor.put(wqe::data(bus, bytes, self.parts.local_key));
             }
         }

@@ -52,6 +52,8 @@ pub(super) struct Held {
     pub(super) io: RefCell<Vec<Region>>,
     pub(super) shared: RefCell<Vec<Region>>,
     pub(super) shared_pending: Cell<u32>,
+    /// The longest piece of shared memory that the host has, in bytes.
+    pub(super) longest_shared: Cell<u32>,
     pub(super) dma: RefCell<Vec<NDIS_HANDLE>>,
     pub(super) interrupts: RefCell<Vec<NDIS_HANDLE>>,
     pub(super) work_items: RefCell<Vec<NDIS_HANDLE>>,

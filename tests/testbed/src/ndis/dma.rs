@@ -21,6 +21,10 @@ use crate::sim::{self, MICROSECOND, Stream, faults};
 /// Bytes of the scatter/gather list buffer that `NdisMRegisterScatterGatherDma` asks for (DMA-02).
 const LIST_SIZE: u32 = 1024;
 
+/// The longest piece of contiguous memory that a host has left, in bytes, as the seed says: one that runs for long has few pages
+/// together.
+const LONGEST_SHARED: [u32; 2] = [32 * 4096, u32::MAX];
+
 /// One registration of a bus master.
 pub(super) struct Dma {
     adapter: Rc<AdapterState>,
@@ -69,6 +73,8 @@ pub unsafe extern "win64" fn NdisMRegisterScatterGatherDma(
     }
     let fresh = table::reserve();
     adapter.held.dma.borrow_mut().push(fresh);
+    let longest = LONGEST_SHARED[sim::choose(Stream::Bus, LONGEST_SHARED.len() as u64) as usize];
+    adapter.held.longest_shared.set(longest);
     let dma = Dma {
         adapter,
         description: given,
@@ -141,7 +147,7 @@ pub unsafe extern "win64" fn NdisMAllocateSharedMemory(
 }
 
 fn allocate(adapter: &AdapterState, length: u32, cached: bool) -> Option<Region> {
-    if length == 0 {
+    if length == 0 || length > adapter.held.longest_shared.get() {
         return None;
     }
     let (address, bus) = kernel::allocate_common(&adapter.function, length)?;

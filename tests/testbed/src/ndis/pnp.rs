@@ -410,6 +410,11 @@ impl Adapter {
         change(&mut self.state.registry.borrow_mut());
     }
 
+    /// Bytes of the longest piece of shared memory that the host has for this adapter, as the seed says. While it is initialized.
+    pub fn longest_shared_memory(&self) -> u32 {
+        self.state.held.longest_shared.get()
+    }
+
     /// The event log entries of the adapter, oldest first.
     pub fn event_log(&self) -> Vec<LogEntry> {
         self.state.log.borrow().clone()

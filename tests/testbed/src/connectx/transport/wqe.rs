@@ -16,6 +16,9 @@ const INLINE: u32 = 1 << 31;
 /// A byte count of 0 stands for this many.
 const WHOLE: u64 = 1 << 31;
 
+/// Pieces of a read: its element has 512 bytes at most.
+const LONGEST_READ: usize = 30;
+
 /// Opcodes of the control segment.
 mod code {
     pub(super) const NOP: u32 = 0x00;
@@ -208,7 +211,9 @@ impl Wqe {
     fn consistent(&self) -> bool {
         match self.operation {
             Operation::Nop => self.length == 0,
-            Operation::Read(_) => matches!(self.data, Data::Pieces(_)),
+            Operation::Read(_) => {
+                matches!(&self.data, Data::Pieces(pieces) if pieces.len() <= LONGEST_READ)
+            }
             Operation::CompareSwap(..) | Operation::FetchAdd(..) => {
                 self.length == 8 && matches!(&self.data, Data::Pieces(pieces) if pieces.len() == 1)
             }

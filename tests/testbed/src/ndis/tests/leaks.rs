@@ -91,6 +91,31 @@ fn every_service_of_initialize_can_fail() {
     }
 }
 
+/// Proves DMA-07: some hosts have long pieces of contiguous memory left, others have not, as the seed says.
+#[test]
+fn a_host_may_have_no_long_piece_of_shared_memory() {
+    let mut short = 0;
+    for seed in 0..8 {
+        short += sim::run(seed, move || {
+            let (_, _, adapter) = halted();
+            adapter.start().expect("the adapter starts");
+            let longest = adapter.longest_shared_memory();
+            let starved = longest != u32::MAX;
+            if starved {
+                nt::on_host(sim::HostId(0), "allocate", move || {
+                    super::tiny::allocate_async_bytes(longest + 1)
+                });
+                sim::sleep(sim::MILLISECOND);
+                assert_eq!(tiny().async_shared.get(), 0);
+            }
+            adapter.stop();
+            u32::from(starved)
+        })
+        .unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+    }
+    assert!((1..8).contains(&short), "{short} of 8");
+}
+
 /// Proves DMA-07: at run time shared memory comes through the completion handler, or null does.
 #[test]
 fn shared_memory_at_run_time_comes_later() {

@@ -266,6 +266,7 @@ fn a_bad_scatter_list_fails_the_read() {
 /// Proves connectx 9, 10: the device checks index, number and shape of a WQE.
 #[test]
 fn malformed_work_is_a_local_operation_error() {
+    read_of_31_pieces();
     let spoil: [fn(&mut [u8; 64]); 6] = [
         |block| block[2] ^= 1,             // WQE index
         |block| block[6] ^= 1,             // queue pair number
@@ -580,4 +581,15 @@ fn ghost_acknowledgements_are_ignored() {
     }
     assert_eq!(world.nodes[0].completions(SEND_CQ), []);
     assert_eq!(world.failed(), [false, false]);
+}
+
+/// An element of a read has 512 bytes at most, and so 30 pieces.
+fn read_of_31_pieces() {
+    let read = |pieces| (0..pieces).fold(work(code::READ).remote(ALL, 0), |work, at| work.data(at * 8, 8));
+    let mut world = world();
+    let good = read(30).post(&mut world.nodes[0], 0);
+    let bad = read(31).post(&mut world.nodes[0], 0);
+    world.run();
+    let expected = [(good, None), (bad, Some(Syndrome::LocalQpOperation))];
+    assert_eq!(world.nodes[0].completions(SEND_CQ), expected);
 }

@@ -523,8 +523,13 @@ fn indicate() {
 
 /// Allocates at run time; the completion brings the memory, or null.
 pub(super) fn allocate_async() -> i32 {
+    allocate_async_bytes(8192)
+}
+
+/// The same for so many bytes; more than fit stay with the driver that asked.
+pub(super) fn allocate_async_bytes(length: u32) -> i32 {
     free_shared();
     tiny().async_shared.set(usize::MAX);
     // SAFETY: the handle is live.
-    unsafe { NdisMAllocateSharedMemoryAsyncEx(handle(&tiny().dma), 8192, 1, ptr::null_mut()) }
+    unsafe { NdisMAllocateSharedMemoryAsyncEx(handle(&tiny().dma), length, 1, ptr::null_mut()) }
 }
