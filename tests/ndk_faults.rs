@@ -123,9 +123,9 @@ fn descriptions_of_memory_may_run_out() {
 
 /// Proves CREATE-03, CREATE-05.
 #[test]
-fn shared_memory_may_run_out_at_every_step_of_a_connection() {
-    every_failure("NdisMAllocateSharedMemoryAsyncEx", connect_and_close);
-    every_failure("shared memory completion", connect_and_close);
+fn memory_for_queues_may_run_out_at_every_step_of_a_connection() {
+    every_failure("GetScatterGatherList", connect_and_close);
+    every_failure("IoAllocateMdl", connect_and_close);
 }
 
 /// Proves MR-01, MR-20, MR-70, MR-74.

@@ -192,7 +192,7 @@ fn use_the_limits(adapter: Adapter) {
     cq.close_and_wait().expect("closes");
 }
 
-/// Proves ADAPTER-14, CREATE-13, CREATE-14: whatever the device can do, each limit can be had, alone and with all others, and no more.
+/// Proves ADAPTER-14, CREATE-13: whatever the device can do, each limit can be had, alone and with all others, and no more.
 #[test]
 fn each_limit_can_be_had_at_its_maximum_and_not_beyond() {
     let sizes = [(256, 64), (512, 128), (768, 320), (1024, 512)];

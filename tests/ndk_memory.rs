@@ -533,7 +533,7 @@ fn a_mapping_comes_inline_where_one_may_wait() {
     }
 }
 
-/// Proves MR-76, MR-78, MR-13: mapping and registration end with memory that lives, though the MDL that they were made of has gone.
+/// Proves MR-78, MR-13: mapping and registration end with memory that lives, though the MDL that they were made of has gone.
 #[test]
 fn a_mapping_does_not_depend_on_the_mdl_that_it_was_made_of() {
     for seed in 0..6 {

@@ -1,7 +1,8 @@
 //! [`SharedMemory`]: memory that driver and device both see, reached only by volatile and atomic accesses.
 //!
 //! Contiguous memory is what a host that ran for a while lacks first: only what has to lie in one piece on the bus is allocated so. All
-//! else is nonpaged pool, of one piece for the driver and of single pages for the device.
+//! else is nonpaged pool, of one piece for the driver and of single pages for the device. Such pages are mapped as foreign memory is,
+//! for as long as the device has them: a 64-bit bus master reaches whole pages where they are, and DMA is coherent on x64.
 
 use core::{alloc::Layout, ffi::c_void, ptr::NonNull};
 

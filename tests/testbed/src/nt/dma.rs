@@ -117,6 +117,18 @@ pub fn dma_outstanding(host: HostId) -> (usize, usize) {
     )
 }
 
+/// Whether a list that lives was made of this MDL.
+pub(super) fn is_mapped(mdl: usize) -> bool {
+    let adapters = sim::local::<Adapters>();
+    let adapters = adapters.0.borrow();
+    adapters.iter().any(|adapter| {
+        let lists = adapter.lists.borrow();
+        lists
+            .values()
+            .any(|list| list.described.iter().any(|(place, _)| *place == mdl))
+    })
+}
+
 /// Checks that the drivers of a host hold no adapter and no list any more (DMA-10).
 pub fn expect_no_dma(host: HostId, when: &str) {
     let (adapters, lists) = dma_outstanding(host);
@@ -353,10 +365,12 @@ unsafe extern "win64" fn put_scatter_gather_list(
     if list.to_device != (write_to_device != 0) {
         sim::fail(DMA, "a scatter/gather list is given back for the other direction");
     }
-    if let Some(mdl) = mdl_changed(&list.described) {
+    if let Some(index) = mdl_changed(&list.described) {
         sim::fail(
             DMA,
-            format!("a scatter/gather list is given back after its MDL at {mdl:#x} was freed or changed"),
+            format!(
+                "a scatter/gather list is given back after MDL {index} of its chain was freed or changed"
+            ),
         );
     }
     for (bus, count) in list.runs {

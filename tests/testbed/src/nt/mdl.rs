@@ -1,6 +1,7 @@
 //! Memory descriptor lists.
 
 use super::context::{Level, enter, host};
+use super::dma::is_mapped;
 use crate::sim::{self, HostId, faults};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -105,13 +106,12 @@ pub(super) unsafe fn mdl_describes(first: PMDL, length: usize) -> Described {
     seen
 }
 
-/// The first MDL of `described` that says something else by now: it was freed or changed.
+/// Which MDL of `described` is the first that says something else by now: it was freed or changed.
 pub(super) fn mdl_changed(described: &Described) -> Option<usize> {
-    let changed = described.iter().find(|(mdl, before)| {
+    described.iter().position(|(mdl, before)| {
         // SAFETY: freed MDLs keep their memory for a while.
         says(unsafe { &*(*mdl as PMDL) }) != *before
-    });
-    changed.map(|(mdl, _)| *mdl)
+    })
 }
 
 fn says(mdl: &_MDL) -> (usize, u32, u32) {
@@ -344,6 +344,14 @@ fn expect_allocated(mdl: PMDL, what: &str) {
             format!("{what} of an MDL that IoAllocateMdl did not make, or that is freed"),
         );
     }
+}
+
+/// How many MDLs the drivers of a host hold that no device has mapped: those go with their mappings (DMA-10).
+pub(super) fn mdls_at_rest(host: HostId) -> usize {
+    let allocated = sim::local::<Allocated>();
+    let held = allocated.0.borrow();
+    let at_rest = |(mdl, owner): &(&usize, &HostId)| **owner == host && !is_mapped(**mdl);
+    held.iter().filter(at_rest).count()
 }
 
 /// How many MDLs the drivers of a host hold.

@@ -4,7 +4,7 @@ use super::context::expect_clean;
 use super::device::release_driver_object;
 use super::handle::handles_outstanding;
 use super::image::Image;
-use super::mdl::mdls_outstanding;
+use super::mdl::mdls_at_rest;
 use super::scheduling::on_host;
 use super::service_key::{self, Key};
 use super::thread::expect_no_threads;
@@ -97,7 +97,7 @@ impl WdmDriver {
             expect_clean("DriverUnload");
         });
         expect_no_threads(self.host, "DriverUnload");
-        let left = (mdls_outstanding(self.host), handles_outstanding(self.host));
+        let left = (mdls_at_rest(self.host), handles_outstanding(self.host));
         if left != (0, 0) {
             sim::fail(UNLOAD, format!("{} MDLs and {} handles are left", left.0, left.1));
         }
