@@ -34,6 +34,7 @@ mod init_segment;
 mod mac;
 mod memory;
 mod mkey;
+mod numbers;
 mod pages;
 mod port;
 mod qp;
@@ -44,7 +45,7 @@ mod uar;
 mod umr;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
 pub use capabilities::Capabilities;
@@ -54,7 +55,7 @@ pub use cqe::{CqeKind, CqeSpec, Datagram, Received, Syndrome};
 pub use event_queue::Eq;
 pub use faults::{CommandFault, FaultPlan, Matching};
 pub use gid::{GidEntry, GidTable};
-pub use ids::{Cqn, Eqn, Key, MkeyIndex, Pdn, Qpn, Uarn};
+pub use ids::{Cqn, Eqn, Key, MkeyIndex, Pdn, Qpn, Reuse, Uarn};
 pub use init_segment::Health;
 pub use memory::{PagedBuffer, Segment, SegmentList, gather, scatter};
 pub use mkey::{ANY_QP, AccessFault, Mkey, MkeyTable, Right, Rights, Translation};
@@ -88,6 +89,8 @@ pub struct Config {
     pub command_timeout_ms: Option<u32>,
     /// Speed of the port in Gbit/s: 10, 25, 40, 50 or 100.
     pub gigabits: u32,
+    /// When numbers of destroyed objects come back; the seed chooses where this does not.
+    pub reuse: Option<Reuse>,
 }
 
 impl Config {
@@ -105,6 +108,7 @@ impl Config {
             vectors: 64,
             command_timeout_ms: None,
             gigabits: 100,
+            reuse: None,
         }
     }
 }
@@ -124,20 +128,6 @@ pub enum Phase {
     Initialized,
     /// Dead; only a reset helps.
     Failed,
-}
-
-/// Objects that are but a number.
-#[derive(Default)]
-struct Numbers {
-    uars: RefCell<BTreeSet<Uarn>>,
-    pds: RefCell<BTreeSet<Pdn>>,
-    transport_domains: RefCell<BTreeSet<u32>>,
-    xrcds: RefCell<BTreeSet<u32>>,
-    /// The last number given out, per kind, so that numbers come back late.
-    last: Cell<u32>,
-    /// The last number given to a queue or queue pair, and to a memory key.
-    last_object: Cell<u32>,
-    last_key: Cell<u32>,
 }
 
 fn node_description(name: &str) -> [u8; 64] {
@@ -166,7 +156,7 @@ pub struct Device {
     pages: pages::Pages,
     caps: RefCell<Capabilities>,
     issi: Cell<u32>,
-    numbers: Numbers,
+    numbers: numbers::Numbers,
     eqs: RefCell<BTreeMap<Eqn, Rc<Eq>>>,
     cqs: RefCell<BTreeMap<Cqn, Rc<Cq>>>,
     qps: RefCell<BTreeMap<Qpn, Rc<Qp>>>,
@@ -204,7 +194,7 @@ impl Device {
                 pages: pages::Pages::default(),
                 caps: RefCell::new(config.capabilities.clone()),
                 issi: Cell::new(0),
-                numbers: Numbers::default(),
+                numbers: numbers::Numbers::new(config.reuse),
                 eqs: RefCell::default(),
                 cqs: RefCell::default(),
                 qps: RefCell::default(),
@@ -307,18 +297,6 @@ impl Device {
         crate::sim::fail(rule, format!("{}: {what}", self.config.name));
     }
 
-    /// A queue or queue pair number that `free` accepts; the numbers of the past come back late.
-    fn fresh_number(&self, free: impl Fn(u32) -> bool) -> u32 {
-        // 0 and 1 are special, and the first ones look too much like indices.
-        fresh(&self.numbers.last_object, 0x40..0x0002_0000, free)
-    }
-
-    /// A memory key index that is not in use; below 0x100 lie the reserved keys.
-    fn fresh_key(&self) -> MkeyIndex {
-        let free = |number| self.mkeys.get(MkeyIndex(number)).is_none();
-        MkeyIndex(fresh(&self.numbers.last_key, 0x100..0x0010_0000, free))
-    }
-
     fn forget_objects(&self) {
         for cq in self.cqs.borrow().values() {
             Self::quiesce_cq(cq);
@@ -341,20 +319,5 @@ impl Device {
     /// How often `counter` was counted, over all counter sets.
     pub fn counted(&self, counter: Counter) -> u32 {
         self.counters.total(counter)
-    }
-}
-
-/// The next number of `range` after `last` that `free` accepts. There always is one: the limits are below the range.
-fn fresh(last: &Cell<u32>, range: std::ops::Range<u32>, free: impl Fn(u32) -> bool) -> u32 {
-    let mut number = last.get().max(range.start);
-    loop {
-        number += 1;
-        if number >= range.end {
-            number = range.start;
-        }
-        if free(number) {
-            last.set(number);
-            return number;
-        }
     }
 }

@@ -30,6 +30,8 @@ pub enum Stream {
     World,
     /// Preemption between two instructions of a driver.
     Preemption,
+    /// How the device reuses numbers.
+    Numbers,
     /// Anything else, numbered by its user.
     Custom(u16),
 }
@@ -50,6 +52,7 @@ impl Stream {
             Self::Consumer => 8,
             Self::World => 9,
             Self::Preemption => Self::NAMED + u16::MAX as usize + 1,
+            Self::Numbers => Self::NAMED + u16::MAX as usize + 2,
             Self::Custom(n) => Self::NAMED + n as usize,
         }
     }

@@ -39,7 +39,8 @@ pub(super) fn create(device: &Device, request: &Request<'_>) -> Outcome {
         context.log_page_size(),
         context.page_offset(),
     )?;
-    let cqn = device.fresh_number(|number| !device.cqs.borrow().contains_key(&Cqn(number)));
+    let free = |number| !device.cqs.borrow().contains_key(&Cqn(number));
+    let cqn = device.numbers.next_cq.take(free).ok_or(Status::LimitsExceeded)?;
     device.claim(Holder::Cq(cqn), 0)?;
     device
         .cqs
@@ -106,6 +107,7 @@ pub(super) fn destroy(device: &Device, request: &Request<'_>) -> Outcome {
     }
     Device::quiesce_cq(&cq);
     device.cqs.borrow_mut().remove(&cq.number);
+    device.numbers.next_cq.give_back(cq.number.0);
     device.release(Holder::Cq(cq.number.0));
     done()
 }

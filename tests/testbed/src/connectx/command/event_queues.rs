@@ -52,10 +52,12 @@ pub(super) fn create(device: &Device, request: &Request<'_>) -> Outcome {
         context.page_offset(),
     )?;
     let limit = device.caps.borrow().general.max_num_eqs().min(255) as u8;
-    let free = (1..=limit)
-        .map(Eqn)
-        .find(|eqn| !device.eqs.borrow().contains_key(eqn));
-    let eqn = free.ok_or(Status::LimitsExceeded)?;
+    let free = |number| {
+        let eqn = Eqn(number as u8);
+        (1..=limit).contains(&eqn.0) && !device.eqs.borrow().contains_key(&eqn)
+    };
+    let eqn = device.numbers.next_eq.take(free).ok_or(Status::LimitsExceeded)?;
+    let eqn = Eqn(eqn as u8);
     device.claim(Holder::Eq(u32::from(eqn.0)), 0)?;
     device
         .eqs
@@ -91,6 +93,7 @@ pub(super) fn destroy(device: &Device, request: &Request<'_>) -> Outcome {
         return Err(Status::ResourceBusy.into());
     }
     device.eqs.borrow_mut().remove(&eq.number);
+    device.numbers.next_eq.give_back(u32::from(eq.number.0));
     device.release(Holder::Eq(u32::from(eq.number.0)));
     done()
 }

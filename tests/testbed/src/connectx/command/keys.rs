@@ -29,7 +29,7 @@ pub(super) fn create(device: &Device, request: &Request<'_>) -> Outcome {
         .input
         .get(0x110..0x110 + given as usize * 16)
         .ok_or(Status::BadInputLength)?;
-    let index = device.fresh_key();
+    let index = device.fresh_key().ok_or(Status::LimitsExceeded)?;
     device.claim(
         Holder::Mkey(index.0),
         u64::from(context.translations_octword_size()) * 16,
@@ -137,6 +137,7 @@ pub(super) fn destroy(device: &Device, request: &Request<'_>) -> Outcome {
         return Err(Status::ResourceBusy.into());
     }
     device.mkeys.remove(index);
+    device.numbers.next_key.give_back(index.0);
     device.release(Holder::Mkey(index.0));
     done()
 }

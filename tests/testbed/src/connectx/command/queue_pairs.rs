@@ -65,9 +65,9 @@ fn qp_number(device: &Device, service: Service) -> Result<Qpn, Status> {
     if device.qps.borrow().len() >= limit {
         return Err(Status::LimitsExceeded);
     }
-    Ok(Qpn(device.fresh_number(|number| {
-        !device.qps.borrow().contains_key(&Qpn(number))
-    })))
+    let free = |number| !device.qps.borrow().contains_key(&Qpn(number));
+    let number = device.numbers.next_qp.take(free);
+    number.map(Qpn).ok_or(Status::LimitsExceeded)
 }
 
 fn check_context(context: &Qpc) -> Result<(), Status> {
@@ -134,6 +134,9 @@ pub(super) fn destroy(device: &Device, request: &Request<'_>) -> Outcome {
         return Err(Status::ResourceBusy.into());
     }
     device.qps.borrow_mut().remove(&qp.number);
+    if qp.number.0 != MANAGEMENT_QPN {
+        device.numbers.next_qp.give_back(qp.number.0);
+    }
     device.release(Holder::Qp(qp.number.0));
     transport::qp_destroyed(&device.me(), &qp);
     done()

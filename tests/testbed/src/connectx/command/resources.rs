@@ -7,46 +7,14 @@ use cxndk::hw::layout::{QueryQCounterIn, QueryQCounterOut};
 
 use super::status::{Outcome, Status};
 use super::table::{Request, done, number};
+use crate::connectx::Device;
 use crate::connectx::ids::{Pdn, Uarn};
-use crate::connectx::uar::FIRST_UAR;
-use crate::connectx::{Device, Numbers};
-
-impl Numbers {
-    /// A number that is not in `taken`: the next after the last one given out, so that a stale number names nothing for
-    /// as long as possible.
-    fn fresh<T: Copy + Ord>(
-        &self,
-        taken: &RefCell<BTreeSet<T>>,
-        range: (u32, u32),
-        make: impl Fn(u32) -> T,
-    ) -> Option<u32> {
-        let (first, count) = range;
-        let taken = taken.borrow();
-        let start = self.last.get();
-        let free = (1..=count)
-            .map(|step| first + (start + step) % count)
-            .find(|&number| !taken.contains(&make(number)))?;
-        self.last.set(free - first);
-        Some(free)
-    }
-
-    pub(in crate::connectx) fn forget(&self) {
-        self.uars.borrow_mut().clear();
-        self.pds.borrow_mut().clear();
-        self.transport_domains.borrow_mut().clear();
-        self.xrcds.borrow_mut().clear();
-    }
-}
-
-/// UARs that BAR0 has room for.
-const UAR_COUNT: u32 = (crate::connectx::function::BAR_SIZE / 4096) as u32 - FIRST_UAR;
-/// Domains of each kind: `log_max_pd` and its likes are 16.
-const DOMAIN_COUNT: u32 = (1 << 16) - 1;
 
 pub(super) fn alloc_uar(device: &Device, _request: &Request<'_>) -> Outcome {
     let numbers = &device.numbers;
     let free = numbers
-        .fresh(&numbers.uars, (FIRST_UAR, UAR_COUNT), Uarn)
+        .next_uar
+        .take(|number| !numbers.uars.borrow().contains(&Uarn(number)))
         .ok_or(Status::LimitsExceeded)?;
     numbers.uars.borrow_mut().insert(Uarn(free));
     number(free)
@@ -68,13 +36,15 @@ pub(super) fn dealloc_uar(device: &Device, request: &Request<'_>) -> Outcome {
         return Err(Status::ResourceBusy.into());
     }
     device.numbers.uars.borrow_mut().remove(&uar);
+    device.numbers.next_uar.give_back(uar.0);
     done()
 }
 
 pub(super) fn alloc_pd(device: &Device, _request: &Request<'_>) -> Outcome {
     let numbers = &device.numbers;
     let free = numbers
-        .fresh(&numbers.pds, (1, DOMAIN_COUNT), Pdn)
+        .next_pd
+        .take(|number| !numbers.pds.borrow().contains(&Pdn(number)))
         .ok_or(Status::LimitsExceeded)?;
     numbers.pds.borrow_mut().insert(Pdn(free));
     number(free)
@@ -94,6 +64,7 @@ pub(super) fn dealloc_pd(device: &Device, request: &Request<'_>) -> Outcome {
         return Err(Status::ResourceBusy.into());
     }
     device.numbers.pds.borrow_mut().remove(&pd);
+    device.numbers.next_pd.give_back(pd.0);
     done()
 }
 
@@ -102,7 +73,7 @@ pub(super) fn alloc_transport_domain(device: &Device, _request: &Request<'_>) ->
 }
 
 pub(super) fn dealloc_transport_domain(device: &Device, request: &Request<'_>) -> Outcome {
-    dealloc_domain(&device.numbers.transport_domains, request)
+    dealloc_domain(device, &device.numbers.transport_domains, request)
 }
 
 pub(super) fn alloc_xrcd(device: &Device, _request: &Request<'_>) -> Outcome {
@@ -110,20 +81,23 @@ pub(super) fn alloc_xrcd(device: &Device, _request: &Request<'_>) -> Outcome {
 }
 
 pub(super) fn dealloc_xrcd(device: &Device, request: &Request<'_>) -> Outcome {
-    dealloc_domain(&device.numbers.xrcds, request)
+    dealloc_domain(device, &device.numbers.xrcds, request)
 }
 
 fn alloc_domain(device: &Device, domains: &RefCell<BTreeSet<u32>>) -> Outcome {
     let free = device
         .numbers
-        .fresh(domains, (1, DOMAIN_COUNT), |number| number)
+        .next_domain
+        .take(|number| !domains.borrow().contains(&number))
         .ok_or(Status::LimitsExceeded)?;
     domains.borrow_mut().insert(free);
     number(free)
 }
 
-fn dealloc_domain(domains: &RefCell<BTreeSet<u32>>, request: &Request<'_>) -> Outcome {
-    if domains.borrow_mut().remove(&request.dword(8)) {
+fn dealloc_domain(device: &Device, domains: &RefCell<BTreeSet<u32>>, request: &Request<'_>) -> Outcome {
+    let domain = request.dword(8);
+    if domains.borrow_mut().remove(&domain) {
+        device.numbers.next_domain.give_back(domain);
         done()
     } else {
         Err(Status::BadResource.into())
