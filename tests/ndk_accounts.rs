@@ -257,7 +257,7 @@ fn a_queue_may_be_closed_inside_its_notification() {
                     calls: Cell::new(0),
                 });
                 let context = Rc::as_ptr(&state).cast_mut().cast();
-                let cq = queue_on(&adapter, 1, close_inside, context);
+                let cq = queue_on(&adapter, (0, 1), close_inside, context);
                 state.cq.set(Some(cq));
                 let pd = adapter.create_pd().expect("a domain");
                 let qp = pd.create_qp(cq, cq, 1, QUEUES).expect("a queue pair");

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::ptr;
 use std::rc::Rc;
 
-use cxndk::sys::ndkpi::NDK_SGE;
+use cxndk::sys::ndkpi::{GROUP_AFFINITY, NDK_SGE};
 use cxndk_testbed::consumers::copy::Desk;
 use cxndk_testbed::consumers::ndk::{
     Adapter, Buffer, Completed, Connector, Cq, Listener, Mr, Notify, Object, Pd, Qp, QpLimits, ReadLimits,
@@ -33,12 +33,19 @@ pub const QUEUES: QpLimits = QpLimits {
     initiator_sge: 3,
     inline_data: 128,
 };
+/// Where DPCs run.
+pub const DISPATCH_LEVEL: u8 = 2;
 /// How long a scenario waits for a completion.
 const PATIENCE: u64 = 100 * sim::SECOND;
 
 /// Runs a scenario in a world of two hosts; a broken rule ends it.
 pub fn scenario<T: Send>(seed: u64, body: impl FnOnce(&World) -> T + Send) -> T {
-    World::run(&WorldConfig::new(seed), body).unwrap_or_else(|error| panic!("seed {seed}: {error}"))
+    scenario_in(&WorldConfig::new(seed), body)
+}
+
+/// The same in a world of its own kind.
+pub fn scenario_in<T: Send>(config: &WorldConfig, body: impl FnOnce(&World) -> T + Send) -> T {
+    World::run(config, body).unwrap_or_else(|error| panic!("seed {}: {error}", config.seed))
 }
 
 /// What a completion queue's notifications were, and what the callback does.
@@ -69,22 +76,25 @@ unsafe extern "win64" fn notified(context: *mut c_void, status: i32) {
     }
 }
 
-/// A queue of 64 results whose notifications are preferred on these processors, a bit each.
+/// A queue of 64 results whose notifications are preferred on these processors of a group, a bit each.
 pub fn queue_on(
     adapter: &Adapter,
-    processors: u64,
+    (group, processors): (u16, u64),
     notification: unsafe extern "win64" fn(*mut c_void, i32),
     context: *mut c_void,
 ) -> Cq {
-    // A GROUP_AFFINITY: the mask, then group 0.
-    let mut affinity = [processors, 0];
+    let mut affinity = GROUP_AFFINITY {
+        Mask: processors as usize,
+        Group: group,
+        Reserved: [0; 3],
+    };
     // SAFETY: the adapter is open.
     let dispatch = unsafe { (*adapter.raw()).Dispatch };
     // SAFETY: its table stays.
     let create = unsafe { (*dispatch).NdkCreateCq }.expect("filled");
     let mut place = ptr::null_mut();
     let started = Started::run(|request| {
-        let (preferred, completed) = (affinity.as_mut_ptr().cast(), Some(created as _));
+        let (preferred, completed) = (&raw mut affinity, Some(created as _));
         // SAFETY: the arguments are those of NdkCreateCq.
         unsafe {
             create(
@@ -100,6 +110,23 @@ pub fn queue_on(
         }
     });
     Object::from_raw(started.wait_object(place).expect("a queue"))
+}
+
+/// Keeps a processor at `DISPATCH_LEVEL` until the result is set.
+pub fn occupy(host: HostId, processor: u32) -> Rc<Cell<bool>> {
+    let (began, end) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+    let (beginning, ending) = (Rc::clone(&began), Rc::clone(&end));
+    let spec = TaskSpec::on("busy", host, DISPATCH_LEVEL).bound_to(processor);
+    sim::spawn(spec, move || {
+        beginning.set(true);
+        while !ending.get() {
+            sim::sleep(10 * sim::MICROSECOND);
+        }
+    });
+    while !began.get() {
+        sim::sleep(sim::MICROSECOND);
+    }
+    end
 }
 
 /// The objects of one side.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use crate::consumers::ndk::Adapter as NdkAdapter;
 use crate::driver_source::{DriverSource, LoadError};
+use crate::ndis::MESSAGE_POLICY;
 use crate::ndis::inf::Inf;
 use crate::ndis::registry::Value;
 use crate::nt::image::ImageError;
@@ -17,8 +18,40 @@ use crate::{connectx, ndis, netio, nt};
 
 /// The INF that installs the driver: its keywords and their defaults.
 pub const CXNDK_INF: &str = include_str!("../../../cxndk.inx");
-/// Processors of a host.
-const PROCESSORS: u32 = 4;
+/// The machine that a host is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Its processors.
+    pub processors: u32,
+    /// Processors of a group, 64 at most.
+    pub group: u32,
+    /// The system keeps to the device's wish for one processor for each message; else messages come on any.
+    pub spreads_messages: bool,
+}
+
+impl Machine {
+    /// Four processors.
+    pub const SMALL: Self = Self {
+        processors: 4,
+        group: 64,
+        spreads_messages: true,
+    };
+
+    /// Machines differ as the seed says: small ones, and some with many processors in several groups.
+    pub const fn of_seed(seed: u64) -> Self {
+        let (processors, group) = match seed % 8 {
+            3 => (48, 64),
+            5 => (128, 64),
+            7 => (20, 8),
+            _ => (4, 64),
+        };
+        Self {
+            processors,
+            group,
+            spreads_messages: seed % 3 != 2,
+        }
+    }
+}
 /// The hardware id of the model: a ConnectX-5.
 pub const HARDWARE_ID: &str = r"PCI\VEN_15B3&DEV_1017";
 
@@ -37,6 +70,10 @@ pub struct WorldConfig {
     pub keywords_of_b: Vec<(String, Value)>,
     /// What both devices say they can do.
     pub capabilities: connectx::Capabilities,
+    /// When the devices reuse numbers; the seed chooses where this does not.
+    pub reuse: Option<connectx::Reuse>,
+    /// What both hosts are.
+    pub machine: Machine,
     /// The driver that both hosts run.
     pub driver: DriverSource,
     /// Whether the driver is preempted between two of its instructions too, not at kernel calls alone.
@@ -57,6 +94,8 @@ impl WorldConfig {
             ],
             keywords_of_b: Vec::new(),
             capabilities: connectx::Capabilities::default(),
+            reuse: None,
+            machine: Machine::of_seed(seed),
             driver: DriverSource::from_environment(),
             preempt_inside: false,
         }
@@ -218,10 +257,13 @@ impl World {
 
     fn host(config: &WorldConfig, link: &Link, index: usize) -> Result<Host, WorldError> {
         let start = |error| WorldError::Start { host: index, error };
-        let id = nt::add_host(format!("host {}", ['A', 'B'][index]), PROCESSORS);
+        let machine = config.machine;
+        let name = format!("host {}", ['A', 'B'][index]);
+        let id = nt::add_host_in_groups(name, machine.processors, machine.group);
         let mac = [0x02, 0x00, 0x5e, 0x00, 0x00, index as u8 + 1];
         let device = connectx::Device::new(connectx::Config {
             capabilities: config.capabilities.clone(),
+            reuse: config.reuse,
             ..connectx::Config::new(format!("connectx-{index}"), mac)
         });
         let port = link.port(index);
@@ -276,6 +318,9 @@ impl World {
         let inf = Inf::parse(CXNDK_INF)?;
         let mut description = ndis::Device::installed(device.function().clone(), &inf, HARDWARE_ID)?;
         description.interface = Some(interface);
+        if !config.machine.spreads_messages {
+            description.install.hardware.remove(MESSAGE_POLICY);
+        }
         for (name, value) in keywords {
             description.registry.set(name, value.clone());
         }

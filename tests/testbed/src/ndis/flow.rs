@@ -114,7 +114,9 @@ impl AdapterState {
         };
         let interrupt = |message: u32| {
             let mut bytes = [0; 16];
-            bytes[..4].copy_from_slice(&u32::from(super::interrupt::DEVICE_IRQL).to_le_bytes());
+            // `u.MessageInterrupt.Translated`: level, group, vector, processors.
+            bytes[..2].copy_from_slice(&u16::from(super::interrupt::DEVICE_IRQL).to_le_bytes());
+            bytes[2..4].copy_from_slice(&placement.group(message).to_le_bytes());
             bytes[4..8].copy_from_slice(&(0x50 + message).to_le_bytes());
             bytes[8..].copy_from_slice(&placement.set(message).to_le_bytes());
             CM_PARTIAL_RESOURCE_DESCRIPTOR {

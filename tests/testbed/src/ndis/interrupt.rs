@@ -7,10 +7,11 @@ use std::ptr;
 use std::rc::Rc;
 
 use cxndk::sys::ndis::{
-    IO_INTERRUPT_MESSAGE_INFO, IO_INTERRUPT_MESSAGE_INFO_ENTRY, MINIPORT_SYNCHRONIZE_INTERRUPT_HANDLER,
-    NDIS_CONNECT_MESSAGE_BASED, NDIS_HANDLE, NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS,
-    NDIS_OBJECT_TYPE_MINIPORT_INTERRUPT, NDIS_RECEIVE_THROTTLE_PARAMETERS, NDIS_STATUS,
-    NDIS_STATUS_BAD_VERSION, NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
+    GROUP_AFFINITY, IO_INTERRUPT_MESSAGE_INFO, IO_INTERRUPT_MESSAGE_INFO_ENTRY,
+    MINIPORT_SYNCHRONIZE_INTERRUPT_HANDLER, NDIS_CONNECT_MESSAGE_BASED, NDIS_HANDLE,
+    NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS, NDIS_OBJECT_TYPE_MINIPORT_INTERRUPT,
+    NDIS_RECEIVE_THROTTLE_PARAMETERS, NDIS_STATUS, NDIS_STATUS_BAD_VERSION, NDIS_STATUS_RESOURCES,
+    NDIS_STATUS_SUCCESS,
 };
 use wdk_standin::PHYSICAL_ADDRESS;
 
@@ -145,7 +146,7 @@ impl Interrupt {
     fn connect(self: &Rc<Self>) {
         for message in 0..self.messages {
             let target = Rc::downgrade(self);
-            let processor = self.adapter.placement.get().processor(message);
+            let placement = self.adapter.placement.get();
             let service = move || {
                 if let Some(interrupt) = target.upgrade() {
                     interrupt.service(message);
@@ -154,7 +155,7 @@ impl Interrupt {
             kernel::connect_message(
                 &self.adapter.function,
                 message,
-                processor,
+                move || placement.draw(message),
                 DEVICE_IRQL,
                 Rc::new(service),
             );
@@ -197,7 +198,8 @@ impl Interrupt {
         if queue_default != 0 {
             self.queue(message, sim::processor(), 0);
         } else {
-            self.queue_mask(message, targets, 0);
+            // The answer has room for 32 processors of the first group.
+            self.queue_mask(message, (0, targets.into()), 0);
         }
         self.busy.set(self.busy.get() - 1);
     }
@@ -214,12 +216,25 @@ impl Interrupt {
         self.locks[message as usize % self.locks.len()].set(false);
     }
 
-    fn queue_mask(self: &Rc<Self>, message: u32, mask: u32, context: usize) -> u32 {
-        let processors = kernel::processors(self.adapter.host).min(32);
-        let wanted = (0..processors).filter(|cpu| mask & (1 << cpu) != 0);
+    /// Queues it for the processors of a group that the mask names; those where it was not queued yet.
+    fn queue_mask(self: &Rc<Self>, message: u32, (group, mask): (u16, u64), context: usize) -> u64 {
+        let all = kernel::group_processors(self.adapter.host, group);
+        let wanted = all.enumerate().filter(|(bit, _)| mask >> bit & 1 != 0);
         wanted
-            .filter(|cpu| self.queue(message, *cpu, context))
-            .fold(0, |done, cpu| done | 1 << cpu)
+            .filter(|(_, processor)| self.queue(message, *processor, context))
+            .fold(0, |done, (bit, _)| done | 1 << bit)
+    }
+
+    /// Processors that a DPC is wanted on exist, and there is one at least (INT-03).
+    fn expect_target(&self, ddi: &str, (group, mask): (u16, u64)) {
+        let count = kernel::group_processors(self.adapter.host, group).len();
+        let there = u64::MAX.checked_shr(64 - count as u32).unwrap_or(0);
+        if mask == 0 || mask & !there != 0 {
+            sim::fail(
+                "INT-03",
+                format!("{ddi} for processors {mask:#x} of group {group}, which has {there:#x}"),
+            );
+        }
     }
 
     /// Queues the DPC of this message for this processor; false if it is queued already (INT-03).
@@ -367,7 +382,8 @@ pub unsafe extern "win64" fn NdisMSynchronizeWithInterruptEx(
     result
 }
 
-/// `NdisMQueueDpc`: queues the message's DPC for the processors of a mask; returns those where it was not queued yet.
+/// `NdisMQueueDpc`: queues the message's DPC for the processors of a mask; returns those where it was not queued yet. The mask has room for
+/// 32 processors of the first group.
 ///
 /// # Safety
 /// None beyond a live simulation; the handle is checked.
@@ -381,5 +397,29 @@ pub unsafe extern "win64" fn NdisMQueueDpc(
     let ddi = "NdisMQueueDpc";
     kernel::enter(ddi, Level::Any);
     let interrupt = table::interrupt(handle, ddi);
-    interrupt.queue_mask(message, targets, context as usize)
+    interrupt.queue_mask(message, (0, targets.into()), context as usize) as u32
+}
+
+/// `NdisMQueueDpcEx`: the same for processors of any group (INT-03).
+///
+/// # Safety
+/// `targets` leads to processors of one group.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn NdisMQueueDpcEx(
+    handle: NDIS_HANDLE,
+    message: u32,
+    targets: *mut GROUP_AFFINITY,
+    context: *mut c_void,
+) -> usize {
+    let ddi = "NdisMQueueDpcEx";
+    kernel::enter(ddi, Level::Any);
+    let interrupt = table::interrupt(handle, ddi);
+    // SAFETY: the caller's processors.
+    let targets = unsafe { targets.read() };
+    if targets.Reserved != [0; 3] {
+        sim::fail("INT-03", format!("{ddi} with a Reserved that is not 0"));
+    }
+    let target = (targets.Group, targets.Mask as u64);
+    interrupt.expect_target(ddi, target);
+    interrupt.queue_mask(message, target, context as usize) as usize
 }

@@ -76,6 +76,7 @@ pub use driver::DriverEntry;
 pub use interrupt::{DEVICE_IRQL, interrupts_served};
 pub use ndk::edge::{NdkAdapter, NdkEvent, open_ndk_of_interface};
 pub use oid::OidError;
+pub use placement::MESSAGE_POLICY;
 pub use pnp::{Adapter, Device, Driver, StartError};
 pub use status::{Indication, LogEntry};
 pub use table::STALE_HANDLE;

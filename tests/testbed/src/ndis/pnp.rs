@@ -154,7 +154,7 @@ impl Driver {
     /// What `AddDevice` returned if it is not success.
     pub fn add_device(&self, device: Device) -> Result<Adapter, StartError> {
         let index = self.state.adapters.borrow().len();
-        let placement = Placement::new(&device.install, kernel::processors(self.state.host));
+        let placement = Placement::new(&device.install, self.state.host);
         let state = Rc::new(AdapterState {
             handle: table::reserve(),
             name: format!("host {} adapter {index}", self.state.host.0),

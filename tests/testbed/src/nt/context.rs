@@ -63,38 +63,71 @@ pub(super) fn with_context<R>(f: impl FnOnce(&Context) -> R) -> R {
         .unwrap_or_else(|| sim::fail("SIM-EVENT", "a kernel call outside of every context"))
 }
 
-#[derive(Default)]
-struct Hosts(RefCell<Vec<(HostId, String, u32)>>);
+/// Most processors of a group, the bits of a `KAFFINITY`.
+pub const GROUP: u32 = 64;
 
-/// Adds a host with `processors` processors (4 is usual).
+struct HostEntry {
+    id: HostId,
+    name: String,
+    processors: u32,
+    group: u32,
+}
+
+#[derive(Default)]
+struct Hosts(RefCell<Vec<HostEntry>>);
+
+fn with_host<R>(host: HostId, f: impl FnOnce(&HostEntry) -> R) -> Option<R> {
+    let hosts = sim::local::<Hosts>();
+    let hosts = hosts.0.borrow();
+    hosts.iter().find(|entry| entry.id == host).map(f)
+}
+
+/// Adds a host with `processors` processors (4 is usual), in groups as large as may be.
 pub fn add_host(name: impl Into<String>, processors: u32) -> HostId {
+    add_host_in_groups(name, processors, GROUP)
+}
+
+/// The same, with groups of `group` processors; the last one may be smaller.
+///
+/// # Panics
+///
+/// Without processors, and for groups that no system has: they hold 1 to 64.
+pub fn add_host_in_groups(name: impl Into<String>, processors: u32, group: u32) -> HostId {
+    assert!(processors > 0 && (1..=GROUP).contains(&group), "no such machine");
     pci::watch_faults();
     let id = sim::add_processors(processors);
-    sim::local::<Hosts>()
-        .0
-        .borrow_mut()
-        .push((id, name.into(), processors));
+    sim::local::<Hosts>().0.borrow_mut().push(HostEntry {
+        id,
+        name: name.into(),
+        processors,
+        group,
+    });
     id
 }
 
-/// How many processors the host has.
+/// How many processors the host has, in all groups.
 pub fn processors(host: HostId) -> u32 {
-    let hosts = sim::local::<Hosts>();
-    let hosts = hosts.0.borrow();
-    hosts
-        .iter()
-        .find(|(id, ..)| *id == host)
-        .map_or(1, |(.., count)| *count)
+    with_host(host, |entry| entry.processors).unwrap_or(1)
+}
+
+/// The group of a processor of the host, and its number there.
+pub fn group_of(host: HostId, processor: u32) -> (u16, u8) {
+    let size = with_host(host, |entry| entry.group).unwrap_or(GROUP);
+    ((processor / size) as u16, (processor % size) as u8)
+}
+
+/// The processors of a group of the host, counted over all groups; none if there is no such group.
+pub fn group_processors(host: HostId, group: u16) -> std::ops::Range<u32> {
+    with_host(host, |entry| {
+        let first = (u32::from(group) * entry.group).min(entry.processors);
+        first..(first + entry.group).min(entry.processors)
+    })
+    .unwrap_or(0..0)
 }
 
 /// The name it was added with.
 pub fn host_name(host: HostId) -> String {
-    let hosts = sim::local::<Hosts>();
-    let hosts = hosts.0.borrow();
-    hosts
-        .iter()
-        .find(|(id, ..)| *id == host)
-        .map_or_else(String::new, |(_, name, _)| name.clone())
+    with_host(host, |entry| entry.name.clone()).unwrap_or_default()
 }
 
 /// The host of the running context.

@@ -1,6 +1,6 @@
 //! IRQL and processor exports.
 
-use super::context::{IRQL_BALANCE, Level, enter, with_context};
+use super::context::{IRQL_BALANCE, Level, enter, group_of, host, with_context};
 use crate::pci;
 use crate::sim::{self, DISPATCH_LEVEL, MICROSECOND};
 use wdk_standin::{KIRQL, PPROCESSOR_NUMBER, PROCESSOR_NUMBER, ULONG};
@@ -77,7 +77,7 @@ pub unsafe extern "win64" fn KeStallExecutionProcessor(microseconds: ULONG) {
     sim::sleep(u64::from(microseconds) * MICROSECOND);
 }
 
-/// `KeGetCurrentProcessorNumberEx`: one group holds all processors of a host. Any IRQL; below `DISPATCH_LEVEL` the answer may
+/// `KeGetCurrentProcessorNumberEx`: group and number there; returned is the number over all groups. Any IRQL; below `DISPATCH_LEVEL` the answer may
 /// be old when it comes.
 ///
 /// # Safety
@@ -86,12 +86,13 @@ pub unsafe extern "win64" fn KeStallExecutionProcessor(microseconds: ULONG) {
 pub unsafe extern "win64" fn KeGetCurrentProcessorNumberEx(number: PPROCESSOR_NUMBER) -> ULONG {
     enter("KeGetCurrentProcessorNumberEx", Level::Any);
     let processor = sim::processor();
+    let (group, place) = group_of(host(), processor);
     if !number.is_null() {
         // SAFETY: the caller gives a place for the answer.
         unsafe {
             number.write(PROCESSOR_NUMBER {
-                Group: 0,
-                Number: processor as u8,
+                Group: group,
+                Number: place,
                 Reserved: 0,
             });
         };

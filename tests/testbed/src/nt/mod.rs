@@ -41,8 +41,8 @@ mod wdm;
 
 pub use code::preempt_inside;
 pub use context::{
-    Level, add_host, at_irql, at_told_irql, call_driver, enter, expect_clean, host, host_name, locks_held,
-    lower, preempt, processors, raise,
+    Level, add_host, add_host_in_groups, at_irql, at_told_irql, call_driver, enter, expect_clean, group_of,
+    group_processors, host, host_name, locks_held, lower, preempt, processors, raise,
 };
 pub use debugger::{DbgPrint, debugger_output};
 pub use device::{

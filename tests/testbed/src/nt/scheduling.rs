@@ -44,12 +44,19 @@ pub fn queue_dpc(host: HostId, processor: u32, body: impl FnOnce() + 'static) {
     });
 }
 
-/// Connects a message of the device to a service routine on one processor of the running context's host, at `irql`.
-pub fn connect_message(function: &Function, message: u32, processor: u32, irql: u8, service: Rc<dyn Fn()>) {
+/// Connects a message of the device to a service routine of the running context's host, at `irql`, each time on the processor that
+/// `processor` says.
+pub fn connect_message(
+    function: &Function,
+    message: u32,
+    processor: impl Fn() -> u32 + 'static,
+    irql: u8,
+    service: Rc<dyn Fn()>,
+) {
     let host = host();
     let handler = move || {
         let service = Rc::clone(&service);
-        let spec = TaskSpec::on("interrupt", host, irql).bound_to(processor);
+        let spec = TaskSpec::on("interrupt", host, irql).bound_to(processor());
         sim::spawn(spec, move || {
             service();
             expect_clean("a service routine");

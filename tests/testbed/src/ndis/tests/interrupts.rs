@@ -1,4 +1,4 @@
-//! Messages: VRF-16, INT-01, INT-02, INT-09, VRF-30.
+//! Messages: VRF-16, INT-01, INT-02, INT-03, INT-09, VRF-30.
 
 use super::{Wrong, assert_caught, caught, life};
 use crate::ndis::Adapter;
@@ -6,8 +6,8 @@ use crate::{pci, sim};
 
 fn interrupted(function: &pci::Function, adapter: &Adapter) {
     adapter.start().expect("the adapter starts");
-    for message in 0..4 {
-        function.raise(message);
+    for message in 0..8 {
+        function.raise(message % 4);
         sim::sleep(sim::MILLISECOND);
     }
     adapter.stop();
@@ -19,13 +19,15 @@ fn nothing_synchronizes_with_an_interrupt_that_is_deregistered() {
     assert_eq!(caught(Wrong::SynchronizeLate, life), "VRF-16");
 }
 
-/// Proves the checks of INT-01, INT-02, INT-09 and VRF-30.
+/// Proves the checks of INT-01, INT-02, INT-03, INT-09 and VRF-30.
 #[test]
 fn service_routines_and_dpcs_keep_their_rules() {
     let cases = [
         (Wrong::NoLineHandlers, "INT-01"),
         (Wrong::IsrSaysNo, "INT-02"),
         (Wrong::DpcTooLong, "INT-09"),
+        (Wrong::DpcNowhere, "INT-03"),
+        (Wrong::DpcInNoGroup, "INT-03"),
         (Wrong::DpcHoldsLock, "VRF-30"),
     ];
     assert_caught(&cases, interrupted);

@@ -89,6 +89,8 @@ enum Wrong {
     IsrSaysNo,
     NoLineHandlers,
     DpcTooLong,
+    DpcNowhere,
+    DpcInNoGroup,
     DpcHoldsLock,
     PeriodicCancelAtDispatch,
     SleepAtDispatch,

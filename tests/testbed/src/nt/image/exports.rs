@@ -162,6 +162,7 @@ exports! {
         NdisMOidRequestComplete,
         NdisMPauseComplete,
         NdisMQueueDpc,
+        NdisMQueueDpcEx,
         NdisMRegisterInterruptEx,
         NdisMRegisterMiniportDriver,
         NdisMRegisterScatterGatherDma,
