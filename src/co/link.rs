@@ -204,7 +204,8 @@ impl Link {
 
     /// Whether the device is done with the queue pair and all memory of its requests, once this returned.
     pub fn stop(&self, passive: Passive<'_>) -> bool {
-        let done = self.qp.destroy(passive);
+        // Nobody knows it by its number: its completion queue is its own.
+        let done = self.qp.destroy(passive, || {});
         let device = self.manager.device();
         device.release(&self.control, done);
         // Neighbours in a piece of memory are released with it: again is nothing new.

@@ -211,7 +211,7 @@ impl Made {
             .min(caps.max_eqs.saturating_sub(CONTROL_QUEUES))
             .max(1);
         self.step(Step::CommandEq, |this| {
-            let queues = Ref::try_new(Queues::with_room(count)?)?;
+            let queues = Ref::try_new(Queues::with_room(count, messages > 1)?)?;
             this.queues = Some(queues);
             this.add_queue(Purpose::Commands, passive)
         })?;

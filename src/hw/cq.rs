@@ -9,6 +9,7 @@ use super::{
     command::Commander,
     commands::queue::{CreateCq, DestroyCq, ModerateCq},
     device::Device,
+    eq::Eq,
     error::HwError,
     events::CqRoute,
     layout::Cqc,
@@ -273,6 +274,8 @@ pub struct Cq {
     consumer_record: Record,
     arm_record: Record,
     doorbell: CqDoorbell,
+    /// Where its events go.
+    eq: Ref<Eq>,
     route: Ref<CqRoute>,
     cqn: Cqn,
     alive: AtomicBool,
@@ -297,20 +300,20 @@ impl Cq {
         }
         let uar = device.uars().deal()?;
         let doorbell = uar.cq_doorbell()?;
+        let eq = device.queues().completion_queue(params.vector).cloned();
+        let eq = eq.ok_or(HwError::Limit("event queues"))?;
         let mut context = Cqc::new();
         context
             .set_log_cq_size(log_size)
             .set_uar_page(uar.index().raw())
-            .set_c_eqn_or_apu_element(u32::from(device.completion_eq(params.vector).0))
+            .set_c_eqn_or_apu_element(u32::from(eq.number().0))
             .set_dbr_addr(memory.bus_address(ring_bytes).0);
-        let cqn = device.commander().execute(
-            &CreateCq {
-                context,
-                pages: memory.pages(ring_bytes),
-            },
-            passive,
-        )?;
-        let route = match device.events().add_cq(cqn) {
+        let create = CreateCq {
+            context,
+            pages: memory.pages(ring_bytes),
+        };
+        let cqn = device.commander().execute(&create, passive)?;
+        let route = match device.queues().add_cq(device.events(), &eq, cqn) {
             Ok(route) => route,
             Err(error) => {
                 destroy(device.commander(), cqn, passive);
@@ -326,6 +329,7 @@ impl Cq {
             log_size,
             consumer: AtomicU32::new(0),
             doorbell,
+            eq,
             route,
             cqn,
             alive: AtomicBool::new(true),
@@ -334,7 +338,8 @@ impl Cq {
 
     /// Names who is told about events. Before the first [`Self::arm`].
     pub fn attach(&self, target: Ref<dyn CompletionTarget>) {
-        self.route.attach(target);
+        self.device.events().cqs().attach(self.cqn, target.clone());
+        self.eq.cqs().attach(self.cqn, target);
     }
 
     /// Its number.
@@ -375,9 +380,9 @@ impl Cq {
             .store(self.consumer.load(Relaxed) & 0x00ff_ffff);
     }
 
-    /// Makes the completions of a destroyed queue pair nobody's, since its number may be given to another. The caller excludes
-    /// polling.
-    pub fn forget(&self, qpn: Qpn) {
+    /// Makes the completions that are there nobody's, of a queue pair that had this number before: it is given to another, which has
+    /// none yet. The caller excludes polling.
+    pub fn disown(&self, qpn: Qpn) {
         /// A number that no queue pair has.
         const NOBODY: u64 = 0x00ff_ffff << 32;
         let first = self.consumer.load(Relaxed);
@@ -424,13 +429,16 @@ impl Cq {
         )?)
     }
 
-    /// Destroys the queue; all queue pairs that use it are destroyed. No event is begun after it returned. Once; again is nothing.
+    /// Destroys the queue; all queue pairs that use it are destroyed. No event is told after it returned. Once; again is nothing.
     pub fn destroy(&self, passive: Passive<'_>) {
         if !self.alive.swap(false, AcqRel) {
             return;
         }
+        // First: the device gives the number out again as soon as it has it.
+        self.device
+            .queues()
+            .forget_cq(self.device.events(), &self.eq, self.cqn, passive);
         let done = destroy(self.device.commander(), self.cqn, passive);
-        self.device.events().remove_cq(self.cqn);
         self.device.release(&self.memory, done);
     }
 

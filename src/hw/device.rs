@@ -14,14 +14,14 @@ use super::{
     port::{self, PortState},
     qp::DEFAULT_TERMINATE_KEY,
     quarantine::Quarantine,
-    types::{Eqn, GidIndex, Key, Mac},
+    queues::Queues,
+    types::{GidIndex, Key, Mac},
     uar::Uars,
 };
 use crate::{
     dyn_ref,
     nt::{
-        Passive, Ref, ScatterGather, SharedMemory, SpinLock, Vec, WorkItem,
-        irql::raise_to_dispatch,
+        Passive, Ref, ScatterGather, SharedMemory, SpinLock, Vec, WorkItem, pool,
         sync::{AtomicU8, Ordering::Relaxed},
     },
 };
@@ -132,8 +132,7 @@ impl Device {
 
     /// Looks at all event queues, should an interrupt have been lost. `<= DISPATCH_LEVEL`.
     pub fn look(&self) {
-        let _dispatch = raise_to_dispatch();
-        self.parts.queues.handle_all(self.events());
+        self.parts.queues.look(self.events());
     }
 
     /// Capabilities in force.
@@ -238,8 +237,8 @@ impl Device {
         &self.parts.uars
     }
 
-    pub(super) fn completion_eq(&self, vector: u32) -> Eqn {
-        self.parts.queues.completion_eq(vector)
+    pub(super) fn queues(&self) -> &Queues {
+        &self.parts.queues
     }
 
     pub(super) fn terminate_key(&self) -> Key {

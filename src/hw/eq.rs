@@ -4,18 +4,20 @@ use super::{
     command::Commander,
     commands::queue::{CreateEq, DestroyEq},
     error::HwError,
-    events::{Event, Events},
+    events::{CqPlaces, Event, Events},
     layout::Eqc,
     types::{Eqn, ceil_log2},
     uar::{EqDoorbell, Uar},
 };
 use crate::nt::{
     Dma, Passive, Ref, SharedMemory,
+    irql::raise_to_dispatch,
     ring::{Element, Ring},
     sync::{
-        AtomicBool, AtomicU32,
-        Ordering::{Acquire, Relaxed, Release},
+        AtomicU32, AtomicU64,
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
+    turn::{Source, Turn},
 };
 
 /// Bytes of an element.
@@ -42,15 +44,21 @@ pub(super) struct Eq {
     memory: Ref<SharedMemory>,
     ring: Ring<Element>,
     log_size: u32,
-    consumer: AtomicU32,
+    /// Elements handled since the beginning. Wide, so that what was before and what came after is told apart for ever.
+    consumer: AtomicU64,
     doorbell: EqDoorbell,
     params: EqParams,
     /// Number, or [`NONE`] while the device does not know the queue.
     eqn: AtomicU32,
-    /// Somebody handles its elements.
-    busy: AtomicBool,
+    turn: Turn,
+    /// The completion queues that send their events here.
+    cqs: CqPlaces,
 }
 
+/// Events looked at by hand at a time.
+const LOOK_BUDGET: u32 = 256;
+/// How long to wait for a turn to end, at a time.
+const TURN_MS: u32 = 1;
 /// Not an event queue number.
 const NONE: u32 = u32::MAX;
 
@@ -70,7 +78,7 @@ impl Eq {
         for index in 0..1 << log_size {
             ring.at(index).store_last(OWNER_INITIAL);
         }
-        let (consumer, eqn, busy) = (AtomicU32::new(0), AtomicU32::new(NONE), AtomicBool::new(false));
+        let (consumer, eqn, turn) = (AtomicU64::new(0), AtomicU32::new(NONE), Turn::new());
         let doorbell = uar.eq_doorbell();
         Ok(Ref::try_new(Self {
             memory,
@@ -80,7 +88,8 @@ impl Eq {
             doorbell,
             params,
             eqn,
-            busy,
+            turn,
+            cqs: CqPlaces::new(),
         })?)
     }
 
@@ -123,62 +132,137 @@ impl Eq {
 
     /// Destroys it, if the device knows it. Whether the device is done with it.
     pub(super) fn destroy(&self, commander: &Commander, passive: Passive<'_>) -> bool {
-        self.eqn.load(Acquire) == NONE || commander.dispose(&DestroyEq { eqn: self.number() }, passive)
+        let eqn = self.eqn.swap(NONE, AcqRel);
+        eqn == NONE || commander.dispose(&DestroyEq { eqn: Eqn(eqn as u8) }, passive)
     }
 
-    /// Asks for an interrupt at the next event, or at once if one is there.
-    pub(super) fn arm(&self) {
+    /// The completion queues that send their events here.
+    pub(super) const fn cqs(&self) -> &CqPlaces {
+        &self.cqs
+    }
+
+    /// Asks for the first interrupt: at the next event, or at once if one is there.
+    pub(super) fn start(&self) {
+        self.tell(true);
+    }
+
+    fn tell(&self, arm: bool) {
         self.doorbell
-            .update(self.number(), self.consumer.load(Relaxed), true);
+            .update(self.number(), self.consumer.load(Relaxed) as u32, arm);
     }
 
-    /// Handles events, `budget` at most, at `DISPATCH_LEVEL`. Then either all are handled and the queue is armed, or there are more and
-    /// it returns `true`.
+    /// Handles events, `budget` at most, at `DISPATCH_LEVEL`. `true` when there may be more: call again. After `false` the queue is
+    /// armed, or another processor is at it and will see to what came.
     pub(super) fn handle(&self, events: &Events, budget: u32) -> bool {
-        if self.busy.swap(true, Acquire) {
-            // Who is in there arms the queue in the end, on which the device reports what came meanwhile.
+        self.turn.take(&Pass { queue: self, events }, budget)
+    }
+
+    /// Handles all events, should an interrupt have been lost. `<= DISPATCH_LEVEL`.
+    pub(super) fn look(&self, events: &Events) {
+        loop {
+            // Others may run in between, for as long as the device has more to say.
+            let _dispatch = raise_to_dispatch();
+            if !self.handle(events, LOOK_BUDGET) {
+                break;
+            }
+        }
+    }
+
+    /// Waits for the end of the turn that is under way, if one is: what was forgotten before is told nothing afterwards.
+    pub(super) fn synchronize(&self, passive: Passive<'_>) {
+        let Some(turn) = self.turn.under_way() else { return };
+        // Bounded: a turn has a budget, and runs at `DISPATCH_LEVEL`.
+        while !self.turn.is_over(turn) {
+            passive.sleep_ms(TURN_MS);
+        }
+    }
+
+    /// The position after all events that are in the queue now, handled or not: those of objects that were destroyed before come
+    /// earlier. `<= DISPATCH_LEVEL`.
+    pub(super) fn position(&self) -> u64 {
+        let start = self.consumer.load(Acquire);
+        let end = start.wrapping_add(1 << self.log_size);
+        let mut at = start;
+        // Bounded: the ring held that many at the beginning, all others came later.
+        while at < end {
+            if self.is_written(at, self.ring.at(at as u32).last()) {
+                at += 1;
+                continue;
+            }
+            // Not written yet, or handled meanwhile and written once more.
+            let consumer = self.consumer.load(Acquire);
+            if consumer <= at {
+                break;
+            }
+            at = consumer;
+        }
+        at
+    }
+
+    /// Whether the device has written the element at `index`, by the element's last word.
+    const fn is_written(&self, index: u64, last: u64) -> bool {
+        last & 1 == index >> self.log_size & 1
+    }
+}
+
+/// One turn at a queue.
+struct Pass<'a> {
+    queue: &'a Eq,
+    events: &'a Events,
+}
+
+impl Pass<'_> {
+    /// Handles the next event, if there is one.
+    fn next(&self) -> bool {
+        let queue = self.queue;
+        let at = queue.consumer.load(Relaxed);
+        let element = queue.ring.at(at as u32);
+        let last = element.last();
+        if !queue.is_written(at, last) {
             return false;
         }
-        let mut left = budget;
-        let more = loop {
-            let pass = left.min(SPARE);
-            let handled = self.pass(events, pass);
-            left -= handled;
-            if handled < pass {
-                break false;
+        let head = element.word::<0>();
+        let data = [
+            element.word::<4>(),
+            element.word::<5>(),
+            element.word::<6>(),
+            last,
+        ];
+        queue.consumer.store(at + 1, Release);
+        match Event::decode((head >> 48) as u8, (head >> 32) as u8, data) {
+            Event::Completion(cqn) => {
+                if !queue.cqs.completed(cqn, at) {
+                    self.events.stray();
+                }
             }
-            if left == 0 {
-                break true;
-            }
-            self.doorbell
-                .update(self.number(), self.consumer.load(Relaxed), false);
-        };
-        if !events.is_dead() {
-            self.doorbell
-                .update(self.number(), self.consumer.load(Relaxed), !more);
+            other => self.events.dispatch(other, at),
         }
-        self.busy.store(false, Release);
-        more
+        true
     }
+}
 
-    fn pass(&self, events: &Events, most: u32) -> u32 {
+impl Source for Pass<'_> {
+    fn pass(&self, most: u32) -> u32 {
         for handled in 0..most {
-            let consumer = self.consumer.load(Relaxed);
-            let element = self.ring.at(consumer);
-            let last = element.last();
-            if last & 1 != u64::from(consumer >> self.log_size) & 1 {
+            if !self.next() {
                 return handled;
             }
-            let head = element.word::<0>();
-            let data = [
-                element.word::<4>(),
-                element.word::<5>(),
-                element.word::<6>(),
-                last,
-            ];
-            self.consumer.store(consumer.wrapping_add(1), Relaxed);
-            events.dispatch(Event::decode((head >> 48) as u8, (head >> 32) as u8, data));
+            if handled % SPARE == SPARE - 1 {
+                self.advance();
+            }
         }
         most
+    }
+
+    fn advance(&self) {
+        if !self.events.is_dead() {
+            self.queue.tell(false);
+        }
+    }
+
+    fn arm(&self) {
+        if !self.events.is_dead() {
+            self.queue.tell(true);
+        }
     }
 }

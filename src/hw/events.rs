@@ -6,14 +6,14 @@ use super::{
     error::HwError,
     health::Fatal,
     init_segment::Registers,
+    numbers::Numbers,
     pages::Pages,
     platform::DeviceEvents,
     qp::{QpEvent, QpTarget},
     types::{Cqn, Qpn},
 };
 use crate::nt::{
-    EventLog, NdisHandle, Passive, Ref, SpinLock, Vec, pci,
-    pool::take_at,
+    EventLog, NdisHandle, Passive, Ref, SpinLock, pci,
     sync::{
         AtomicBool, AtomicU32,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
@@ -106,82 +106,111 @@ impl Event {
     }
 }
 
-/// What is known of a completion queue's events.
+/// What a completion queue knows of its events.
+#[derive(Debug)]
 pub struct CqRoute {
     /// Events so far: the arm sequence number.
     sequence: AtomicU32,
-    target: SpinLock<Option<Ref<dyn CompletionTarget>>>,
-}
-
-impl core::fmt::Debug for CqRoute {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("CqRoute")
-            .field("sequence", &self.sequence)
-            .finish_non_exhaustive()
-    }
 }
 
 impl CqRoute {
-    /// Names the target.
-    pub(super) fn attach(&self, target: Ref<dyn CompletionTarget>) {
-        let before = self.target.lock().replace(target);
-        drop(before);
+    pub(super) fn try_new() -> Result<Ref<Self>, HwError> {
+        let sequence = AtomicU32::new(0);
+        Ok(Ref::try_new(Self { sequence })?)
     }
 
     /// Number that the next arm carries.
     pub(super) fn arm_sequence(&self) -> u32 {
         self.sequence.load(Acquire)
     }
+}
 
-    fn target(&self) -> Option<Ref<dyn CompletionTarget>> {
-        self.target.lock().clone()
+/// A completion queue as its event queue knows it.
+struct CqPlace {
+    cqn: Cqn,
+    /// Events before this position are of a queue that had the number before.
+    since: u64,
+    route: Ref<CqRoute>,
+    target: Option<Ref<dyn CompletionTarget>>,
+}
+
+/// The completion queues of an event queue, by their numbers.
+pub(super) struct CqPlaces(SpinLock<Numbers<CqPlace>>);
+
+impl core::fmt::Debug for CqPlaces {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("CqPlaces")
     }
 }
 
-/// Objects by their numbers, in order.
-struct Table<T>(Vec<(u32, T)>);
-
-impl<T> Table<T> {
-    const fn new() -> Self {
-        Self(Vec::new_in(crate::nt::NonPaged))
+impl CqPlaces {
+    pub(super) const fn new() -> Self {
+        Self(SpinLock::new(Numbers::new()))
     }
 
-    fn find(&self, number: u32) -> Result<usize, usize> {
-        self.0.binary_search_by_key(&number, |(number, _)| *number)
-    }
-
-    fn get(&self, number: u32) -> Option<&T> {
-        self.find(number)
-            .ok()
-            .and_then(|at| self.0.get(at))
-            .map(|(_, object)| object)
-    }
-
-    fn get_mut(&mut self, number: u32) -> Option<&mut T> {
-        let at = self.find(number).ok()?;
-        self.0.get_mut(at).map(|(_, object)| object)
-    }
-
-    /// The first object whose number is `number` or more.
-    fn from(&self, number: u32) -> Option<(u32, &T)> {
-        let at = self.find(number).unwrap_or_else(|at| at);
-        self.0.get(at).map(|(number, object)| (*number, object))
-    }
-
-    /// Fails when memory cannot be had, or the number is taken already.
-    fn insert(&mut self, number: u32, object: T) -> Result<(), HwError> {
-        let Err(at) = self.find(number) else {
-            return Err(super::error::Lie::UnknownObject(number).into());
+    /// Adds a queue; events from position `since` on are its own.
+    pub(super) fn add(&self, cqn: Cqn, since: u64, route: &Ref<CqRoute>) -> Result<(), HwError> {
+        let place = CqPlace {
+            cqn,
+            since,
+            route: route.clone(),
+            target: None,
         };
-        self.0.try_reserve(1).map_err(|_| HwError::NoMemory)?;
-        self.0.insert(at, (number, object));
-        Ok(())
+        self.0.lock().insert(cqn.raw(), place)
     }
 
-    fn remove(&mut self, number: u32) -> Option<T> {
-        let at = self.find(number).ok()?;
-        take_at(&mut self.0, at).map(|(_, object)| object)
+    /// Names who is told.
+    pub(super) fn attach(&self, cqn: Cqn, target: Ref<dyn CompletionTarget>) {
+        let mut places = self.0.lock();
+        let place = places.get_mut(cqn.raw());
+        let before = place.and_then(|place| place.target.replace(target));
+        drop(places);
+        drop(before);
     }
+
+    /// Events of this number are nobody's from now on.
+    pub(super) fn remove(&self, cqn: Cqn) {
+        let place = self.0.lock().remove(cqn.raw());
+        drop(place);
+    }
+
+    /// A completion event at this position. Whether it was somebody's.
+    pub(super) fn completed(&self, cqn: Cqn, at: u64) -> bool {
+        let target = {
+            let places = self.0.lock();
+            let Some(place) = places.get(cqn.raw()).filter(|place| place.since <= at) else {
+                return false;
+            };
+            // Before the target is told: it may arm again at once.
+            place.route.sequence.fetch_add(1, AcqRel);
+            place.target.clone()
+        };
+        if let Some(target) = target {
+            target.completed();
+        }
+        true
+    }
+
+    /// Who is told of what happens at this position, if it is somebody.
+    fn target(&self, cqn: Cqn, at: u64) -> Option<Option<Ref<dyn CompletionTarget>>> {
+        let places = self.0.lock();
+        let place = places.get(cqn.raw()).filter(|place| place.since <= at)?;
+        Some(place.target.clone())
+    }
+
+    /// The first queue from this number on, and who is told.
+    fn first_from(&self, number: u32) -> Option<(Cqn, Option<Ref<dyn CompletionTarget>>)> {
+        let places = self.0.lock();
+        let place = places.first_from(number)?;
+        Some((place.cqn, place.target.clone()))
+    }
+}
+
+/// A queue pair as the queue of news knows it.
+struct QpPlace {
+    /// As of [`CqPlace`].
+    since: u64,
+    target: Option<Ref<dyn QpTarget>>,
 }
 
 /// Longest that whoever needs a dead device cut off tries to do it, and the time between the tries.
@@ -199,8 +228,9 @@ pub struct Events {
     registers: Ref<Registers>,
     ndis: NdisHandle,
     log: EventLog,
-    cqs: SpinLock<Table<Ref<CqRoute>>>,
-    qps: SpinLock<Table<Option<Ref<dyn QpTarget>>>>,
+    /// All completion queues: for what is not a completion.
+    cqs: CqPlaces,
+    qps: SpinLock<Numbers<QpPlace>>,
     news: SpinLock<Option<Ref<dyn DeviceEvents>>>,
     /// Asks the device about its port, at `PASSIVE_LEVEL`.
     port: SpinLock<Option<Ref<dyn PortWatch>>>,
@@ -241,8 +271,8 @@ impl Events {
             registers,
             ndis,
             log,
-            cqs: SpinLock::new(Table::new()),
-            qps: SpinLock::new(Table::new()),
+            cqs: CqPlaces::new(),
+            qps: SpinLock::new(Numbers::new()),
             news: SpinLock::new(None),
             port: SpinLock::new(None),
             failed: AtomicBool::new(false),
@@ -345,17 +375,11 @@ impl Events {
     /// Tells every completion queue that the device is dead. Queues that come meanwhile find out when they are used.
     fn tell_queues(&self) {
         let mut next = 0;
-        loop {
-            let found = self
-                .cqs
-                .lock()
-                .from(next)
-                .map(|(number, route)| (number, route.clone()));
-            let Some((number, route)) = found else { break };
-            if let Some(target) = route.target() {
+        while let Some((cqn, target)) = self.cqs.first_from(next) {
+            if let Some(target) = target {
                 target.device_lost();
             }
-            next = number.saturating_add(1);
+            next = cqn.raw() + 1;
         }
     }
 
@@ -369,52 +393,42 @@ impl Events {
         self.strays.load(Relaxed)
     }
 
-    pub(super) fn add_cq(&self, cqn: Cqn) -> Result<Ref<CqRoute>, HwError> {
-        let route = Ref::try_new(CqRoute {
-            sequence: AtomicU32::new(0),
-            target: SpinLock::new(None),
-        })?;
-        self.cqs.lock().insert(cqn.raw(), route.clone())?;
-        Ok(route)
+    /// All completion queues.
+    pub(super) const fn cqs(&self) -> &CqPlaces {
+        &self.cqs
     }
 
-    pub(super) fn remove_cq(&self, cqn: Cqn) {
-        let route = self.cqs.lock().remove(cqn.raw());
-        let target = route.as_ref().and_then(|route| route.target.lock().take());
-        drop((target, route));
-    }
-
-    pub(super) fn add_qp(&self, qpn: Qpn) -> Result<(), HwError> {
-        self.qps.lock().insert(qpn.raw(), None)
+    /// Adds a queue pair; events from position `since` on are its own.
+    pub(super) fn add_qp(&self, qpn: Qpn, since: u64) -> Result<(), HwError> {
+        let place = QpPlace { since, target: None };
+        self.qps.lock().insert(qpn.raw(), place)
     }
 
     pub(super) fn attach_qp(&self, qpn: Qpn, target: Ref<dyn QpTarget>) {
-        let before = self
-            .qps
-            .lock()
-            .get_mut(qpn.raw())
-            .and_then(|place| place.replace(target));
+        let mut places = self.qps.lock();
+        let place = places.get_mut(qpn.raw());
+        let before = place.and_then(|place| place.target.replace(target));
+        drop(places);
         drop(before);
     }
 
     pub(super) fn remove_qp(&self, qpn: Qpn) {
-        let target = self.qps.lock().remove(qpn.raw());
-        drop(target);
+        let place = self.qps.lock().remove(qpn.raw());
+        drop(place);
     }
 
-    /// Hands an event to whom it concerns. At `DISPATCH_LEVEL`; no lock is held while it does.
-    pub(super) fn dispatch(&self, event: Event) {
+    /// Hands an event, which is no completion, to whom it concerns; `at` is its position in its queue. At `DISPATCH_LEVEL`; no lock is
+    /// held while it does.
+    pub(super) fn dispatch(&self, event: Event, at: u64) {
         match event {
-            Event::Completion(cqn) => self.to_cq(cqn, |target| target.completed(), true),
-            Event::CqError(cqn, fault) => self.to_cq(cqn, |target| target.failed(fault), false),
-            Event::Qp(qpn, event) => {
-                let target = self.qps.lock().get(qpn.raw()).cloned();
-                match target {
-                    Some(Some(target)) => target.event(event),
-                    Some(None) => {}
-                    None => self.stray(),
-                }
-            }
+            // A completion in a queue that takes none: the device lies.
+            Event::Completion(_) => self.stray(),
+            Event::CqError(cqn, fault) => match self.cqs.target(cqn, at) {
+                Some(Some(target)) => target.failed(fault),
+                Some(None) => {}
+                None => self.stray(),
+            },
+            Event::Qp(qpn, event) => self.to_qp(qpn, event, at),
             Event::Commands(vector) => self.commander.completed(vector),
             Event::PageRequest(function, count) => Pages::request(&self.pages, function, count),
             Event::Port(_) => {
@@ -428,19 +442,20 @@ impl Events {
         }
     }
 
-    fn to_cq(&self, cqn: Cqn, tell: impl FnOnce(&dyn CompletionTarget), completion: bool) {
-        let route = self.cqs.lock().get(cqn.raw()).cloned();
-        let Some(route) = route else { return self.stray() };
-        if completion {
-            // Before the target is told: it may arm again at once.
-            route.sequence.fetch_add(1, AcqRel);
-        }
-        if let Some(target) = route.target() {
-            tell(&*target);
+    fn to_qp(&self, qpn: Qpn, event: QpEvent, at: u64) {
+        let target = {
+            let places = self.qps.lock();
+            let place = places.get(qpn.raw()).filter(|place| place.since <= at);
+            place.map(|place| place.target.clone())
+        };
+        match target {
+            Some(Some(target)) => target.event(event),
+            Some(None) => {}
+            None => self.stray(),
         }
     }
 
-    fn stray(&self) {
+    pub(super) fn stray(&self) {
         self.strays.fetch_add(1, Relaxed);
     }
 }

@@ -31,6 +31,7 @@ pub mod init_segment;
 pub mod layout;
 mod messages;
 pub mod mkey;
+mod numbers;
 pub mod pages;
 pub mod pd;
 pub mod platform;

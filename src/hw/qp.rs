@@ -259,14 +259,12 @@ impl Qp {
         let uar = device.uars().deal()?;
         let doorbell = uar.send_doorbell()?;
         let context = context(params, &shape, &memory, uar.index().raw());
-        let qpn = device.commander().execute(
-            &CreateQp {
-                context,
-                pages: memory.pages(shape.ring_bytes()),
-            },
-            passive,
-        )?;
-        if let Err(error) = device.events().add_qp(qpn) {
+        let create = CreateQp {
+            context,
+            pages: memory.pages(shape.ring_bytes()),
+        };
+        let qpn = device.commander().execute(&create, passive)?;
+        if let Err(error) = device.queues().add_qp(device.events(), qpn) {
             destroy(device.commander(), qpn, passive);
             return Err(error);
         }
@@ -449,17 +447,23 @@ impl Qp {
     /// Destroys the queue pair. The device is done with all of its memory and that of its requests when this returns: a device that will
     /// not destroy it is given up. Once; again is nothing.
     ///
+    /// `forget` is called when no completion and no event of it comes any more, and before the device has its number back, which it
+    /// gives out again as it likes: whoever knows the queue pair by its number forgets it there.
+    ///
     /// Returns whether the device is done. If not, it is dead and nothing cuts it off: memory of outstanding requests must outlive it, see
     /// [`Device::release`].
-    pub fn destroy(&self, passive: Passive<'_>) -> bool {
+    pub fn destroy(&self, passive: Passive<'_>, forget: impl FnOnce()) -> bool {
         if !self.alive.swap(false, AcqRel) {
             return true;
         }
         let commander = self.device.commander();
-        // Reset first, as drivers do; its failure shows in the destroy command too.
+        // Its failure shows in the destroy command too.
         let _ = commander.execute(&QpToReset { qpn: self.qpn }, passive);
+        self.device
+            .queues()
+            .forget_qp(self.device.events(), self.qpn, passive);
+        forget();
         let done = destroy(commander, self.qpn, passive) || self.device.give_up(DestroyQp::OPCODE, passive);
-        self.device.events().remove_qp(self.qpn);
         self.device.release(&self.memory, done);
         if let Some(lists) = self.send.page_list_memory() {
             self.device.release(lists, done);

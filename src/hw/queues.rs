@@ -4,11 +4,13 @@ use super::{
     command::{Commander, Watch},
     eq::{Eq, EqParams},
     error::HwError,
-    events::{Events, event_type as t},
-    types::Eqn,
+    events::{CqRoute, Events, event_type as t},
+    types::{Cqn, Qpn},
     uar::Uar,
 };
-use crate::nt::{Dma, Passive, Ref, SharedMemory, SpinLock, Vec, irql::raise_to_dispatch, pool};
+use core::ops::Range;
+
+use crate::nt::{Dma, Once, Passive, Ref, SharedMemory, Vec, pool};
 
 /// Message of the queues of commands, news and page requests.
 const CONTROL_MESSAGE: u32 = 0;
@@ -17,8 +19,6 @@ const COMMAND_ENTRIES: u32 = 32;
 const ASYNC_ENTRIES: u32 = 0x380;
 const PAGES_ENTRIES: u32 = 1;
 const COMPLETION_ENTRIES: u32 = 1024;
-/// Events looked at by hand at a time.
-const LOOK_BUDGET: u32 = 256;
 /// Queues that are not for completions.
 pub(super) const CONTROL_QUEUES: u32 = 3;
 
@@ -61,22 +61,26 @@ impl Purpose {
     }
 }
 
-/// All event queues, in the order of their making.
+/// All event queues, in the order of their making: commands, news, pages, then those of completions. Nobody takes a lock to find one.
 #[derive(Debug)]
 pub(super) struct Queues {
-    queues: SpinLock<Vec<Ref<Eq>>>,
+    queues: Vec<Once<Ref<Eq>>>,
+    /// Completions have messages of their own, one for each queue, from 1 on. Else all queues share the first.
+    spread: bool,
 }
 
+/// Place of the queue of news.
+const NEWS: usize = 1;
+
 impl Queues {
-    /// Room for the control queues and `completion` others.
-    pub(super) fn with_room(completion: u32) -> Result<Self, HwError> {
-        let queues = pool::try_with_capacity((CONTROL_QUEUES + completion) as usize)?;
-        Ok(Self {
-            queues: SpinLock::new(queues),
-        })
+    /// Room for the control queues and `completion` others, 1 at least; `spread` if those have messages of their own.
+    pub(super) fn with_room(completion: u32, spread: bool) -> Result<Self, HwError> {
+        let count = CONTROL_QUEUES + completion.max(1);
+        let queues = pool::try_vec(count as usize, |_| Once::new())?;
+        Ok(Self { queues, spread })
     }
 
-    /// Makes one more queue.
+    /// Makes the next queue.
     pub(super) fn add(
         &self,
         purpose: Purpose,
@@ -86,8 +90,12 @@ impl Queues {
         passive: Passive<'_>,
     ) -> Result<(), HwError> {
         let queue = Eq::prepare(dma, uar, purpose.params(), passive)?;
+        let place = self.queues.iter().find(|place| place.get().is_none());
         // Before the device knows it: from then on nothing may fail.
-        pool::try_push(&mut *self.queues.lock(), queue.clone())?;
+        let full = place.is_none_or(|place| place.set(queue.clone()).is_err());
+        if full {
+            return Err(HwError::Limit("event queues"));
+        }
         queue.create(commander, uar, passive)
     }
 
@@ -98,9 +106,7 @@ impl Queues {
         passive: Passive<'_>,
         mut keep: impl FnMut(&Ref<SharedMemory>),
     ) {
-        loop {
-            let queue = self.queues.lock().pop();
-            let Some(queue) = queue else { return };
+        for queue in self.queues.iter().rev().filter_map(Once::get) {
             if !queue.destroy(commander, passive) {
                 keep(queue.memory());
             }
@@ -109,56 +115,103 @@ impl Queues {
 
     /// Arms all queues.
     pub(super) fn arm(&self) {
-        self.each(super::eq::Eq::arm);
+        self.all().for_each(|queue| queue.start());
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Ref<Eq>> {
+        self.queues.iter().filter_map(Once::get)
+    }
+
+    /// The places of the queues of a message.
+    const fn places(&self, message: u32) -> Range<usize> {
+        let control = CONTROL_QUEUES as usize;
+        match message {
+            CONTROL_MESSAGE if self.spread => 0..control,
+            CONTROL_MESSAGE => 0..usize::MAX,
+            _ => {
+                let place = control + message as usize - 1;
+                place..place + 1
+            }
+        }
     }
 
     /// Handles the queues of a message; whether there is more.
     pub(super) fn handle(&self, events: &Events, message: u32, budget: u32) -> bool {
+        let places = self.places(message);
+        let end = places.end.min(self.queues.len());
         let mut more = false;
-        self.each(|queue| {
-            if queue.message() == message {
+        for queue in self.queues.get(places.start..end).into_iter().flatten() {
+            if let Some(queue) = queue.get() {
                 more |= queue.handle(events, budget);
             }
-        });
+        }
         more
     }
 
-    /// Handles all queues.
-    pub(super) fn handle_all(&self, events: &Events) {
-        self.each(|queue| {
-            queue.handle(events, LOOK_BUDGET);
-        });
+    /// Handles all queues. `<= DISPATCH_LEVEL`.
+    pub(super) fn look(&self, events: &Events) {
+        self.all().for_each(|queue| queue.look(events));
     }
 
     /// Number of completion vectors.
     pub(super) fn completion_vectors(&self) -> u32 {
-        (self.queues.lock().len() as u32).saturating_sub(CONTROL_QUEUES)
+        (self.queues.len() as u32).saturating_sub(CONTROL_QUEUES)
     }
 
-    /// The event queue of a completion vector, counted round and round.
-    pub(super) fn completion_eq(&self, vector: u32) -> Eqn {
-        self.completion_queue(vector)
-            .map_or(Eqn(0), |queue| queue.number())
-    }
-
-    /// Its message.
+    /// The message of a completion vector, counted round and round.
     pub(super) fn completion_message(&self, vector: u32) -> Option<u32> {
         self.completion_queue(vector).map(|queue| queue.message())
     }
 
-    fn completion_queue(&self, vector: u32) -> Option<Ref<Eq>> {
-        let queues = self.queues.lock();
-        let vectors = (queues.len() as u32).saturating_sub(CONTROL_QUEUES).max(1);
-        let at = CONTROL_QUEUES + vector % vectors;
-        queues.get(at as usize).cloned()
+    /// The event queue of a completion vector, counted round and round.
+    pub(super) fn completion_queue(&self, vector: u32) -> Option<&Ref<Eq>> {
+        let at = CONTROL_QUEUES + vector % self.completion_vectors().max(1);
+        self.queues.get(at as usize)?.get()
     }
 
-    /// Calls `each` for every queue, without the lock.
-    fn each(&self, mut each: impl FnMut(&Eq)) {
-        for index in 0.. {
-            let queue = self.queues.lock().get(index).cloned();
-            let Some(queue) = queue else { return };
-            each(&queue);
+    fn news(&self) -> Option<&Ref<Eq>> {
+        self.queues.get(NEWS)?.get()
+    }
+
+    /// After how many events of the queue of news something begins that was made just now.
+    fn news_position(&self) -> u64 {
+        self.news().map_or(0, |news| news.position())
+    }
+
+    /// Events of a completion queue that the device has just made reach it through `eq`. Those that are under way yet are of the one
+    /// that had the number before.
+    pub(super) fn add_cq(&self, events: &Events, eq: &Eq, cqn: Cqn) -> Result<Ref<CqRoute>, HwError> {
+        let route = CqRoute::try_new()?;
+        events.cqs().add(cqn, self.news_position(), &route)?;
+        let added = eq.cqs().add(cqn, eq.position(), &route);
+        if added.is_err() {
+            events.cqs().remove(cqn);
+        }
+        added.map(|()| route)
+    }
+
+    /// No event reaches the completion queue any more, and none is being told. Before its number is given back.
+    pub(super) fn forget_cq(&self, events: &Events, eq: &Eq, cqn: Cqn, passive: Passive<'_>) {
+        eq.cqs().remove(cqn);
+        events.cqs().remove(cqn);
+        eq.synchronize(passive);
+        self.synchronize_news(passive);
+    }
+
+    /// As [`Self::add_cq`], for a queue pair.
+    pub(super) fn add_qp(&self, events: &Events, qpn: Qpn) -> Result<(), HwError> {
+        events.add_qp(qpn, self.news_position())
+    }
+
+    /// As [`Self::forget_cq`], for a queue pair.
+    pub(super) fn forget_qp(&self, events: &Events, qpn: Qpn, passive: Passive<'_>) {
+        events.remove_qp(qpn);
+        self.synchronize_news(passive);
+    }
+
+    fn synchronize_news(&self, passive: Passive<'_>) {
+        if let Some(news) = self.news() {
+            news.synchronize(passive);
         }
     }
 }
@@ -171,8 +224,7 @@ pub(super) struct Look {
 
 impl Watch for Look {
     fn look(&self) {
-        let _dispatch = raise_to_dispatch();
-        self.queues.handle_all(&self.events);
+        self.queues.look(&self.events);
     }
 
     fn silent(&self, opcode: u16) {

@@ -238,19 +238,20 @@ impl Cq {
     /// No memory.
     pub fn attach(&self, qp: &Ref<Object<Qp>>) -> Result<(), NoMemory> {
         let qpn = qp.kind().number().ok_or(NoMemory)?;
-        self.users.lock().add(qpn, qp.clone())
+        let mut users = self.users.lock();
+        if users.add(qpn, qp.clone())?
+            && let Some(hw) = self.hw.get()
+        {
+            // What is unread yet is of the one that had the number before.
+            hw.disown(qpn);
+        }
+        Ok(())
     }
 
-    /// Forgets a queue pair that the device has destroyed, and its completions.
+    /// Forgets a queue pair, before the device has its number back: its completions are nobody's from now on.
     pub fn detach(&self, qp: &Qp) {
         let Some(qpn) = qp.number() else { return };
-        let removed = {
-            let mut users = self.users.lock();
-            if let Some(hw) = self.hw.get() {
-                hw.forget(qpn);
-            }
-            users.remove(qpn)
-        };
+        let removed = self.users.lock().remove(qpn);
         drop(removed);
     }
 

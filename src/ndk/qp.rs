@@ -141,10 +141,11 @@ impl Kind for Qp {
 
     fn teardown(&self, passive: Passive<'_>) {
         if let Some(hw) = self.hw.get() {
-            hw.destroy(passive);
+            hw.destroy(passive, || {
+                self.initiator_cq.kind().detach(self);
+                self.receive_cq.kind().detach(self);
+            });
         }
-        self.initiator_cq.kind().detach(self);
-        self.receive_cq.kind().detach(self);
         self.pd.kind().delist(self);
     }
 

@@ -48,16 +48,17 @@ impl Users {
         place.is_ok()
     }
 
-    /// Adds a queue pair; one that is there already (it receives and sends here) stays.
+    /// Adds a queue pair; one that is there already (it receives and sends here) stays. Whether it is new.
     ///
     /// # Errors
     /// [`NoMemory`].
-    pub fn add(&mut self, qpn: Qpn, qp: Ref<Object<Qp>>) -> Result<(), NoMemory> {
-        if let Err(place) = self.place(qpn) {
+    pub fn add(&mut self, qpn: Qpn, qp: Ref<Object<Qp>>) -> Result<bool, NoMemory> {
+        let place = self.place(qpn);
+        if let Err(place) = place {
             self.list.try_reserve(1)?;
             self.list.insert(place, (qpn, qp));
         }
-        Ok(())
+        Ok(place.is_err())
     }
 
     /// Takes a queue pair out.

@@ -16,6 +16,7 @@
 //! | [`packet`], [`message`] | `NET_BUFFER_LIST`s: chains, and packets and messages of our own |
 //! | [`config`], [`log`] | registry keywords; event log |
 //! | [`lifetime`], [`registry`] | when an object's close ends; lists of live objects |
+//! | [`turn`] | one processor at a time at a queue, no message lost |
 //! | [`driver_object`] | what the driver keeps with its driver object |
 //! | [`control_device`], [`irp`] | the driver's control device; requests to it |
 //! | [`time`], [`sync`] | clock; atomics and store ordering |
@@ -48,6 +49,7 @@ pub mod sync;
 pub mod task;
 pub mod time;
 pub mod timer;
+pub mod turn;
 pub mod work;
 
 use core::ffi::c_void;
