@@ -31,7 +31,7 @@ impl Adapter {
     pub(super) fn initialize(
         ndis: NdisHandle,
         luid: u64,
-        resources: Option<Resources>,
+        resources: Option<Resources<'_>>,
         passive: Passive<'_>,
     ) -> Result<Ref<Self>, Status> {
         let log = crate::nt::EventLog::new(ndis);
@@ -56,7 +56,7 @@ impl Adapter {
     /// All steps after the adapter object.
     fn run_steps(
         this: &Ref<Self>,
-        resources: Option<Resources>,
+        resources: Option<Resources<'_>>,
         passive: Passive<'_>,
     ) -> Result<(), Failure> {
         let refused = |step| move |status| Failure::new(step, status);
@@ -83,7 +83,7 @@ impl Adapter {
         this.dma
             .set(Dma::register(this.ndis, passive).map_err(refused(Step::Dma))?);
         Interrupts::register(this, passive)?;
-        let carried = Self::bring_up_device(this, passive)?;
+        let carried = Self::bring_up_device(this, resources, passive)?;
         Self::start_floors(this, Mtu::for_link(carried), passive)?;
         attributes::set_general(this, passive).map_err(refused(Step::GeneralAttributes))?;
         attributes::set_network_direct(this, passive).map_err(refused(Step::NetworkDirectAttributes))?;
@@ -105,7 +105,11 @@ impl Adapter {
     }
 
     /// The device; returns the bytes of the IP packets that its port carries.
-    fn bring_up_device(this: &Ref<Self>, passive: Passive<'_>) -> Result<u32, Failure> {
+    fn bring_up_device(
+        this: &Ref<Self>,
+        resources: Resources<'_>,
+        passive: Passive<'_>,
+    ) -> Result<u32, Failure> {
         let missing = || Failure::new(Step::Device, Status::INTERNAL_ERROR);
         let identity = Identity::read(this.ndis, passive);
         let interrupts = this.interrupts.get().ok_or_else(missing)?;
@@ -115,7 +119,7 @@ impl Adapter {
             dma: this.dma.get().ok_or_else(missing)?,
             log: this.log,
             messages: interrupts
-                .messages()
+                .messages(resources)
                 .map_err(|e| Failure::from((Step::Interrupts, e)))?,
             is_virtual: identity.is_virtual(),
             address: this.keywords().address.map(Mac),
@@ -123,6 +127,7 @@ impl Adapter {
         };
         let device = Device::bring_up(platform, passive).map_err(Failure::of_device)?;
         this.device.set(device.clone());
+        interrupts.serve(device.clone());
         let no_memory = |e| Failure::from((Step::Device, e));
         let news = Ref::try_new(News { adapter: Slot::new() }).map_err(no_memory)?;
         news.adapter.set(this.clone());

@@ -7,16 +7,17 @@ use wdk_sys::{_PROCESSOR_NUMBER as PROCESSOR_NUMBER, ntddk};
 use super::{
     Adapter,
     failure::{Failure, Step},
+    resources::Resources,
 };
 use crate::{
-    hw::Messages,
+    hw::{Device, Messages, Processors},
     nt::{
-        NoMemory, Passive, Ref, Status,
+        NoMemory, Once, Passive, Ref, Status,
         log::LogCode,
         sync::{AtomicPtr, Ordering},
     },
     sys::ndis::{
-        self, IO_INTERRUPT_MESSAGE_INFO, IO_INTERRUPT_MESSAGE_INFO_ENTRY as Entry,
+        self, GROUP_AFFINITY, IO_INTERRUPT_MESSAGE_INFO, IO_INTERRUPT_MESSAGE_INFO_ENTRY as Entry,
         NDIS_CONNECT_MESSAGE_BASED, NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS,
         NDIS_MINIPORT_INTERRUPT_REVISION_1, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_MINIPORT_INTERRUPT,
     },
@@ -25,28 +26,31 @@ use crate::{
 /// Events that one DPC handles before it gives way to others (rule INT-09).
 const BUDGET: u32 = 128;
 
-/// The adapter's registration for interrupts.
+/// The adapter's registration for interrupts, and its context: all that a message needs.
 #[derive(Debug)]
 pub(super) struct Interrupts {
     handle: AtomicPtr<c_void>,
     /// NDIS's table of messages, which lives as long as the registration.
     table: AtomicPtr<IO_INTERRUPT_MESSAGE_INFO>,
+    /// Whose event queues messages are about, once it is up.
+    device: Once<Ref<Device>>,
 }
 
 impl Interrupts {
-    /// Registers. Messages may come before this returns: all that their handlers touch is the adapter (rule INIT-05).
+    /// Registers. Messages may come before this returns: all that their handlers touch is the registration (rule INIT-05).
     pub(super) fn register(adapter: &Ref<Adapter>, passive: Passive<'_>) -> Result<(), Failure> {
         let this = Ref::try_new(Self {
             handle: AtomicPtr::new(null_mut()),
             table: AtomicPtr::new(null_mut()),
+            device: Once::new(),
         })
         .map_err(|e| Failure::from((Step::Interrupts, e)))?;
         let mut characteristics = characteristics();
-        // SAFETY: complete characteristics; the adapter outlives the registration.
+        // SAFETY: complete characteristics; the context is kept until it is deregistered.
         let status = unsafe {
             ndis::NdisMRegisterInterruptEx(
                 adapter.ndis.as_raw(),
-                Ref::as_ptr(adapter).cast_mut().cast(),
+                Ref::as_ptr(&this).cast_mut().cast(),
                 &raw mut characteristics,
                 this.handle.as_ptr(),
             )
@@ -70,8 +74,9 @@ impl Interrupts {
         unsafe { table.as_ref() }.map_or(0, |table| table.MessageCount)
     }
 
-    /// Messages that the adapter got, 1 at least, and the processors that they come to.
-    pub(super) fn messages(&self) -> Result<Ref<Messages>, NoMemory> {
+    /// Messages that the adapter got, 1 at least, and the processors that they come to. The system's table has no groups: the bus's
+    /// list of `resources` has.
+    pub(super) fn messages(&self, resources: Resources<'_>) -> Result<Ref<Messages>, NoMemory> {
         let table = self.table.load(Ordering::Acquire).cast_const();
         Messages::try_new(self.count(), |message| {
             // SAFETY: there are messages, so there is a table.
@@ -79,8 +84,29 @@ impl Interrupts {
             // SAFETY: it has an entry for each message.
             let entry = unsafe { first.add(message as usize) };
             // SAFETY: as above.
-            unsafe { (*entry).TargetProcessorSet as u64 }
+            let entry = unsafe { entry.read() };
+            Processors {
+                group: resources.group(entry.Vector, entry.Irql),
+                mask: entry.TargetProcessorSet as u64,
+            }
         })
+    }
+
+    /// From here on messages are about this device.
+    pub(super) fn serve(&self, device: Ref<Device>) {
+        // A registration has one device.
+        let _ = self.device.set(device);
+    }
+
+    /// A message came, or its queues were not empty at the last look.
+    fn on_message(&self, message: u32) {
+        let more = self
+            .device
+            .get()
+            .is_some_and(|device| device.on_message(message, BUDGET));
+        if more {
+            self.queue_dpc(message);
+        }
     }
 
     /// Ends them: after this no handler runs (rule HALT-02).
@@ -98,26 +124,14 @@ impl Interrupts {
         };
         // SAFETY: room for the number.
         unsafe { ntddk::KeGetCurrentProcessorNumberEx(&raw mut processor) };
-        // NDIS takes the processors of group 0 only.
-        let target = if processor.Group == 0 {
-            1u32.checked_shl(processor.Number.into())
-        } else {
-            None
+        let mut target = GROUP_AFFINITY {
+            Mask: 1 << (processor.Number % 64),
+            Group: processor.Group,
+            Reserved: [0; 3],
         };
         let handle = self.handle.load(Ordering::Acquire);
         // SAFETY: a live registration: it is deregistered after the last DPC and the device are gone.
-        unsafe { ndis::NdisMQueueDpc(handle, message, target.unwrap_or(1), null_mut()) };
-    }
-}
-
-impl Adapter {
-    /// A message came, or its queues were not empty at the last look.
-    fn on_message(&self, message: u32) {
-        let Some(device) = self.device.get() else { return };
-        let more = device.on_message(message, BUDGET);
-        if more && let Some(interrupts) = self.interrupts.get() {
-            interrupts.queue_dpc(message);
-        }
+        unsafe { ndis::NdisMQueueDpcEx(handle, message, &raw mut target, null_mut()) };
     }
 }
 
@@ -173,7 +187,7 @@ unsafe extern "win64" fn message_dpc(
     _: *mut c_void,
     _: *mut c_void,
 ) {
-    // SAFETY: the context of the registration, which the adapter outlives.
-    let adapter = unsafe { &*context.cast::<Adapter>() };
-    adapter.on_message(message);
+    // SAFETY: the context of the registration, which is kept until it is deregistered.
+    let interrupts = unsafe { &*context.cast::<Interrupts>() };
+    interrupts.on_message(message);
 }

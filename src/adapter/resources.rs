@@ -10,17 +10,18 @@ const TYPE_INTERRUPT: u8 = 2;
 const TYPE_MEMORY: u8 = 3;
 
 /// The resources of one function of the device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Resources {
+#[derive(Clone, Copy)]
+pub(super) struct Resources<'a> {
     /// Physical address and bytes of BAR0: the first memory range that the bus lists.
     pub(super) bar: (u64, u32),
+    descriptors: &'a [CM_PARTIAL_RESOURCE_DESCRIPTOR],
 }
 
-impl Resources {
+impl Resources<'_> {
     /// Finds BAR0 in the list; `None` if there is no memory, or no interrupt messages (the device has MSI-X only).
     ///
     /// # Safety
-    /// `list` is NULL or leads to a list of as many descriptors as it says.
+    /// `list` is NULL or leads to a list of as many descriptors as it says, for as long as the result is used.
     pub(super) unsafe fn from_list(list: *const CM_PARTIAL_RESOURCE_LIST) -> Option<Self> {
         // SAFETY: the caller's promise.
         let count = unsafe { list.as_ref() }?.Count as usize;
@@ -28,14 +29,34 @@ impl Resources {
         let first = unsafe { &raw const (*list).PartialDescriptors }.cast::<CM_PARTIAL_RESOURCE_DESCRIPTOR>();
         // SAFETY: the caller's promise: `count` descriptors follow each other.
         let descriptors = unsafe { core::slice::from_raw_parts(first, count) };
-        let messages = descriptors
-            .iter()
-            .any(|d| d.Type == TYPE_INTERRUPT && u32::from(d.Flags) & CM_RESOURCE_INTERRUPT_MESSAGE != 0);
+        let messages = descriptors.iter().any(is_message);
         let bar = descriptors.iter().find(|d| d.Type == TYPE_MEMORY)?;
         // SAFETY: a memory descriptor, as its type says.
         let memory = unsafe { bar.u.Memory };
         messages.then_some(Self {
             bar: (memory.Start.cast_unsigned(), memory.Length),
+            descriptors,
         })
     }
+
+    /// The group of the processors of a message that the system connected at this vector and level, as the translated descriptor of the
+    /// message names it; the first group if the list has none such.
+    pub(super) fn group(&self, vector: u32, level: u8) -> u16 {
+        let mut messages = self.descriptors.iter().filter(|d| is_message(d));
+        messages
+            .find_map(|descriptor| {
+                // SAFETY: an interrupt descriptor, as its type says.
+                let bytes = unsafe { descriptor.u.Interrupt };
+                // `u.MessageInterrupt.Translated`: Level, Group, Vector, Affinity.
+                let [l0, l1, g0, g1, v0, v1, v2, v3, ..] = bytes;
+                let ours = u16::from_le_bytes([l0, l1]) == u16::from(level)
+                    && u32::from_le_bytes([v0, v1, v2, v3]) == vector;
+                ours.then(|| u16::from_le_bytes([g0, g1]))
+            })
+            .unwrap_or(0)
+    }
+}
+
+fn is_message(descriptor: &CM_PARTIAL_RESOURCE_DESCRIPTOR) -> bool {
+    descriptor.Type == TYPE_INTERRUPT && u32::from(descriptor.Flags) & CM_RESOURCE_INTERRUPT_MESSAGE != 0
 }

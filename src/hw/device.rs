@@ -9,6 +9,7 @@ use super::{
     gids::GidKey,
     health::Fatal,
     init_segment::FirmwareVersion,
+    messages::Processors,
     pages::Pages,
     platform::{DeviceEvents, Platform},
     port::{self, PortState},
@@ -178,10 +179,10 @@ impl Device {
         self.parts.queues.completion_vectors()
     }
 
-    /// A completion vector whose message comes to one of these processors of the first group, and to few others; of equals the first
-    /// from `turn` on, counted round and round. `turn` itself if none does. `<= DISPATCH_LEVEL`.
-    pub fn vector_on(&self, processors: u64, turn: u32) -> u32 {
-        if processors == 0 {
+    /// A completion vector whose message comes to one of these processors, and to few others; of equals the first from `turn` on, counted
+    /// round and round. `turn` itself if none does. `<= DISPATCH_LEVEL`.
+    pub fn vector_on(&self, processors: Processors, turn: u32) -> u32 {
+        if processors.mask == 0 {
             return turn;
         }
         let vectors = (0..self.completion_vectors()).map(|step| turn.wrapping_add(step));

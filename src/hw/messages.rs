@@ -2,17 +2,26 @@
 
 use crate::nt::{NoMemory, Ref, Vec, pool};
 
-/// Interrupt messages: the processors of the first group that each is for, a bit each. Message 0 is for commands and news, the others
-/// for completions. With one message, or none, all share it.
+/// Processors of one group. Machines with more than 64 have several groups.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Processors {
+    /// The group.
+    pub group: u16,
+    /// Its processors, a bit each.
+    pub mask: u64,
+}
+
+/// Interrupt messages: the processors that each is for. Message 0 is for commands and news, the others for completions. With one message,
+/// or none, all share it.
 #[derive(Debug)]
-pub struct Messages(Vec<u64>);
+pub struct Messages(Vec<Processors>);
 
 impl Messages {
     /// `count` messages, each for the processors that `processors` names.
     ///
     /// # Errors
     /// No memory.
-    pub fn try_new(count: u32, mut processors: impl FnMut(u32) -> u64) -> Result<Ref<Self>, NoMemory> {
+    pub fn try_new(count: u32, mut processors: impl FnMut(u32) -> Processors) -> Result<Ref<Self>, NoMemory> {
         let sets = pool::try_vec(count as usize, |message| processors(message as u32))?;
         Ref::try_new(Self(sets))
     }
@@ -24,8 +33,9 @@ impl Messages {
 
     /// How badly a message suits those who want one of these processors: the fewer others it may come to, the better. `None` if it comes
     /// to none of them.
-    pub(super) fn misfit(&self, message: u32, wanted: u64) -> Option<u32> {
-        let set = self.0.get(message as usize).copied()?;
-        (set & wanted != 0).then(|| (set & !wanted).count_ones())
+    pub(super) fn misfit(&self, message: u32, wanted: Processors) -> Option<u32> {
+        let set = self.0.get(message as usize)?;
+        let suits = set.group == wanted.group && set.mask & wanted.mask != 0;
+        suits.then(|| (set.mask & !wanted.mask).count_ones())
     }
 }

@@ -51,7 +51,7 @@ pub use self::{
     error::{BringUpError, HwError, Lie, Step},
     gids::GidKey,
     health::Fatal,
-    messages::Messages,
+    messages::{Messages, Processors},
     mkey::{Access, Mkey},
     pd::Pd,
     platform::{DeviceEvents, Platform},

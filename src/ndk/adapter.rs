@@ -15,6 +15,7 @@ use super::{
     task,
 };
 use crate::{
+    hw::Processors,
     nt::{Event, NoMemory, Passive, Ref, Status},
     sys::{
         ndis::NDK_ADAPTER_INFO,
@@ -85,12 +86,12 @@ impl Object<Adapter> {
         })
     }
 
-    /// `NdkCreateCq`. `processors` are those that callbacks are preferred on, 0 for no preference (CREATE-10).
+    /// `NdkCreateCq`. `processors` are those that callbacks are preferred on, none for no preference (CREATE-10).
     pub fn create_cq(
         this: &Ref<Self>,
         depth: u32,
         notification: CqNotification,
-        processors: u64,
+        processors: Processors,
         completion: CreateCompletion,
     ) -> Status {
         let provider = &this.kind().provider;

@@ -14,6 +14,7 @@ use super::{
     address, created, creation, owned, query_extension, request,
 };
 use crate::{
+    hw::Processors,
     nt::{Box, Mdl, NonPaged, Status},
     sys::{
         ndis::{GROUP_AFFINITY, NDK_ADAPTER_INFO},
@@ -80,10 +81,10 @@ unsafe extern "win64" fn create_cq(
     let completion = unsafe { creation(completion, context) };
     // SAFETY: NULL or the consumer's duty.
     let affinity = unsafe { affinity.as_ref() };
-    // Messages are known by processors of the first group only.
-    let processors = affinity
-        .filter(|affinity| affinity.Group == 0)
-        .map_or(0, |affinity| affinity.Mask as u64);
+    let processors = affinity.map_or_else(Processors::default, |affinity| Processors {
+        group: affinity.Group,
+        mask: affinity.Mask as u64,
+    });
     Object::create_cq(&adapter, depth, notification, processors, completion).0
 }
 

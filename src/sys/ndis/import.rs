@@ -7,6 +7,7 @@ use wdk_sys::{
     UNICODE_STRING,
 };
 
+use super::GROUP_AFFINITY;
 use super::{
     MINIPORT_SYNCHRONIZE_INTERRUPT_HANDLER, NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_PARAMETER,
     NDIS_EVENT, NDIS_HANDLE, NDIS_IO_WORKITEM_ROUTINE, NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
@@ -112,13 +113,13 @@ unsafe extern "win64" {
         synchronize_function: MINIPORT_SYNCHRONIZE_INTERRUPT_HANDLER,
         synchronize_context: *mut c_void,
     ) -> u8;
-    /// `NdisMQueueDpc`.
-    pub fn NdisMQueueDpc(
+    /// `NdisMQueueDpcEx`.
+    pub fn NdisMQueueDpcEx(
         ndis_interrupt_handle: NDIS_HANDLE,
         message_id: u32,
-        target_processors: u32,
+        target_processors: *mut GROUP_AFFINITY,
         miniport_dpc_context: *mut c_void,
-    ) -> u32;
+    ) -> usize;
     /// `NdisAllocateIoWorkItem`.
     pub fn NdisAllocateIoWorkItem(ndis_object_handle: NDIS_HANDLE) -> NDIS_HANDLE;
     /// `NdisQueueIoWorkItem`.
