@@ -54,6 +54,8 @@ fn lose(seed: u64, go: fn(&World) -> Option<TaskId>) {
             side.qp.receive(10, &[side.piece(0..8)]).expect("posts");
             let before = side.notes.count();
             side.cq.arm(Notify::Any);
+            // The post had it told already, perhaps, on another processor.
+            sim::sleep(sim::MILLISECOND);
             assert_eq!(side.notes.count(), before + 1);
             assert_eq!(side.result().status, Status::CANCELLED);
         });
@@ -118,6 +120,35 @@ fn closes_outlive_the_device() {
                 }
             });
             link.close_what_b_has();
+        });
+    }
+}
+
+/// Proves QP-12, QP-68, CQ-10: the device is dead, its queue is empty and armed; a receive that is posted then is told of, and comes back
+/// cancelled.
+#[test]
+fn a_receive_for_a_dead_device_is_told_of() {
+    for seed in 0..20 {
+        scenario(seed, |world| {
+            let link = Link::new(world, QUEUES);
+            world.hosts[0].device.die(Health::Hardware);
+            sim::sleep(20 * sim::SECOND);
+            link.on_a(|side| {
+                side.nothing_more();
+                side.cq.arm(Notify::Any);
+                let before = side.notes.count();
+                side.qp.receive(10, &[side.piece(0..8)]).expect("posts");
+                sim::sleep(sim::SECOND);
+                assert_eq!(side.notes.count(), before + 1);
+                let result = side.result();
+                assert_eq!((result.request, result.status), (10, Status::CANCELLED));
+                // Nobody is told twice.
+                side.qp.receive(11, &[side.piece(0..8)]).expect("posts");
+                sim::sleep(sim::SECOND);
+                assert_eq!(side.notes.count(), before + 1);
+                assert_eq!(side.result().request, 11);
+            });
+            link.close();
         });
     }
 }

@@ -162,6 +162,10 @@ impl Cq {
         hw.attach(dyn_ref!(cq.clone() => dyn CompletionTarget));
         // The place is empty: nobody else has seen the object.
         let _ = cq.kind().hw.set(hw);
+        if device.is_dead() {
+            // All queues that were known then have been told: this one perhaps not.
+            cq.device_lost();
+        }
         Ok(cq)
     }
 
@@ -253,6 +257,14 @@ impl Cq {
         let Some(qpn) = qp.number() else { return };
         let removed = self.users.lock().remove(qpn);
         drop(removed);
+    }
+
+    /// A request was posted that no device may be there for: if so, who waits for completions is called, soon, and not on the stack of
+    /// the post (LIFE-21).
+    pub(super) fn left_behind(this: &Ref<Object<Self>>) {
+        if this.kind().state.load(Ordering::Relaxed) == LOST {
+            Object::schedule(this, TELL);
+        }
     }
 
     /// `NdkControlCqInterruptModeration` (CQ-50..CQ-58).
@@ -392,6 +404,10 @@ impl CompletionTarget for Object<Cq> {
             // No post is accepted afterwards, but for receives.
             cq.users.lock().for_each(Qp::broke);
             self.tell_cancellations();
+            // A post beside this may have seen the device alive while its request was on the way to memory: one more look, later.
+            if let Some(this) = self.myself() {
+                Self::schedule(&this, TELL);
+            }
         }
     }
 }

@@ -182,7 +182,12 @@ impl Qp {
             return Status::INTERNAL_ERROR;
         };
         match hw.receive().post(context, pieces.sges()) {
-            Ok(()) => Status::SUCCESS,
+            Ok(()) => {
+                if self.is_dead() {
+                    self.received_late();
+                }
+                Status::SUCCESS
+            }
             Err(error) => status::of_post(error),
         }
     }

@@ -298,6 +298,20 @@ impl Qp {
         })
     }
 
+    /// Whether it was flushed or has failed.
+    #[inline]
+    pub(super) fn is_dead(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == DEAD
+    }
+
+    /// A receive was posted after the end: a dead device will not complete it, and who waits for completions is told. In the consumer's
+    /// calling convention, so that posts keep no registers for it.
+    #[cold]
+    #[inline(never)]
+    pub(super) extern "win64" fn received_late(&self) {
+        Cq::left_behind(&self.receive_cq);
+    }
+
     /// Takes the queue pair for a connection.
     ///
     /// # Errors
