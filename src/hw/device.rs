@@ -22,7 +22,7 @@ use super::{
 use crate::{
     dyn_ref,
     nt::{
-        Passive, Ref, ScatterGather, SharedMemory, SpinLock, Vec, WorkItem, pool,
+        Passive, Ref, ScatterGather, SharedMemory, SpinLock, Vec, WorkItem,
         sync::{AtomicU8, Ordering::Relaxed},
     },
 };

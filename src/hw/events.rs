@@ -369,7 +369,7 @@ impl Events {
 
     /// Has the device asked something that it cannot get wrong: the state of its port.
     pub(super) fn ask_for_life(&self) {
-        self.dispatch(Event::Port(None));
+        self.port_changed();
     }
 
     /// Tells every completion queue that the device is dead. Queues that come meanwhile find out when they are used.
@@ -431,14 +431,16 @@ impl Events {
             Event::Qp(qpn, event) => self.to_qp(qpn, event, at),
             Event::Commands(vector) => self.commander.completed(vector),
             Event::PageRequest(function, count) => Pages::request(&self.pages, function, count),
-            Event::Port(_) => {
-                let watch = self.port.lock().clone();
-                if let Some(watch) = watch {
-                    watch.changed();
-                }
-            }
+            Event::Port(_) => self.port_changed(),
             Event::InternalError => self.fail(Fatal::InternalError),
             Event::Other(_) => {}
+        }
+    }
+
+    fn port_changed(&self) {
+        let watch = self.port.lock().clone();
+        if let Some(watch) = watch {
+            watch.changed();
         }
     }
 

@@ -284,13 +284,7 @@ impl World {
             LoadError::Image(error) => WorldError::Image(error),
             LoadError::Start(error) => start(error),
         })?;
-        let others = if index == 1 {
-            &config.keywords_of_b[..]
-        } else {
-            &[]
-        };
-        let keywords = config.keywords.iter().chain(others);
-        let adapter = Self::adapter(keywords, &driver, &device, interface).map_err(start)?;
+        let adapter = Self::adapter(config, index, &driver, &device, interface).map_err(start)?;
         Ok(Host {
             id,
             device,
@@ -309,8 +303,9 @@ impl World {
         )
     }
 
-    fn adapter<'a>(
-        keywords: impl Iterator<Item = &'a (String, Value)>,
+    fn adapter(
+        config: &WorldConfig,
+        index: usize,
         driver: &ndis::Driver,
         device: &Rc<connectx::Device>,
         interface: netio::InterfaceId,
@@ -321,7 +316,12 @@ impl World {
         if !config.machine.spreads_messages {
             description.install.hardware.remove(MESSAGE_POLICY);
         }
-        for (name, value) in keywords {
+        let others = if index == 1 {
+            &config.keywords_of_b[..]
+        } else {
+            &[]
+        };
+        for (name, value) in config.keywords.iter().chain(others) {
             description.registry.set(name, value.clone());
         }
         let adapter = driver.add_device(description)?;
