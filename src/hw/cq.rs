@@ -308,11 +308,13 @@ impl Cq {
             .set_uar_page(uar.index().raw())
             .set_c_eqn_or_apu_element(u32::from(eq.number().0))
             .set_dbr_addr(memory.bus_address(ring_bytes).0);
-        let create = CreateCq {
-            context,
-            pages: memory.pages(ring_bytes),
-        };
-        let cqn = device.commander().execute(&create, passive)?;
+        let cqn = device.commander().execute(
+            &CreateCq {
+                context,
+                pages: memory.pages(ring_bytes),
+            },
+            passive,
+        )?;
         let route = match device.queues().add_cq(device.events(), &eq, cqn) {
             Ok(route) => route,
             Err(error) => {

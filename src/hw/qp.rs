@@ -259,11 +259,13 @@ impl Qp {
         let uar = device.uars().deal()?;
         let doorbell = uar.send_doorbell()?;
         let context = context(params, &shape, &memory, uar.index().raw());
-        let create = CreateQp {
-            context,
-            pages: memory.pages(shape.ring_bytes()),
-        };
-        let qpn = device.commander().execute(&create, passive)?;
+        let qpn = device.commander().execute(
+            &CreateQp {
+                context,
+                pages: memory.pages(shape.ring_bytes()),
+            },
+            passive,
+        )?;
         if let Err(error) = device.queues().add_qp(device.events(), qpn) {
             destroy(device.commander(), qpn, passive);
             return Err(error);
