@@ -182,13 +182,11 @@ pub(crate) unsafe extern "win64" fn open_ndk_adapter(
     parameters: *mut NDIS_OPEN_NDK_ADAPTER_PARAMETERS,
     result: *mut *mut NDK_ADAPTER,
 ) -> i32 {
-    // SAFETY: NDIS calls at PASSIVE_LEVEL.
-    let passive = unsafe { Passive::assume() };
     // SAFETY: the adapter's context.
     let adapter = unsafe { adapter(context) };
     // SAFETY: NDIS's parameters, alive during the call.
     let parameters = unsafe { &*parameters };
-    match adapter.open_network_direct(parameters, passive) {
+    match adapter.open_network_direct(parameters) {
         Ok(opened) => {
             // SAFETY: NDIS's place for the result.
             unsafe { result.write(opened.as_ptr()) };

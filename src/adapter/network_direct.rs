@@ -127,10 +127,9 @@ impl Adapter {
     pub(super) fn open_network_direct(
         &self,
         parameters: &NDIS_OPEN_NDK_ADAPTER_PARAMETERS,
-        passive: Passive<'_>,
     ) -> Result<NonNull<NDK_ADAPTER>, Status> {
         let provider = self.provider.get().ok_or(Status::NDIS_ADAPTER_NOT_READY)?;
-        Provider::open(&provider, parameters, passive)
+        Provider::open(&provider, parameters)
     }
 
     /// `CloseNDKAdapterHandler`: returns when the open is gone with all that came from it.

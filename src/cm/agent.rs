@@ -1,7 +1,6 @@
 //! One adapter's connection management.
 
-use core::net::{IpAddr, SocketAddr};
-use core::sync::atomic::AtomicBool;
+use core::net::SocketAddr;
 
 use super::{
     Connection, ConnectionEvents, Listener, ListenerEvents,
@@ -33,10 +32,10 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Takes QP1 into use. `luid` is the adapter's `NET_LUID`, by which netio knows it; `mtu` is what connections use.
+    /// Takes QP1 and the adapter's addresses into use, as they come and go. `luid` is the adapter's `NET_LUID`, by which netio knows it; `mtu` is what connections use.
     ///
     /// # Errors
-    /// No memory, or the device refused; everything was undone.
+    /// No memory, the device or the system refused; everything was undone.
     pub fn start(
         device: Ref<Device>,
         ndis: NdisHandle,
@@ -45,7 +44,7 @@ impl Agent {
         passive: Passive<'_>,
     ) -> Result<Ref<Self>, CmError> {
         let agent = Ref::try_new(Self {
-            core: Core::try_new(device, ndis, luid, mtu)?,
+            core: Core::try_new(device, ndis, luid, mtu, passive)?,
         })?;
         Core::start(&agent.core, passive)?;
         Ok(agent)
@@ -56,29 +55,17 @@ impl Agent {
         self.core.stop(passive);
     }
 
-    /// Takes all addresses of the adapter into use: peers that ask for a port where nobody listens are told so from now on.
-    /// Addresses that cannot be are left out; [`Self::connect`] and [`Self::listen`] say so when they need one.
-    pub fn take_addresses(&self, passive: Passive<'_>) {
-        self.core.take_addresses(passive);
-    }
-
     /// Takes a local address and port (CONN-06, CONN-07, CONN-20, CONN-21). Port 0 takes a free one of 49152-65535.
     ///
     /// # Errors
     /// [`CmError::InvalidAddress`], [`CmError::PortInUse`], [`CmError::PortsExhausted`], [`CmError::NoMemory`].
     pub fn endpoint(&self, local: SocketAddr, passive: Passive<'_>) -> Result<Ref<Endpoint>, CmError> {
-        if !self.core.is_local(local.ip(), passive) {
+        let addresses = &self.core.local;
+        if !addresses.has(local.ip(), passive) {
             return Err(CmError::InvalidAddress);
         }
+        let local = addresses.named(local).ok_or(CmError::InvalidAddress)?;
         PortTable::reserve(&self.core.ports, local)
-    }
-
-    /// The way from a local address to a peer. May wait for the neighbour to answer.
-    ///
-    /// # Errors
-    /// [`CmError::NoRoute`], [`CmError::NoNeighbour`].
-    pub fn resolve(&self, local: IpAddr, remote: IpAddr, passive: Passive<'_>) -> Result<Route, CmError> {
-        self.core.resolve(local, remote, passive)
     }
 
     /// Resolves the way to the peer and sends a request. One event tells how it went.
@@ -93,7 +80,10 @@ impl Agent {
     ) -> Result<Ref<Connection>, CmError> {
         let core = &self.core;
         let consumer: [u8; MAX_CALLER_DATA] = padded(request.private_data, MAX_CALLER_DATA)?;
-        let (local, remote) = (request.endpoint.local(), request.remote);
+        let local = request.endpoint.local();
+        // Another zone is another network.
+        let remote = core.local.named(request.remote).ok_or(CmError::NoRoute)?;
+        let address = Core::hold_address(core, local.ip(), passive)?;
         let route = core.resolve(local.ip(), remote.ip(), passive)?;
         let to = core.gsi_address(&route, passive)?;
         let receive_psn = Psn::new(core.random() & 0x00ff_ffff);
@@ -111,6 +101,8 @@ impl Agent {
             events: Some(events),
             req,
             receive_psn,
+            place: None,
+            address,
         }))?;
         core.add_only(connection.clone(), local, remote)?;
         connection.begin(&step);
@@ -171,13 +163,8 @@ impl Agent {
         passive: Passive<'_>,
     ) -> Result<Ref<Listener>, CmError> {
         // The address answers from now on.
-        self.core.gid_index(endpoint.local().ip(), passive)?;
-        let listener = Ref::try_new(Listener {
-            agent: self.core.clone(),
-            endpoint,
-            events,
-            paused: AtomicBool::new(false),
-        })?;
+        self.core.local.index(endpoint.local().ip(), passive)?;
+        let listener = Listener::try_new(self.core.clone(), endpoint, events)?;
         self.core.add_listener(listener.clone())?;
         Ok(listener)
     }

@@ -4,14 +4,16 @@ use core::{fmt, net::SocketAddr};
 
 use super::{
     ConnectionEvents, Illegal,
-    core::Core,
+    core::{AddressInUse, Core},
     error::CmError,
     gsi::GsiAddress,
+    listener::Place,
     machine::{Machine, News, State, Step},
     mad::{CommId, Failover, Mad, Message, Rej, RejectReason, Rep, Req},
     mtu,
     params::{Answer, MAX_CALLEE_DATA, QpParameters, ReadLimits, Rejection, Reply},
     resolve::{Route, gid},
+    table::Key,
     timeouts::{TARGET_ACK_DELAY, active_ack_timeout, passive_ack_timeout},
 };
 use crate::{
@@ -49,6 +51,7 @@ pub struct Connection {
     remote: SocketAddr,
     route: Route,
     to: GsiAddress,
+    _address: AddressInUse,
     state: SpinLock<Inner>,
 }
 
@@ -59,6 +62,8 @@ pub(super) struct Inner {
     /// First packet number that this side expects: chosen by us, told to the peer.
     receive_psn: Psn,
     rep: Option<Rep>,
+    /// Passive: the place in the listener's backlog, until the consumer decides.
+    place: Option<Place>,
 }
 
 /// What a new [`Connection`] is made of.
@@ -73,6 +78,8 @@ pub(super) struct Parts {
     pub(super) events: Option<Ref<dyn ConnectionEvents>>,
     pub(super) req: Req,
     pub(super) receive_psn: Psn,
+    pub(super) place: Option<Place>,
+    pub(super) address: AddressInUse,
 }
 
 impl Connection {
@@ -84,12 +91,14 @@ impl Connection {
             remote: parts.remote,
             route: parts.route,
             to: parts.to,
+            _address: parts.address,
             state: SpinLock::new(Inner {
                 machine: parts.machine,
                 events: parts.events,
                 req: parts.req,
                 receive_psn: parts.receive_psn,
                 rep: None,
+                place: parts.place,
             }),
         }
     }
@@ -149,6 +158,7 @@ impl Connection {
         };
         let step = inner.machine.reply(rep, now)?;
         inner.events = Some(events);
+        inner.place = None;
         self.finish(inner, &step, None);
         Ok(())
     }
@@ -172,6 +182,7 @@ impl Connection {
         let private_data = padded(private_data, MAX_CALLEE_DATA)?;
         let now = self.agent.now();
         let mut inner = self.state.lock();
+        inner.place = None;
         let step = inner.machine.reject(reason, private_data, now)?;
         self.finish(inner, &step, None);
         Ok(())
@@ -210,6 +221,7 @@ impl Connection {
         let now = self.agent.now();
         let mut inner = self.state.lock();
         let events = inner.events.take();
+        inner.place = None;
         let step = inner.machine.abandon(now);
         self.finish(inner, &step, None);
         // Outside of the lock: the consumer's object may go with it.
@@ -227,19 +239,33 @@ impl Connection {
         self.local == local && self.remote == remote && self.with(Machine::is_live)
     }
 
-    /// Whether the request is the one that made this connection.
+    /// What it can be found by.
+    pub(super) fn keys(&self) -> [Key; 4] {
+        let (id, peer, queue_pair) = self.with(|m| {
+            (
+                m.local(),
+                Key::Peer(m.remote(), m.remote_guid()),
+                Key::QueuePair(m.remote_qpn(), m.remote_guid()),
+            )
+        });
+        let ends = Key::Ends(self.local, self.remote);
+        [Key::Id(id), peer, queue_pair, ends]
+    }
+
+    /// Whether the request is the one that made this connection, or a copy of it. A peer that started over may use an id again, but not
+    /// with the same queue pair and packet number.
     pub(super) fn is_request_of(&self, req: &Req) -> bool {
-        self.side == Side::Passive
-            && self.with(|m| m.remote() == req.local_comm_id && m.remote_guid() == req.local_ca_guid)
+        let inner = self.state.lock();
+        let same = |known: &Req| {
+            (known.local_comm_id, known.local_ca_guid) == (req.local_comm_id, req.local_ca_guid)
+                && (known.local_qpn, known.starting_psn) == (req.local_qpn, req.starting_psn)
+        };
+        self.side == Side::Passive && same(&inner.req)
     }
 
     /// Whether the rejection takes back the request that made this connection: it names the peer's node.
     pub(super) fn is_given_up_by(&self, rej: &Rej) -> bool {
-        let guid = rej
-            .ari
-            .first_chunk()
-            .map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        self.with(|m| m.remote() == rej.local_comm_id && m.remote_guid() == guid)
+        self.with(|m| m.remote() == rej.local_comm_id && m.remote_guid() == rej.named_guid())
     }
 
     /// Whether the peer may call the connection `id`: it has not said yet, or said that.
@@ -319,7 +345,14 @@ impl Connection {
             .machine
             .start_over(&req, transaction, now)
             .unwrap_or(Step::NOTHING);
-        self.finish(inner, &step, None);
+        drop(inner);
+        // Before the peer can answer.
+        self.agent.learn(self);
+        let inner = self.state.lock();
+        // The consumer may have given up meanwhile.
+        if inner.machine.state() == State::ReqSent {
+            self.finish(inner, &step, None);
+        }
     }
 
     /// Looks into the state machine.
@@ -329,7 +362,7 @@ impl Connection {
 
     /// Does what a step asks for, after letting go of the lock.
     fn finish(&self, mut inner: crate::nt::SpinGuard<'_, Inner>, step: &Step, rej: Option<&Rej>) {
-        let (state, id) = (inner.machine.state(), inner.machine.local());
+        let state = inner.machine.state();
         let deadline = inner.machine.deadline();
         let over = matches!(state, State::Idle | State::Timewait);
         let events = if over {
@@ -343,7 +376,7 @@ impl Connection {
             self.agent.send(&self.to, mad);
         }
         if state == State::Idle {
-            self.agent.forget(id);
+            self.agent.forget(self);
         } else if let Some(deadline) = deadline {
             Core::wake_at(&self.agent, deadline);
         }

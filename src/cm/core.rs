@@ -1,26 +1,32 @@
 //! What the parts of one agent share: tables of connections and listeners, ids, QP1, the clock.
 
-use core::net::{IpAddr, SocketAddr};
+use core::{
+    cmp::Ordering,
+    net::{IpAddr, SocketAddr},
+};
 
 use super::{
     Connection, Listener,
     error::CmError,
     gsi::{Datagram, Gsi, GsiAddress},
-    mad::{CommId, Mad, Message, Rej, RejectReason},
+    local::LocalAddresses,
+    machine::Machine,
+    mad::{CommId, Mad, Message, RejectReason, Req},
     mtu::PathMtu,
     ports::PortTable,
+    questions::{ASKERS, Neighbour, Questions},
     random::Random,
-    resolve::{self, Route, address, gid},
+    resolve::{self, Route, Way, address, gid},
+    table::{Connections, Key},
 };
 use crate::{
     hw::{
-        Device, GidIndex,
+        Device,
         cq::{CompletionTarget, CqFault},
-        gids::GidKey,
     },
     nt::{
-        NdisHandle, NoMemory, NonPaged, Passive, Ref, Slot, SpinLock, Timer, Vec, WorkItem, net,
-        pool::{take_at, try_push, try_with_capacity},
+        AddressWatch, NdisHandle, NoMemory, NonPaged, Passive, Ref, Slot, SpinLock, Timer, Vec, WorkItem,
+        pool::{take_at, try_with_capacity},
         time::Instant,
     },
 };
@@ -36,15 +42,18 @@ pub(super) struct Core {
     pub(super) device: Ref<Device>,
     pub(super) mtu: PathMtu,
     pub(super) ports: Ref<PortTable>,
-    luid: u64,
+    pub(super) local: LocalAddresses,
     guid: u64,
     gsi: Slot<Gsi>,
     tables: SpinLock<Tables>,
-    /// Addresses that have an entry in the port's table for as long as the agent runs.
-    gids: SpinLock<Vec<(IpAddr, GidIndex)>>,
+    watch: SpinLock<Option<AddressWatch<Self>>>,
+    addresses: WorkItem<Self>,
     /// What has to be answered at `PASSIVE_LEVEL`, because the way to the peer must be found first.
     backlog: SpinLock<Vec<Datagram>>,
     work: WorkItem<Self>,
+    /// What has to be answered and whose way back has to be asked for.
+    questions: Questions,
+    askers: [WorkItem<Self>; ASKERS],
     timer: Timer<Self>,
     /// When the timer is due, in milliseconds.
     due: SpinLock<Option<u64>>,
@@ -52,7 +61,8 @@ pub(super) struct Core {
 
 #[derive(Debug)]
 struct Tables {
-    connections: Vec<Ref<Connection>>,
+    connections: Connections,
+    /// By address and port, of which each has one listener at most.
     listeners: Vec<Ref<Listener>>,
     random: Random,
     stopped: bool,
@@ -84,68 +94,98 @@ impl Core {
         ndis: NdisHandle,
         luid: u64,
         mtu: PathMtu,
-    ) -> Result<Ref<Self>, NoMemory> {
+        passive: Passive<'_>,
+    ) -> Result<Ref<Self>, CmError> {
         let mac = device.mac();
-        let mut random = Random::new(mac);
-        Ref::try_new(Self {
+        let mut random = Random::new(passive)?;
+        Ok(Ref::try_new(Self {
             mtu,
             ports: PortTable::try_new(random.next() as u16)?,
-            luid,
+            local: LocalAddresses::new(device.clone(), luid),
             guid: node_guid(mac.0),
             gsi: Slot::new(),
             tables: SpinLock::new(Tables {
-                connections: Vec::new_in(NonPaged),
+                connections: Connections::new(random.next()),
                 listeners: Vec::new_in(NonPaged),
                 random,
                 stopped: false,
             }),
-            gids: SpinLock::new(Vec::new_in(NonPaged)),
+            watch: SpinLock::new(None),
+            addresses: WorkItem::try_new(ndis, |this: &Ref<Self>, passive| this.local.follow(passive))?,
             backlog: SpinLock::new(try_with_capacity(BACKLOG)?),
             work: WorkItem::try_new(ndis, Self::answer)?,
+            questions: Questions::try_new()?,
+            askers: [
+                WorkItem::try_new(ndis, Self::run_errands::<0>)?,
+                WorkItem::try_new(ndis, Self::run_errands::<1>)?,
+                WorkItem::try_new(ndis, Self::run_errands::<2>)?,
+                WorkItem::try_new(ndis, Self::run_errands::<3>)?,
+                WorkItem::try_new(ndis, Self::run_errands::<4>)?,
+                WorkItem::try_new(ndis, Self::run_errands::<5>)?,
+                WorkItem::try_new(ndis, Self::run_errands::<6>)?,
+                WorkItem::try_new(ndis, Self::run_errands::<7>)?,
+            ],
             timer: Timer::try_new(ndis, Self::expired)?,
             due: SpinLock::new(None),
             device,
-        })
+        })?)
     }
 
-    /// Takes QP1 into use.
+    /// Takes QP1 and the adapter's addresses into use: peers that ask for a port where nobody listens are told so from now on.
     pub(super) fn start(this: &Ref<Self>, passive: Passive<'_>) -> Result<(), CmError> {
+        let started = Self::try_start(this, passive);
+        if started.is_err() {
+            this.stop(passive);
+        }
+        started
+    }
+
+    fn try_start(this: &Ref<Self>, passive: Passive<'_>) -> Result<(), CmError> {
         let bell = Ref::try_new(Bell(this.clone()))?;
         let gsi = Gsi::start(&this.device, passive)?;
         this.gsi.set(gsi.clone());
-        if let Err(error) = gsi.listen(crate::dyn_ref!(bell => dyn CompletionTarget), passive) {
-            this.stop(passive);
-            return Err(error.into());
-        }
+        gsi.listen(crate::dyn_ref!(bell => dyn CompletionTarget), passive)?;
+        let changed = |this: &Ref<Self>| {
+            this.addresses.queue(this.clone());
+        };
+        let watch = AddressWatch::start(this.clone(), changed, passive)?;
+        *this.watch.lock() = Some(watch);
         Ok(())
     }
 
     /// Ends everything. Connections that still have a consumer are aborted.
     pub(super) fn stop(&self, passive: Passive<'_>) {
         self.tables.lock().stopped = true;
+        let watch = self.watch.lock().take();
+        if let Some(watch) = watch {
+            watch.cancel(passive);
+        }
+        self.local.stop();
+        self.addresses.drain(passive);
         let now = self.now();
         self.each_connection(|connection| connection.lose(now));
         if let Some(gsi) = self.gsi.take() {
             gsi.stop(passive);
         }
         self.work.drain(passive);
+        self.questions.stop();
+        // Bounded by the time that it takes to find out that a neighbour is not there.
+        self.askers.iter().for_each(|asker| asker.drain(passive));
         // Who is about to arm the timer and has not seen the mark holds this lock.
         drop(self.due.lock());
         self.timer.drain(passive);
         let (connections, listeners) = {
             let mut tables = self.tables.lock();
-            let connections = core::mem::replace(&mut tables.connections, Vec::new_in(NonPaged));
             (
-                connections,
+                tables.connections.take(),
                 core::mem::replace(&mut tables.listeners, Vec::new_in(NonPaged)),
             )
         };
-        connections.iter().for_each(|connection| connection.kill());
+        (0..connections.slots())
+            .filter_map(|slot| connections.get(slot))
+            .for_each(|connection| connection.kill());
         drop((connections, listeners));
-        let gids = core::mem::replace(&mut *self.gids.lock(), Vec::new_in(NonPaged));
-        for (_, index) in &gids {
-            self.device.release_gid(*index, passive);
-        }
+        self.local.release(passive);
     }
 
     /// Milliseconds of the kernel's clock.
@@ -189,25 +229,19 @@ impl Core {
         }
     }
 
-    /// Visits every connection without the lock. Backwards, because who is forgotten gives its place to the last.
+    /// Visits every connection without the lock.
     fn each_connection(&self, mut visit: impl FnMut(&Ref<Connection>)) {
-        let mut index = self.tables.lock().connections.len();
-        while index > 0 {
-            index -= 1;
-            let connection = self.tables.lock().connections.get(index).cloned();
+        let slots = self.tables.lock().connections.slots();
+        for slot in 0..slots {
+            let connection = self.tables.lock().connections.get(slot);
             if let Some(connection) = connection {
                 visit(&connection);
             }
         }
     }
 
-    fn find(&self, wanted: impl Fn(&Connection) -> bool) -> Option<Ref<Connection>> {
-        self.tables
-            .lock()
-            .connections
-            .iter()
-            .find(|connection| wanted(connection))
-            .cloned()
+    fn find(&self, key: &Key, wanted: impl Fn(&Connection) -> bool) -> Option<Ref<Connection>> {
+        self.tables.lock().connections.find(key, wanted)
     }
 
     /// A number for a packet or an id.
@@ -219,7 +253,7 @@ impl Core {
     pub(super) fn fresh_id(&self) -> CommId {
         loop {
             let id = CommId(self.random());
-            if id != CommId::NONE && self.find(|connection| connection.id() == id).is_none() {
+            if id != CommId::NONE && self.find(&Key::Id(id), |other| other.id() == id).is_none() {
                 return id;
             }
         }
@@ -230,7 +264,7 @@ impl Core {
         if tables.stopped {
             return Err(CmError::Stopped);
         }
-        Ok(try_push(&mut tables.connections, connection)?)
+        Ok(tables.connections.add(connection)?)
     }
 
     /// Adds what becomes the only live connection between two addresses and ports (CONN-05).
@@ -244,22 +278,25 @@ impl Core {
         if tables.stopped {
             return Err(CmError::Stopped);
         }
-        if tables.connections.iter().any(|other| other.joins(local, remote)) {
+        let joins = |other: &Connection| other.joins(local, remote);
+        if tables
+            .connections
+            .find(&Key::Ends(local, remote), joins)
+            .is_some()
+        {
             return Err(CmError::AlreadyConnected);
         }
-        Ok(try_push(&mut tables.connections, connection)?)
+        Ok(tables.connections.add(connection)?)
+    }
+
+    /// A connection has learnt who its peer is, or goes by another id.
+    pub(super) fn learn(&self, connection: &Connection) {
+        self.tables.lock().connections.learn(connection);
     }
 
     /// The connection is over, its ids are free.
-    pub(super) fn forget(&self, id: CommId) {
-        let gone = {
-            let mut tables = self.tables.lock();
-            let index = tables
-                .connections
-                .iter()
-                .position(|connection| connection.id() == id);
-            index.and_then(|index| take_at(&mut tables.connections, index))
-        };
+    pub(super) fn forget(&self, connection: &Connection) {
+        let gone = self.tables.lock().connections.remove(connection);
         // Outside of the lock: consumers' objects may go with it.
         drop(gone);
     }
@@ -269,42 +306,39 @@ impl Core {
         if tables.stopped {
             return Err(CmError::Stopped);
         }
-        Ok(try_push(&mut tables.listeners, listener)?)
+        let place = tables.place_of(listener.local());
+        // Its endpoint is nobody else's (CONN-07).
+        let at = place.err().ok_or(CmError::PortInUse)?;
+        tables.listeners.try_reserve(1).map_err(NoMemory::from)?;
+        tables.listeners.insert(at, listener);
+        Ok(())
     }
 
     pub(super) fn remove_listener(&self, listener: &Listener) {
         let gone = {
             let mut tables = self.tables.lock();
-            let index = tables
-                .listeners
-                .iter()
-                .position(|known| core::ptr::eq(&raw const **known, listener));
-            index.and_then(|index| take_at(&mut tables.listeners, index))
+            let at = tables.place_of(listener.local()).ok();
+            let ours = |at: &usize| {
+                let known = tables.listeners.get(*at);
+                known.is_some_and(|known| core::ptr::eq(&raw const **known, listener))
+            };
+            let at = at.filter(ours);
+            at.and_then(|at| take_at(&mut tables.listeners, at))
         };
         drop(gone);
     }
 
     pub(super) fn listener(&self, local: SocketAddr) -> Option<Ref<Listener>> {
         let tables = self.tables.lock();
-        tables
-            .listeners
-            .iter()
-            .find(|listener| listener.local() == local && !listener.is_paused())
-            .cloned()
+        let at = tables.place_of(local).ok()?;
+        let listener = tables.listeners.get(at)?;
+        (!listener.is_paused()).then(|| listener.clone())
     }
 
-    /// Whether the address is one of the adapter's (CONN-07).
-    pub(super) fn is_local(&self, local: IpAddr, passive: Passive<'_>) -> bool {
-        resolve::is_local(self.luid, local, passive)
-    }
-
-    /// Gives every address of the adapter an entry in the port's table, as far as that can be had.
-    pub(super) fn take_addresses(&self, passive: Passive<'_>) {
-        // Without a table of addresses there are none; an address without an entry is missed when it is needed.
-        let _ = net::unicast_addresses(self.luid, passive, |local| {
-            let _ = self.gid_index(local, passive);
-            true
-        });
+    /// The way back to where a datagram came from. Does not wait.
+    pub(super) fn way_back(&self, datagram: &Datagram, passive: Passive<'_>) -> Result<Way, CmError> {
+        let (local, remote) = (address(datagram.destination), address(datagram.source));
+        resolve::look_up(self.local.interface(), self.device.mac(), local, remote, passive)
     }
 
     /// The way to a peer. May wait for the neighbour.
@@ -314,41 +348,29 @@ impl Core {
         remote: IpAddr,
         passive: Passive<'_>,
     ) -> Result<Route, CmError> {
-        resolve::resolve(self.luid, self.device.mac(), local, remote, passive)
+        resolve::resolve(self.local.interface(), self.device.mac(), local, remote, passive)
     }
 
-    /// The entry of a local address in the port's table.
-    pub(super) fn gid_index(&self, local: IpAddr, passive: Passive<'_>) -> Result<GidIndex, CmError> {
-        let known = |gids: &Vec<(IpAddr, GidIndex)>| {
-            gids.iter().find(|(ip, _)| *ip == local).map(|(_, index)| *index)
-        };
-        if let Some(index) = known(&self.gids.lock()) {
-            return Ok(index);
+    /// Keeps the entry of a local address in the port's table until the result is dropped.
+    pub(super) fn hold_address(
+        this: &Ref<Self>,
+        ip: IpAddr,
+        passive: Passive<'_>,
+    ) -> Result<AddressInUse, CmError> {
+        this.local.index(ip, passive)?;
+        if !this.local.hold(ip) {
+            return Err(CmError::InvalidAddress);
         }
-        let key = GidKey {
-            gid: gid(local),
-            mac: self.device.mac(),
-            vlan: None,
-        };
-        let index = self.device.acquire_gid(key, passive)?;
-        let mut gids = self.gids.lock();
-        let kept = match known(&gids) {
-            // Somebody else was faster: the entry is the same, and counted twice.
-            Some(_) => Err(()),
-            None => try_push(&mut gids, (local, index)).map_err(|_| ()),
-        };
-        drop(gids);
-        if kept.is_err() {
-            self.device.release_gid(index, passive);
-            return known(&self.gids.lock()).ok_or(CmError::NoMemory);
-        }
-        Ok(index)
+        Ok(AddressInUse {
+            core: this.clone(),
+            ip,
+        })
     }
 
     /// Where datagrams to the end of `route` go.
     pub(super) fn gsi_address(&self, route: &Route, passive: Passive<'_>) -> Result<GsiAddress, CmError> {
         Ok(GsiAddress {
-            source: self.gid_index(route.local, passive)?,
+            source: self.local.index(route.local, passive)?,
             destination: gid(route.remote),
             mac: route.mac,
             hop_limit: route.hop_limit,
@@ -360,6 +382,9 @@ impl Core {
         let now = this.now();
         if let Some(connection) = this.connection_of(datagram) {
             connection.receive(&datagram.mad, now);
+            if matches!(datagram.mad.message, Message::Rep(_)) {
+                this.learn(&connection);
+            }
         } else if matches!(datagram.mad.message, Message::Req(_) | Message::Dreq(_)) {
             // Who asks gets an answer, but the way to the peer is not known yet.
             let mut backlog = this.backlog.lock();
@@ -375,26 +400,44 @@ impl Core {
     pub(super) fn connection_of(&self, datagram: &Datagram) -> Option<Ref<Connection>> {
         let message = &datagram.mad.message;
         let (from, theirs) = (address(datagram.source), message.local_comm_id());
-        self.find(|connection| {
-            if connection.remote().ip() != from {
-                return false;
+        let its = |connection: &Connection| connection.remote().ip() == from;
+        match message {
+            Message::Req(req) => {
+                let key = Key::Peer(req.local_comm_id, req.local_ca_guid);
+                self.find(&key, |connection| {
+                    its(connection) && connection.is_request_of(req)
+                })
             }
-            match message {
-                Message::Req(req) => connection.is_request_of(req),
-                Message::Rej(rej) if rej.reason == RejectReason::TIMEOUT => connection.is_given_up_by(rej),
-                _ => connection.id() == message.remote_comm_id() && connection.may_be_called(theirs),
+            Message::Rej(rej) if rej.reason == RejectReason::TIMEOUT => {
+                let key = Key::Peer(rej.local_comm_id, rej.named_guid());
+                self.find(&key, |connection| {
+                    its(connection) && connection.is_given_up_by(rej)
+                })
             }
+            _ => {
+                let id = message.remote_comm_id();
+                self.find(&Key::Id(id), |connection| {
+                    its(connection) && connection.id() == id && connection.may_be_called(theirs)
+                })
+            }
+        }
+    }
+
+    /// The connection that a new request makes stale: it is for the same queue pair of the same node, or under the same id.
+    pub(super) fn stale_connection(&self, req: &Req) -> Option<Ref<Connection>> {
+        let (guid, qpn, id) = (req.local_ca_guid, req.local_qpn, req.local_comm_id);
+        let of_node = |m: &Machine| m.remote_guid() == guid && m.is_live();
+        let queue_pair = self.find(&Key::QueuePair(qpn, guid), |connection| {
+            connection.with(|m| of_node(m) && m.remote_qpn() == qpn)
+        });
+        queue_pair.or_else(|| {
+            self.find(&Key::Peer(id, guid), |connection| {
+                connection.with(|m| of_node(m) && m.remote() == id)
+            })
         })
     }
 
-    /// The connection that a request with another id for the same queue pair makes stale.
-    pub(super) fn stale_connection(&self, guid: u64, qpn: super::mad::Qpn) -> Option<Ref<Connection>> {
-        self.find(|connection| {
-            connection.with(|m| m.remote_guid() == guid && m.remote_qpn() == qpn && m.is_live())
-        })
-    }
-
-    /// Answers what waits.
+    /// Answers what waits, without waiting itself.
     fn answer(this: &Ref<Self>, passive: Passive<'_>) {
         loop {
             let datagram = take_at(&mut this.backlog.lock(), 0);
@@ -403,20 +446,66 @@ impl Core {
         }
     }
 
-    /// Rejects a request that got no connection. Without a way to the peer it gets no answer.
-    pub(super) fn reject(&self, datagram: &Datagram, rej: Rej, passive: Passive<'_>) {
-        self.answer_with(datagram, Message::Rej(rej), passive);
+    /// Has a neighbour asked, and the datagram answered when it has said something.
+    pub(super) fn ask(this: &Ref<Self>, neighbour: Neighbour, datagram: &Datagram, wanted: bool) {
+        let asker = this.questions.add(neighbour, datagram, wanted);
+        if let Some(asker) = asker.and_then(|asker| this.askers.get(asker)) {
+            asker.queue(this.clone());
+        }
+    }
+
+    /// One of the askers: asks neighbours as long as there are questions.
+    fn run_errands<const ASKER: usize>(this: &Ref<Self>, passive: Passive<'_>) {
+        while let Some(errand) = this.questions.next(ASKER) {
+            let Neighbour { local, hop } = errand.neighbour;
+            let answer = resolve::ask(this.local.interface(), local, hop, passive);
+            while let Some(datagram) = this.questions.waited(&errand) {
+                // Nobody there: nobody is told.
+                if let Ok(mac) = answer {
+                    let route = Route::new(local, address(datagram.source), mac);
+                    super::request::answer_over(this, &datagram, &route, passive);
+                }
+            }
+        }
     }
 
     /// Sends a message back to where a datagram came from.
-    pub(super) fn answer_with(&self, datagram: &Datagram, message: Message, passive: Passive<'_>) {
-        let (local, remote) = (address(datagram.destination), address(datagram.source));
-        let to = self
-            .resolve(local, remote, passive)
-            .and_then(|route| self.gsi_address(&route, passive));
-        if let Ok(to) = to {
+    pub(super) fn answer_with(
+        &self,
+        datagram: &Datagram,
+        message: Message,
+        route: &Route,
+        passive: Passive<'_>,
+    ) {
+        if let Ok(to) = self.gsi_address(route, passive) {
             self.send(&to, &Mad::new(datagram.mad.header.transaction_id, message));
         }
+    }
+}
+
+/// A local address in use by a connection, whose entry in the port's table stays.
+pub(super) struct AddressInUse {
+    core: Ref<Core>,
+    ip: IpAddr,
+}
+
+impl Drop for AddressInUse {
+    fn drop(&mut self) {
+        // Queued under the lock under which the mark of the stop was not seen.
+        self.core.local.let_go(self.ip, || {
+            self.core.addresses.queue(self.core.clone());
+        });
+    }
+}
+
+impl Tables {
+    /// Where the listener of an address and port is, or would have to be.
+    fn place_of(&self, local: SocketAddr) -> Result<usize, usize> {
+        let order = |listener: &Ref<Listener>| -> Ordering {
+            let known = listener.local();
+            (known.ip(), known.port()).cmp(&(local.ip(), local.port()))
+        };
+        self.listeners.binary_search_by(order)
     }
 }
 

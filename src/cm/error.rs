@@ -34,11 +34,19 @@ pub enum CmError {
     Illegal,
     /// The agent has stopped.
     Stopped,
+    /// A service of the system failed.
+    System(Status),
 }
 
 impl From<NoMemory> for CmError {
     fn from(_: NoMemory) -> Self {
         Self::NoMemory
+    }
+}
+
+impl From<Status> for CmError {
+    fn from(status: Status) -> Self {
+        Self::System(status)
     }
 }
 
@@ -73,6 +81,7 @@ impl From<CmError> for Status {
             CmError::NoNeighbour => Self::HOST_UNREACHABLE,
             CmError::DataTooLong => Self::INVALID_BUFFER_SIZE,
             CmError::Illegal => Self::CONNECTION_ABORTED,
+            CmError::System(status) => status,
         }
     }
 }

@@ -22,6 +22,7 @@
 //! | | reply | `RepSent` | REP | |
 //! | | REJ | `Idle` | | |
 //! | | reject, abandon | `Idle` | REJ | |
+//! | | nobody decides in time | `Idle` | REJ 28 | |
 //! | `RepSent` | RTU, first packet | `Established` | | established |
 //! | | DREQ (the RTU was lost) | `DreqReceived` | | established, disconnect requested |
 //! | | MRA of REP | `RepSent` with a longer wait | | |
@@ -143,6 +144,13 @@ impl Machine {
         }
     }
 
+    /// Passive: a decision after this time comes too late.
+    pub const fn decide_by(&mut self, deadline: u64) {
+        if matches!(self.state, State::ReqReceived) {
+            self.deadline = Some(deadline);
+        }
+    }
+
     /// Where the connection stands.
     pub const fn state(&self) -> State {
         self.state
@@ -225,6 +233,7 @@ impl Machine {
             State::ReqSent => self.end(State::Idle, now, News::TimedOut),
             State::RepSent => self.end(State::Timewait, now, News::TimedOut),
             State::DreqSent => self.end(State::Timewait, now, News::Disconnected(Outcome::TimedOut)),
+            State::ReqReceived => self.abandon(now),
             _ => {
                 self.deadline = None;
                 Step::NOTHING

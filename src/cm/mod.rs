@@ -8,8 +8,11 @@
 //! | [`params`], [`events`], [`error`] | what goes up and down between this floor and its consumers |
 //! | [`agent`] | one adapter's agent: QP1, timers, ids, and the tables of connections and listeners |
 //! | [`connection`], [`listener`] | what consumers hold |
+//! | `table` | connections by id, peer, queue pair and ends |
+//! | `request`, `questions` | requests that no connection takes: offered, refused, or put off until the way back is known |
 //! | [`ports`] | local addresses and ports in use, counted |
-//! | [`address`], [`resolve`] | SOCKADDRs; adapter addresses, routes and neighbours from netio |
+//! | [`address`], [`resolve`] | SOCKADDRs; routes and neighbours from netio |
+//! | `local` | the adapter's addresses and their entries in the port's table |
 //!
 //! # For consumers
 //! `connect`, `listen` and `endpoint` need `PASSIVE_LEVEL`: they ask netio and set GIDs. Everything else may be called at
@@ -32,15 +35,18 @@ pub mod error;
 pub mod events;
 mod gsi;
 pub mod listener;
+mod local;
 pub mod machine;
 pub mod mad;
 pub mod mtu;
 pub mod params;
 pub mod ports;
+mod questions;
 mod random;
 mod request;
 pub mod resolve;
 pub mod step;
+mod table;
 pub mod timeouts;
 
 pub use self::{

@@ -43,8 +43,10 @@ impl PortTable {
     /// # Errors
     /// [`CmError::PortInUse`], [`CmError::PortsExhausted`], [`CmError::NoMemory`].
     pub fn reserve(this: &Ref<Self>, mut local: SocketAddr) -> Result<Ref<Endpoint>, CmError> {
-        // Flow label and scope do not tell addresses apart.
-        local = SocketAddr::new(local.ip(), local.port());
+        // A flow label does not tell addresses apart.
+        if let SocketAddr::V6(v6) = &mut local {
+            v6.set_flowinfo(0);
+        }
         let local = this.inner.lock().take(local)?;
         let endpoint = Endpoint {
             table: this.clone(),

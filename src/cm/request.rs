@@ -8,13 +8,16 @@ use super::{
     core::Core,
     error::CmError,
     gsi::Datagram,
+    listener::Place,
     machine::Machine,
     mad::{
         ARI_SIZE, CommId, Confirm, Dreq, IpCmHeader, Message, Rej, RejectReason, Rejected, Req,
         TransportService,
     },
     params::MAX_CALLER_DATA,
-    resolve::address,
+    questions::Neighbour,
+    resolve::{Route, Way, address},
+    timeouts::DECISION_MS,
 };
 use crate::{
     hw::{Mtu, Psn},
@@ -24,8 +27,25 @@ use crate::{
 /// Where the consumer's part of a request's private data begins.
 const CONSUMER_DATA: usize = 36;
 
-/// Answers a request for communication or for its release that no connection took.
+/// Answers a request for communication or for its release that no connection took. Does not wait: when the way back is not known, the
+/// answer is put off until it is.
 pub(super) fn answer(core: &Ref<Core>, datagram: &Datagram, passive: Passive<'_>) {
+    match core.way_back(datagram, passive) {
+        Ok(Way::Known(route)) => answer_over(core, datagram, &route, passive),
+        Ok(Way::Ask(hop)) => {
+            let neighbour = Neighbour {
+                local: address(datagram.destination),
+                hop,
+            };
+            Core::ask(core, neighbour, datagram, is_wanted(core, datagram));
+        }
+        // There is no way to say anything.
+        Err(_) => {}
+    }
+}
+
+/// Answers it over `route`, the way back.
+pub(super) fn answer_over(core: &Ref<Core>, datagram: &Datagram, route: &Route, passive: Passive<'_>) {
     // Another copy of it may have made a connection meanwhile.
     if let Some(connection) = core.connection_of(datagram) {
         connection.receive(&datagram.mad, core.now());
@@ -33,13 +53,21 @@ pub(super) fn answer(core: &Ref<Core>, datagram: &Datagram, passive: Passive<'_>
     }
     match &datagram.mad.message {
         Message::Req(req) => {
-            if let Err(refusal) = accept(core, datagram, req, passive) {
-                core.reject(datagram, refusal.into_rej(req), passive);
+            if let Err(refusal) = accept(core, datagram, req, route, passive) {
+                core.answer_with(datagram, Message::Rej(refusal.into_rej(req)), route, passive);
             }
         }
-        Message::Dreq(dreq) => core.answer_with(datagram, Message::Drep(unknown(dreq)), passive),
+        Message::Dreq(dreq) => core.answer_with(datagram, Message::Drep(unknown(dreq)), route, passive),
         _ => {}
     }
+}
+
+/// Whether a listener waits for the request.
+fn is_wanted(core: &Core, datagram: &Datagram) -> bool {
+    let Message::Req(req) = &datagram.mad.message else {
+        return false;
+    };
+    ends(core, datagram, req).is_ok_and(|(local, _)| core.listener(local).is_some())
 }
 
 /// A connection that is not known is released (roce-wire 4.8).
@@ -82,8 +110,14 @@ impl From<CmError> for Refusal {
     }
 }
 
-fn accept(core: &Ref<Core>, datagram: &Datagram, req: &Req, passive: Passive<'_>) -> Result<(), Refusal> {
-    let (local, remote) = ends(datagram, req)?;
+fn accept(
+    core: &Ref<Core>,
+    datagram: &Datagram,
+    req: &Req,
+    route: &Route,
+    passive: Passive<'_>,
+) -> Result<(), Refusal> {
+    let (local, remote) = ends(core, datagram, req)?;
     if req.transport != TransportService::Rc {
         return Err(Refusal::new(RejectReason::INVALID_TRANSPORT));
     }
@@ -94,18 +128,20 @@ fn accept(core: &Ref<Core>, datagram: &Datagram, req: &Req, passive: Passive<'_>
         reason: RejectReason::INVALID_PATH_MTU,
         mtu: Some(mtu),
     })?;
-    if let Some(stale) = core.stale_connection(req.local_ca_guid, req.local_qpn) {
+    if let Some(stale) = core.stale_connection(req) {
         stale.lose(core.now());
         return Err(Refusal::new(RejectReason::STALE_CONNECTION));
     }
-    let connection = passive_connection(core, datagram, req, (local, remote), passive)?;
+    let place = listener.place()?;
+    let connection = passive_connection(core, datagram, req, (local, remote), (route, place), passive)?;
     core.add(connection.clone())?;
+    Core::wake_at(core, decide_by(core));
     offer(&listener, &connection, req, remote);
     Ok(())
 }
 
 /// Addresses and ports of both ends; the request must come from where it says, and ask for where it went.
-fn ends(datagram: &Datagram, req: &Req) -> Result<(SocketAddr, SocketAddr), Refusal> {
+fn ends(core: &Core, datagram: &Datagram, req: &Req) -> Result<(SocketAddr, SocketAddr), Refusal> {
     let port = req
         .service_id
         .tcp_port()
@@ -117,8 +153,8 @@ fn ends(datagram: &Datagram, req: &Req) -> Result<(SocketAddr, SocketAddr), Refu
         return Err(Refusal::new(RejectReason::CONSUMER));
     }
     Ok((
-        SocketAddr::new(header.destination, port),
-        SocketAddr::new(header.source, header.source_port),
+        core.local.on_link(header.destination, port),
+        core.local.on_link(header.source, header.source_port),
     ))
 }
 
@@ -127,23 +163,33 @@ fn passive_connection(
     datagram: &Datagram,
     req: &Req,
     (local, remote): (SocketAddr, SocketAddr),
+    (route, place): (&Route, Place),
     passive: Passive<'_>,
 ) -> Result<Ref<Connection>, CmError> {
-    let route = core.resolve(local.ip(), remote.ip(), passive)?;
-    let to = core.gsi_address(&route, passive)?;
+    let address = Core::hold_address(core, local.ip(), passive)?;
+    let to = core.gsi_address(route, passive)?;
     let transaction = datagram.mad.header.transaction_id;
+    let mut machine = Machine::passive(req, transaction, core.fresh_id(), core.guid());
+    machine.decide_by(decide_by(core));
     Ok(Ref::try_new(Connection::new(Parts {
         agent: core.clone(),
         side: Side::Passive,
         local,
         remote,
-        route,
+        route: *route,
         to,
-        machine: Machine::passive(req, transaction, core.fresh_id(), core.guid()),
+        machine,
         events: None,
         req: *req,
         receive_psn: Psn::new(core.random() & 0x00ff_ffff),
+        place: Some(place),
+        address,
     }))?)
+}
+
+/// When a request that arrives now has to be decided.
+fn decide_by(core: &Core) -> u64 {
+    core.now().saturating_add(DECISION_MS)
 }
 
 /// Offers the connection to the listener's consumer; what it does not take is rejected.

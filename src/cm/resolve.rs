@@ -5,7 +5,10 @@ use core::net::IpAddr;
 use super::error::CmError;
 use crate::{
     hw::{Gid, Mac},
-    nt::{Passive, net},
+    nt::{
+        Passive,
+        net::{self, Interface},
+    },
 };
 
 /// Hop limit of what this driver sends, as Windows and Linux have it.
@@ -24,43 +27,75 @@ pub struct Route {
     pub hop_limit: u8,
 }
 
-/// Finds the way from `local`, an address of the interface `luid` whose Ethernet address is `own`. May wait for the neighbour.
+impl Route {
+    /// The way through the station `mac`.
+    pub const fn new(local: IpAddr, remote: IpAddr, mac: Mac) -> Self {
+        Self {
+            local,
+            remote,
+            mac,
+            hop_limit: HOP_LIMIT,
+        }
+    }
+}
+
+/// What is known of the way to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// All of it.
+    Known(Route),
+    /// The next hop, whose Ethernet address has to be asked for.
+    Ask(IpAddr),
+}
+
+/// Finds the way from `local`, an address of the interface whose Ethernet address is `own`. May wait for the neighbour.
 ///
 /// # Errors
 /// [`CmError::InvalidAddress`], [`CmError::NoRoute`], [`CmError::NoNeighbour`].
 pub fn resolve(
-    luid: u64,
+    interface: Interface,
     own: Mac,
     local: IpAddr,
     remote: IpAddr,
     passive: Passive<'_>,
 ) -> Result<Route, CmError> {
+    match look_up(interface, own, local, remote, passive)? {
+        Way::Known(route) => Ok(route),
+        Way::Ask(hop) => ask(interface, local, hop, passive).map(|mac| Route::new(local, remote, mac)),
+    }
+}
+
+/// The same as far as it is known. Does not wait.
+///
+/// # Errors
+/// [`CmError::InvalidAddress`], [`CmError::NoRoute`].
+pub fn look_up(
+    interface: Interface,
+    own: Mac,
+    local: IpAddr,
+    remote: IpAddr,
+    passive: Passive<'_>,
+) -> Result<Way, CmError> {
     if local.is_ipv4() != remote.is_ipv4() || remote.is_unspecified() || remote.is_multicast() {
         return Err(CmError::InvalidAddress);
     }
-    let route = |mac| Route {
-        local,
-        remote,
-        mac,
-        hop_limit: HOP_LIMIT,
-    };
     if local == remote {
-        return Ok(route(own));
+        return Ok(Way::Known(Route::new(local, remote, own)));
     }
-    let hop = net::next_hop(luid, local, remote, passive).map_err(|_| CmError::NoRoute)?;
-    let mac = net::neighbour(luid, local, hop, passive).map_err(|_| CmError::NoNeighbour)?;
-    Ok(route(Mac(mac)))
+    let hop = net::next_hop(interface, local, remote, passive).map_err(|_| CmError::NoRoute)?;
+    let known = net::known_neighbour(interface, hop, passive);
+    Ok(known.map_or(Way::Ask(hop), |mac| {
+        Way::Known(Route::new(local, remote, Mac(mac)))
+    }))
 }
 
-/// Whether `address` is one of the interface's (CONN-07).
-pub fn is_local(luid: u64, address: IpAddr, passive: Passive<'_>) -> bool {
-    let mut found = false;
-    // A table that cannot be read has no addresses.
-    let _ = net::unicast_addresses(luid, passive, |local| {
-        found |= local == address;
-        !found
-    });
-    found
+/// Asks the next hop for its Ethernet address. Waits up to seconds.
+///
+/// # Errors
+/// [`CmError::NoNeighbour`].
+pub fn ask(interface: Interface, local: IpAddr, hop: IpAddr, passive: Passive<'_>) -> Result<Mac, CmError> {
+    let mac = net::ask_neighbour(interface, local, hop, passive).map_err(|_| CmError::NoNeighbour)?;
+    Ok(Mac(mac))
 }
 
 /// An address as a GID.

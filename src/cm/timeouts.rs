@@ -21,6 +21,9 @@ pub const MAX_CM_RETRIES: u8 = 7;
 /// Service timeout code in this side's MRA: 68.7 s, after which the peer asks again and gets another. Nor is a peer's MRA believed
 /// for longer.
 pub const SERVICE_TIMEOUT: u8 = 24;
+/// How long a request waits for the consumer's decision, in milliseconds: ten minutes. Consumers may take minutes (CONN-16), but what
+/// nobody will ever decide must not stay.
+pub const DECISION_MS: u64 = 600_000;
 /// Target acknowledgement delay code in this side's REP: 134 ms, as Linux's. Together with the path's life it makes 17.
 pub const TARGET_ACK_DELAY: u8 = 15;
 /// Transport retries of this side's queue pairs, and those that it asks of the peer: the most that there are.

@@ -227,9 +227,10 @@ impl Connector {
         let early = {
             let mut inner = connector.inner.lock();
             if inner.state == State::Connecting {
+                // As connection management calls it: a link-local one with its zone.
+                inner.remote = Some(connection.remote());
                 inner.connection = Some(connection);
                 inner.endpoint = Some(endpoint);
-                inner.remote = Some(call.remote);
                 inner.early.take()
             } else {
                 // Closed meanwhile; the request was completed then.

@@ -141,7 +141,6 @@ impl Provider {
     pub fn open(
         this: &Ref<Self>,
         parameters: &NDIS_OPEN_NDK_ADAPTER_PARAMETERS,
-        passive: Passive<'_>,
     ) -> Result<NonNull<NDK_ADAPTER>, Status> {
         let wanted = parameters.Version;
         let version = VERSIONS
@@ -154,8 +153,6 @@ impl Provider {
         if !this.is_enabled() {
             return Err(Status::NDIS_ADAPTER_NOT_READY);
         }
-        // Peers of a consumer that is about to come are told when they ask too early.
-        this.parts.agent.take_addresses(passive);
         let identity = Identity {
             ndis: this.parts.ndis,
             version,

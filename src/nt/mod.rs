@@ -21,6 +21,7 @@
 //! | [`control_device`], [`irp`] | the driver's control device; requests to it |
 //! | [`time`], [`sync`] | clock; atomics and store ordering |
 
+pub mod address_watch;
 pub mod config;
 pub mod control_device;
 pub mod dma;
@@ -39,6 +40,7 @@ pub mod once;
 pub mod packet;
 pub mod pci;
 pub mod pool;
+pub mod random;
 pub mod rc;
 pub mod registry;
 pub mod ring;
@@ -55,6 +57,7 @@ pub mod work;
 use core::ffi::c_void;
 
 pub use self::{
+    address_watch::AddressWatch,
     dma::{BusAddress, Dma, ScatterGather},
     event::Event,
     irql::{DispatchGuard, Passive},

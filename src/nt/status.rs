@@ -53,6 +53,7 @@ statuses! {
     IO_TIMEOUT = 0xc000_00b5, "The other side did not answer in time.";
     NOT_SUPPORTED = 0xc000_00bb, "Not supported (`NDIS_STATUS_NOT_SUPPORTED`).";
     INTERNAL_ERROR = 0xc000_00e5, "Something that cannot happen did.";
+    NOT_FOUND = 0xc000_0225, "There is no such thing.";
     CANCELLED = 0xc000_0120, "Cancelled.";
     INVALID_ADDRESS = 0xc000_0141, "An address is wrong.";
     CONNECTION_DISCONNECTED = 0xc000_020c, "The peer has disconnected.";

@@ -1,4 +1,5 @@
-//! Raw FFI that wdk-sys lacks: NDIS, CoNDIS, the Network Direct kernel interface, the IP helper, one function of the kernel.
+//! Raw FFI that wdk-sys lacks: NDIS, CoNDIS, the Network Direct kernel interface, the IP helper, random numbers, one function of the
+//! kernel.
 //!
 //! Names of types, fields, constants and functions are those of the WDK headers. Every structure's size and field offsets
 //! are asserted at compile time against the layouts of the 10.0.16299 x64 headers. Where a header has alternatives at
@@ -10,6 +11,7 @@
     reason = "the names are those of the WDK headers"
 )]
 
+pub mod cng;
 pub mod condis;
 pub mod ndis;
 pub mod ndkpi;

@@ -68,6 +68,13 @@ impl Rej {
         self.ari.get(..usize::from(self.ari_length)).unwrap_or(&self.ari)
     }
 
+    /// The node that a rejection for a timeout names: that of its sender. 0 without one.
+    pub fn named_guid(&self) -> u64 {
+        self.ari
+            .first_chunk()
+            .map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    }
+
     pub(super) fn parse(mad: &[u8; MAD_SIZE]) -> Result<Self, MadError> {
         let message = match get8::<{ BODY + 8 }>(mad) >> 6 {
             0 => Rejected::Req,

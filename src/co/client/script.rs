@@ -179,9 +179,9 @@ impl<'a> Script<'a> {
     fn find_address(&mut self) -> Result<(), Status> {
         let mut found = None;
         net::unicast_addresses(self.run.plan().luid, self.passive, |address| {
-            let local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+            let local = net::is_link_local(address.ip);
             if !local {
-                found = Some(address);
+                found = Some(address.ip);
             }
             local
         })?;

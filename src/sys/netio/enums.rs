@@ -23,6 +23,17 @@ pub const IpDadStateDeprecated: NL_DAD_STATE = 3;
 /// Of [`NL_DAD_STATE`].
 pub const IpDadStatePreferred: NL_DAD_STATE = 4;
 
+/// `MIB_NOTIFICATION_TYPE`.
+pub type MIB_NOTIFICATION_TYPE = i32;
+/// Of [`MIB_NOTIFICATION_TYPE`].
+pub const MibParameterNotification: MIB_NOTIFICATION_TYPE = 0;
+/// Of [`MIB_NOTIFICATION_TYPE`].
+pub const MibAddInstance: MIB_NOTIFICATION_TYPE = 1;
+/// Of [`MIB_NOTIFICATION_TYPE`].
+pub const MibDeleteInstance: MIB_NOTIFICATION_TYPE = 2;
+/// Of [`MIB_NOTIFICATION_TYPE`].
+pub const MibInitialNotification: MIB_NOTIFICATION_TYPE = 3;
+
 /// `NL_NEIGHBOR_STATE`.
 pub type NL_NEIGHBOR_STATE = i32;
 /// Of [`NL_NEIGHBOR_STATE`].

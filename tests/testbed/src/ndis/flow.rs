@@ -360,6 +360,7 @@ impl AdapterState {
         }
         if self.driver.adapters.borrow().len() == 1 {
             kernel::expect_no_dma(self.host, "MiniportHaltEx");
+            crate::netio::expect_nothing(self.host, "MiniportHaltEx");
         }
         self.attributes.clear();
         self.edge.set_enabled(false);

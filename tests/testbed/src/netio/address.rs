@@ -32,9 +32,32 @@ pub fn from_inet(address: &SOCKADDR_INET) -> Option<IpAddr> {
     }
 }
 
-/// An address with port 0.
+/// Whether an address means something within its zone only.
+pub const fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+/// The zone that a link-local address names; 0 if it names none, and for all other addresses.
+pub fn zone(address: &SOCKADDR_INET) -> u32 {
+    if !from_inet(address).is_some_and(is_link_local) {
+        return 0;
+    }
+    // SAFETY: link-local addresses are of IPv6, and any bytes are a number.
+    unsafe { address.Ipv6.sin6_scope_id }
+}
+
+/// An address with port 0 and no zone.
 pub fn to_inet(address: IpAddr) -> SOCKADDR_INET {
     to_inet_port(address, 0)
+}
+
+/// An address as the interface `zone` has it or reaches it.
+pub fn to_inet_in(address: IpAddr, zone: u32) -> SOCKADDR_INET {
+    let mut inet = to_inet(address);
+    if is_link_local(address) {
+        inet.Ipv6.sin6_scope_id = zone;
+    }
+    inet
 }
 
 /// An address and a port in host order.

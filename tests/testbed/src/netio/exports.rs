@@ -1,16 +1,14 @@
 //! netio.sys as the driver imports it. Everything here is for `PASSIVE_LEVEL`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::net::IpAddr;
-use std::ptr;
-use std::rc::Rc;
 
 use cxndk::sys::netio::{
     IP_ADDRESS_PREFIX, IpPrefixOriginManual, MIB_IPFORWARD_ROW2, MIB_IPNET_ROW2, MIB_UNICASTIPADDRESS_ROW,
-    MIB_UNICASTIPADDRESS_TABLE, NldsPreferred, NlnsReachable, NlroManual, NlsoManual, RouteProtocolLocal,
-    RouteProtocolNetMgmt, SOCKADDR_INET,
+    MIB_UNICASTIPADDRESS_TABLE, NldsPreferred, NldsTentative, NlnsReachable, NlroManual, NlsoManual,
+    RouteProtocolLocal, RouteProtocolNetMgmt, SOCKADDR_INET,
 };
 
 use super::address;
@@ -97,7 +95,7 @@ pub unsafe extern "win64" fn GetUnicastIpAddressTable(
 pub(super) fn address_row(id: InterfaceId, unicast: &Unicast) -> MIB_UNICASTIPADDRESS_ROW {
     // SAFETY: all fields of a row may be zero.
     let mut row: MIB_UNICASTIPADDRESS_ROW = unsafe { std::mem::zeroed() };
-    row.Address = address::to_inet(unicast.address);
+    row.Address = address::to_inet_in(unicast.address, id.index);
     row.InterfaceLuid = id.luid();
     row.InterfaceIndex = id.index;
     row.PrefixOrigin = IpPrefixOriginManual;
@@ -105,8 +103,39 @@ pub(super) fn address_row(id: InterfaceId, unicast: &Unicast) -> MIB_UNICASTIPAD
     row.ValidLifetime = u32::MAX;
     row.PreferredLifetime = u32::MAX;
     row.OnLinkPrefixLength = unicast.prefix;
-    row.DadState = NldsPreferred;
+    row.ScopeId = address::zone(&row.Address);
+    row.DadState = if unicast.tentative {
+        NldsTentative
+    } else {
+        NldsPreferred
+    };
     row
+}
+
+/// `GetUnicastIpAddressEntry`: fills the row whose address and interface are given.
+///
+/// # Safety
+/// `row` is good.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn GetUnicastIpAddressEntry(row: *mut MIB_UNICASTIPADDRESS_ROW) -> i32 {
+    nt::enter("GetUnicastIpAddressEntry", Level::Passive);
+    // SAFETY: null, or the caller's row.
+    let Some(row) = (unsafe { row.as_mut() }) else {
+        return STATUS_INVALID_PARAMETER;
+    };
+    let Some(wanted) = address::from_inet(&row.Address) else {
+        return STATUS_INVALID_PARAMETER;
+    };
+    let host = nt::host();
+    let found = state(|model| {
+        let interface = model.named(host, row.InterfaceLuid, row.InterfaceIndex)?;
+        let unicast = interface.addresses.iter().find(|u| u.address == wanted)?;
+        Some(address_row(interface.id, unicast))
+    });
+    found.map_or(STATUS_NOT_FOUND, |found| {
+        *row = found;
+        STATUS_SUCCESS
+    })
 }
 
 /// `FreeMibTable`.
@@ -144,7 +173,8 @@ pub unsafe extern "win64" fn GetBestRoute2(
         return STATUS_INVALID_PARAMETER;
     }
     // SAFETY: not null, and the caller vouches for it.
-    let Some(to) = address::from_inet(unsafe { &*destination }) else {
+    let destination = unsafe { &*destination };
+    let Some(to) = address::from_inet(destination) else {
         return STATUS_INVALID_PARAMETER;
     };
     // SAFETY: null, or the caller vouches for it.
@@ -154,13 +184,20 @@ pub unsafe extern "win64" fn GetBestRoute2(
     // SAFETY: null, or the caller vouches for it.
     let luid = unsafe { luid.as_ref() }.copied().unwrap_or(0);
     let host = nt::host();
+    let zone = address::zone(destination);
     let through = match (luid, index) {
+        (0, 0) if zone != 0 => Some(zone),
+        // Somewhere, on whichever link.
+        (0, 0) if address::is_link_local(to) => return STATUS_INVALID_PARAMETER,
         (0, 0) => None,
         _ => match state(|model| model.named(host, luid, index).map(|i| i.id.index)) {
             Some(index) => Some(index),
             None => return STATUS_NOT_FOUND,
         },
     };
+    if zone != 0 && through != Some(zone) {
+        return STATUS_INVALID_PARAMETER;
+    }
     let path = (!faults::fire("GetBestRoute2"))
         .then(|| state(|model| model.path(host, to, from, through)))
         .flatten();
@@ -170,7 +207,7 @@ pub unsafe extern "win64" fn GetBestRoute2(
     // SAFETY: the caller gives places for the answers.
     unsafe { best_route.write(route_row(&path)) };
     // SAFETY: as above.
-    unsafe { best_source.write(address::to_inet(path.source)) };
+    unsafe { best_source.write(address::to_inet_in(path.source, path.interface.index)) };
     STATUS_SUCCESS
 }
 
@@ -184,7 +221,8 @@ fn route_row(path: &Path) -> MIB_IPFORWARD_ROW2 {
         PrefixLength: path.route.prefix,
     };
     let unspecified = address::unspecified_like(path.route.destination);
-    row.NextHop = address::to_inet(path.route.next_hop.unwrap_or(unspecified));
+    let next_hop = path.route.next_hop.unwrap_or(unspecified);
+    row.NextHop = address::to_inet_in(next_hop, path.interface.index);
     row.ValidLifetime = u32::MAX;
     row.PreferredLifetime = u32::MAX;
     row.Metric = path.route.metric;
@@ -214,7 +252,12 @@ fn asked(row: &MIB_IPNET_ROW2, source: Option<IpAddr>) -> Result<(InterfaceId, I
             .filter(|i| named(i))
             .map(|i| i.id)
     });
-    Ok((found.ok_or(STATUS_NOT_FOUND)?, address))
+    let found = found.ok_or(STATUS_NOT_FOUND)?;
+    let zone = address::zone(&row.Address);
+    if zone != 0 && zone != found.index {
+        return Err(STATUS_INVALID_PARAMETER);
+    }
+    Ok((found, address))
 }
 
 fn fill(row: &mut MIB_IPNET_ROW2, id: InterfaceId, mac: [u8; 6]) {
@@ -284,127 +327,4 @@ pub unsafe extern "win64" fn ResolveIpNetEntry2(
         sim::sleep((asked_at + SECOND).saturating_sub(sim::now()));
     }
     STATUS_BAD_NETWORK_NAME
-}
-
-/// `UNICAST_IPADDRESS_CHANGE_CALLBACK`: context, row or null, notification type.
-pub type ChangeCallback = unsafe extern "win64" fn(*mut c_void, *mut MIB_UNICASTIPADDRESS_ROW, i32);
-/// `MibAddInstance`.
-pub(super) const ADDED: i32 = 1;
-/// `MibDeleteInstance`.
-pub(super) const DELETED: i32 = 2;
-/// `MibInitialNotification`.
-const INITIAL: i32 = 3;
-
-/// One registration for address changes.
-struct Registration {
-    host: HostId,
-    family: u16,
-    callback: ChangeCallback,
-    context: usize,
-    running: Cell<u32>,
-}
-
-/// All registrations of a run, by handle.
-#[derive(Default)]
-pub(super) struct Registrations {
-    next: Cell<usize>,
-    live: RefCell<BTreeMap<usize, Rc<Registration>>>,
-}
-
-/// How many registrations of the host were not cancelled.
-pub fn registrations_outstanding(host: HostId) -> usize {
-    sim::local::<Registrations>()
-        .live
-        .borrow()
-        .values()
-        .filter(|r| r.host == host)
-        .count()
-}
-
-/// `NotifyUnicastIpAddressChange`: the callback runs in a worker at `PASSIVE_LEVEL`.
-///
-/// # Safety
-/// The callback may be called with the context until the registration is cancelled; `handle` is a place for the answer.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NotifyUnicastIpAddressChange(
-    family: u16,
-    callback: Option<ChangeCallback>,
-    context: *mut c_void,
-    initial: u8,
-    handle: *mut *mut c_void,
-) -> i32 {
-    nt::enter("NotifyUnicastIpAddressChange", Level::Passive);
-    let Some(callback) = callback.filter(|_| FAMILIES.contains(&family) && !handle.is_null()) else {
-        return STATUS_INVALID_PARAMETER;
-    };
-    if faults::fire("NotifyUnicastIpAddressChange") {
-        return STATUS_NO_MEMORY;
-    }
-    let registrations = sim::local::<Registrations>();
-    let number = registrations.next.replace(registrations.next.get() + 1);
-    let key = 0x4e45_5449_0000_0010 + number * 16;
-    let fresh = Registration {
-        host: nt::host(),
-        family,
-        callback,
-        context: context as usize,
-        running: Cell::new(0),
-    };
-    let fresh = Rc::new(fresh);
-    registrations.live.borrow_mut().insert(key, Rc::clone(&fresh));
-    // SAFETY: the caller gives a place for the handle.
-    unsafe { handle.write(key as *mut c_void) };
-    if initial != 0 {
-        call(&fresh, None, INITIAL);
-    }
-    STATUS_SUCCESS
-}
-
-fn call(registration: &Registration, row: Option<MIB_UNICASTIPADDRESS_ROW>, kind: i32) {
-    registration.running.set(registration.running.get() + 1);
-    let mut row = row;
-    let at = row.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
-    // SAFETY: whoever registered gave callback and context for this.
-    unsafe { (registration.callback)(registration.context as *mut c_void, at, kind) };
-    nt::expect_clean("an address change callback");
-    registration.running.set(registration.running.get() - 1);
-}
-
-/// Tells everybody on the host who wants to know.
-pub(super) fn announce(id: InterfaceId, unicast: &Unicast, kind: i32) {
-    let row = address_row(id, unicast);
-    let family = address::family(&row.Address);
-    let interested: Vec<_> = {
-        let registrations = sim::local::<Registrations>();
-        let live = registrations.live.borrow();
-        let wants = |r: &&Rc<Registration>| r.host == id.host && (r.family == 0 || r.family == family);
-        live.values().filter(wants).cloned().collect()
-    };
-    for registration in interested {
-        registration.running.set(registration.running.get() + 1);
-        nt::worker(id.host, "address change", move || {
-            call(&registration, Some(row), kind);
-            registration.running.set(registration.running.get() - 1);
-        });
-    }
-}
-
-/// `CancelMibChangeNotify2`: returns when no callback of the registration runs.
-///
-/// # Safety
-/// None beyond a live simulation; the handle is checked.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn CancelMibChangeNotify2(handle: *mut c_void) -> i32 {
-    nt::enter("CancelMibChangeNotify2", Level::Passive);
-    let gone = sim::local::<Registrations>()
-        .live
-        .borrow_mut()
-        .remove(&(handle as usize));
-    let Some(registration) = gone else {
-        return STATUS_INVALID_PARAMETER;
-    };
-    while registration.running.get() > 0 {
-        sim::sleep(MICROSECOND);
-    }
-    STATUS_SUCCESS
 }

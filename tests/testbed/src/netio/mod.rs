@@ -6,23 +6,26 @@
 //!
 //! | export | fault point |
 //! |---|---|
-//! | [`GetUnicastIpAddressTable`], [`FreeMibTable`] | `GetUnicastIpAddressTable` |
+//! | [`GetUnicastIpAddressTable`], [`GetUnicastIpAddressEntry`], [`FreeMibTable`] | `GetUnicastIpAddressTable` |
 //! | [`GetBestRoute2`] | `GetBestRoute2` |
 //! | [`GetIpNetEntry2`], [`ResolveIpNetEntry2`] | `ResolveIpNetEntry2` |
 //! | [`WskRegister`], [`WskCaptureProviderNPI`] and their opposites | by name |
 //! | [`NotifyUnicastIpAddressChange`], [`CancelMibChangeNotify2`] | `NotifyUnicastIpAddressChange` |
 
 pub mod address;
+mod changes;
 mod exports;
 mod model;
 #[cfg(test)]
 mod tests;
 mod wsk;
 
+pub use changes::{
+    CancelMibChangeNotify2, ChangeCallback, NotifyUnicastIpAddressChange, registrations_outstanding,
+};
 pub use exports::{
-    CancelMibChangeNotify2, ChangeCallback, FreeMibTable, GetBestRoute2, GetIpNetEntry2,
-    GetUnicastIpAddressTable, NotifyUnicastIpAddressChange, ResolveIpNetEntry2, registrations_outstanding,
-    tables_outstanding,
+    FreeMibTable, GetBestRoute2, GetIpNetEntry2, GetUnicastIpAddressEntry, GetUnicastIpAddressTable,
+    ResolveIpNetEntry2, tables_outstanding,
 };
 pub use model::{Interface, InterfaceId, Path, Route, Unicast};
 pub use wsk::{WskCaptureProviderNPI, WskDeregister, WskRegister, WskReleaseProviderNPI, wsk_clients};
@@ -58,14 +61,62 @@ pub fn interface(id: InterfaceId) -> Option<Interface> {
 
 /// Adds an address with the length of its on-link prefix, and tells who registered for changes.
 pub fn add_address(id: InterfaceId, address: IpAddr, prefix: u8) {
-    let unicast = Unicast { address, prefix };
+    add(
+        id,
+        Unicast {
+            address,
+            prefix,
+            tentative: false,
+        },
+    );
+}
+
+/// Adds an address that is told apart from those of others first: it may be used after [`settle_address`].
+pub fn add_tentative_address(id: InterfaceId, address: IpAddr, prefix: u8) {
+    add(
+        id,
+        Unicast {
+            address,
+            prefix,
+            tentative: true,
+        },
+    );
+}
+
+fn add(id: InterfaceId, unicast: Unicast) {
     state(|model| {
         model
             .get_mut(id)
             .into_iter()
             .for_each(|i| i.addresses.push(unicast));
     });
-    exports::announce(id, &unicast, exports::ADDED);
+    changes::announce(id, &unicast, changes::ADDED);
+}
+
+/// Nobody else has the address: it may be used, and who registered for changes is told.
+pub fn settle_address(id: InterfaceId, address: IpAddr) {
+    let settled = state(|model| {
+        let addresses = &mut model.get_mut(id)?.addresses;
+        let unicast = addresses.iter_mut().find(|u| u.address == address)?;
+        unicast.tentative = false;
+        Some(*unicast)
+    });
+    settled
+        .iter()
+        .for_each(|unicast| changes::announce(id, unicast, changes::CHANGED));
+}
+
+/// Fails the run if somebody on the host still has a table or is still registered for changes (VRF-42).
+pub fn expect_nothing(host: HostId, when: &str) {
+    let (tables, registrations) = (tables_outstanding(host), registrations_outstanding(host));
+    if tables + registrations > 0 {
+        sim::fail(
+            "VRF-42",
+            format!(
+                "{tables} tables of netio and {registrations} registrations for changes are left after {when}"
+            ),
+        );
+    }
 }
 
 /// Takes an address away, and tells who registered for changes.
@@ -76,7 +127,7 @@ pub fn remove_address(id: InterfaceId, address: IpAddr) {
         Some(addresses.swap_remove(at))
     });
     gone.iter()
-        .for_each(|unicast| exports::announce(id, unicast, exports::DELETED));
+        .for_each(|unicast| changes::announce(id, unicast, changes::DELETED));
 }
 
 /// Adds a route.

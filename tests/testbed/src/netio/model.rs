@@ -28,6 +28,8 @@ pub struct Unicast {
     pub address: IpAddr,
     /// Bits of it that name the link.
     pub prefix: u8,
+    /// Duplicate address detection has not ended: nobody may use it yet.
+    pub tentative: bool,
 }
 
 /// A route beyond the link.
@@ -168,7 +170,8 @@ impl Model {
     pub fn who_has(&self, id: InterfaceId, address: IpAddr) -> Option<[u8; 6]> {
         let asking = self.get(id).filter(|i| i.connected)?;
         let answers = |i: &&Interface| {
-            i.link == asking.link && i.connected && i.addresses.iter().any(|u| u.address == address)
+            let has = |u: &Unicast| u.address == address && !u.tentative;
+            i.link == asking.link && i.connected && i.addresses.iter().any(has)
         };
         self.interfaces.values().find(answers).map(|i| i.mac)
     }
@@ -270,14 +273,17 @@ mod tests {
         model.get_mut(a).unwrap().addresses.push(Unicast {
             address: ip("10.0.0.1"),
             prefix: 24,
+            tentative: false,
         });
         model.get_mut(a).unwrap().addresses.push(Unicast {
             address: ip("fd00::1"),
             prefix: 64,
+            tentative: false,
         });
         model.get_mut(b).unwrap().addresses.push(Unicast {
             address: ip("10.0.0.2"),
             prefix: 24,
+            tentative: false,
         });
         (model, a, b)
     }

@@ -57,7 +57,11 @@ fn resolve(id: InterfaceId, to: &str) -> (i32, [u8; 6]) {
 }
 
 fn best_route(to: &str) -> (i32, MIB_IPFORWARD_ROW2, Option<IpAddr>) {
-    let to = address::to_inet(ip(to));
+    best_route_in(to, 0)
+}
+
+fn best_route_in(to: &str, zone: u32) -> (i32, MIB_IPFORWARD_ROW2, Option<IpAddr>) {
+    let to = address::to_inet_in(ip(to), zone);
     // SAFETY: all bytes of these may be zero.
     let (mut route, mut source): (MIB_IPFORWARD_ROW2, SOCKADDR_INET) = unsafe { std::mem::zeroed() };
     // SAFETY: the pointers are good.
@@ -158,6 +162,70 @@ fn tables_are_counted_until_they_are_freed() {
     });
 }
 
+unsafe extern "win64" fn cancels_itself(_: *mut c_void, row: *mut MIB_UNICASTIPADDRESS_ROW, _: i32) {
+    if !row.is_null() {
+        let handle = sim::local::<Changes>().1.get() as *mut c_void;
+        // SAFETY: the handle is live; that this waits for itself is the point.
+        nt::at_irql(0, || unsafe { CancelMibChangeNotify2(handle) });
+    }
+}
+
+/// A callback that cancels its own registration would wait for itself for ever.
+#[test]
+fn a_callback_that_cancels_itself_is_caught() {
+    let result = sim::run(1, || {
+        let (a, _) = two();
+        nt::on_host(a.host, "driver", move || {
+            let mut handle = ptr::null_mut();
+            // SAFETY: callback and pointer are good.
+            unsafe {
+                NotifyUnicastIpAddressChange(0, Some(cancels_itself), ptr::null_mut(), 1, &raw mut handle)
+            };
+            sim::local::<Changes>().1.set(handle as usize);
+            add_address(a, ip("10.0.0.3"), 24);
+            sim::sleep(sim::SECOND);
+        });
+    });
+    assert_eq!(result.expect_err("it waits for itself").rule, "NOTIFY-CANCEL");
+}
+
+/// What a notification does not say is asked for; an address is tentative first.
+#[test]
+fn rows_are_read_and_addresses_settle() {
+    on_a(|a, b| {
+        add_tentative_address(a, ip("fe80::1"), 64);
+        let read = |address: &str| {
+            // SAFETY: all fields of a row may be zero.
+            let mut row: MIB_UNICASTIPADDRESS_ROW = unsafe { std::mem::zeroed() };
+            row.Address = address::to_inet(ip(address));
+            row.InterfaceLuid = a.luid();
+            // SAFETY: the row is good.
+            (unsafe { GetUnicastIpAddressEntry(&raw mut row) }, row)
+        };
+        let (status, row) = read("fe80::1");
+        assert_eq!((status, row.DadState, row.OnLinkPrefixLength), (0, 1, 64));
+        assert_eq!((address::zone(&row.Address), row.ScopeId), (a.index, a.index));
+        assert_eq!(
+            nt::on_host(b.host, "driver", move || resolve(b, "fe80::1").0),
+            BAD_NETWORK_NAME
+        );
+        settle_address(a, ip("fe80::1"));
+        assert_eq!(read("fe80::1").1.DadState, 4);
+        assert_eq!(read("fe80::9").0, NOT_FOUND);
+    });
+}
+
+/// Link-local addresses name the interface by their zone, or the caller does.
+#[test]
+fn link_local_destinations_need_a_zone() {
+    on_a(|a, _| {
+        add_address(a, ip("fe80::1"), 64);
+        assert_eq!(best_route("fe80::2").0, INVALID);
+        assert_eq!(best_route_in("fe80::2", a.index).0, 0);
+        assert_eq!(best_route_in("fe80::2", a.index + 1).0, UNREACHABLE);
+    });
+}
+
 /// Proves the checks of VRF-32 and of a free of what is no table.
 #[test]
 fn wrong_callers_are_caught() {
@@ -177,7 +245,7 @@ fn wrong_callers_are_caught() {
 }
 
 #[derive(Default)]
-struct Changes(Cell<[u32; 4]>);
+struct Changes(Cell<[u32; 4]>, Cell<usize>);
 
 unsafe extern "win64" fn changed(_context: *mut c_void, row: *mut MIB_UNICASTIPADDRESS_ROW, kind: i32) {
     let changes = sim::local::<Changes>();
@@ -185,8 +253,13 @@ unsafe extern "win64" fn changed(_context: *mut c_void, row: *mut MIB_UNICASTIPA
     counts[kind as usize] += 1;
     changes.0.set(counts);
     assert_eq!(row.is_null(), kind == 3);
-    assert_eq!(sim::irql(), 0);
-    sim::sleep(sim::MILLISECOND);
+    assert!(sim::irql() <= 2);
+    // SAFETY: null, or a row for the time of the call.
+    if let Some(row) = unsafe { row.as_ref() } {
+        // The rest has to be asked for.
+        assert_ne!((row.InterfaceIndex, row.InterfaceLuid), (0, 0));
+        assert_eq!((row.OnLinkPrefixLength, row.DadState), (0, 0));
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@
 //! | devices | [`device_object`], [`allocate_common`], [`free_common`] |
 //! | I/O requests | [`Request`] |
 
+mod cng;
 mod code;
 mod context;
 mod debugger;
@@ -39,6 +40,7 @@ mod thread;
 mod time;
 mod wdm;
 
+pub use cng::BCryptGenRandom;
 pub use code::preempt_inside;
 pub use context::{
     Level, add_host, add_host_in_groups, at_irql, at_told_irql, call_driver, enter, expect_clean, group_of,

@@ -32,6 +32,8 @@ pub enum Stream {
     Preemption,
     /// How the device reuses numbers.
     Numbers,
+    /// The random numbers that hosts' systems give out.
+    Entropy,
     /// Anything else, numbered by its user.
     Custom(u16),
 }
@@ -51,8 +53,10 @@ impl Stream {
             Self::Wire => 7,
             Self::Consumer => 8,
             Self::World => 9,
+            // Beyond all custom ones.
             Self::Preemption => Self::NAMED + u16::MAX as usize + 1,
             Self::Numbers => Self::NAMED + u16::MAX as usize + 2,
+            Self::Entropy => Self::NAMED + u16::MAX as usize + 3,
             Self::Custom(n) => Self::NAMED + n as usize,
         }
     }

@@ -1,6 +1,6 @@
 //! Socket addresses as the interface takes them.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use cxndk::sys::ndkpi::SOCKADDR;
 
@@ -53,10 +53,12 @@ impl SockAddr {
                 IpAddr::from(<[u8; 4]>::try_from(&b[4..8]).ok()?),
                 port,
             )),
-            AF_INET6 => Some(SocketAddr::new(
-                IpAddr::from(<[u8; 16]>::try_from(&b[8..24]).ok()?),
-                port,
-            )),
+            AF_INET6 => {
+                let ip = Ipv6Addr::from(<[u8; 16]>::try_from(&b[8..24]).ok()?);
+                let flow = u32::from_be_bytes(b[4..8].try_into().ok()?);
+                let scope = u32::from_le_bytes(b[24..].try_into().ok()?);
+                Some(SocketAddrV6::new(ip, port, flow, scope).into())
+            }
             _ => None,
         }
     }
@@ -66,13 +68,15 @@ impl From<SocketAddr> for SockAddr {
     fn from(address: SocketAddr) -> Self {
         let mut bytes = [0; 28];
         bytes[2..4].copy_from_slice(&address.port().to_be_bytes());
-        let (family, length) = match address.ip() {
-            IpAddr::V4(ip) => {
-                bytes[4..8].copy_from_slice(&ip.octets());
+        let (family, length) = match address {
+            SocketAddr::V4(v4) => {
+                bytes[4..8].copy_from_slice(&v4.ip().octets());
                 (AF_INET, 16)
             }
-            IpAddr::V6(ip) => {
-                bytes[8..24].copy_from_slice(&ip.octets());
+            SocketAddr::V6(v6) => {
+                bytes[4..8].copy_from_slice(&v6.flowinfo().to_be_bytes());
+                bytes[8..24].copy_from_slice(&v6.ip().octets());
+                bytes[24..].copy_from_slice(&v6.scope_id().to_le_bytes());
                 (AF_INET6, 28)
             }
         };

@@ -19,6 +19,8 @@ fn whatever_initialize_took_halt_gives_back() {
         (Wrong::SharedLeft, "VRF-45"),
         (Wrong::IoLeft, "VRF-42"),
         (Wrong::PoolLeft, "VRF-42"),
+        (Wrong::NotificationLeft, "VRF-42"),
+        (Wrong::TableLeft, "VRF-42"),
         (Wrong::NoTag, "VRF-20"),
         (Wrong::HandleAfterFree, "NDIS-HANDLE"),
         (Wrong::NeverDeregisters, "DRV-11"),

@@ -72,6 +72,8 @@ enum Wrong {
     IoLeft,
     PoolLeft,
     PoolLeftOnFailure,
+    NotificationLeft,
+    TableLeft,
     NoTag,
     FreeSharedInShutdown,
     SilentFailure,

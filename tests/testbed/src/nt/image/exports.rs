@@ -191,11 +191,13 @@ exports! {
         NdisWaitEvent,
         NdisWriteErrorLogEntry,
     ],
+    "cng.sys" => [BCryptGenRandom],
     "netio.sys" => [
         CancelMibChangeNotify2,
         FreeMibTable,
         GetBestRoute2,
         GetIpNetEntry2,
+        GetUnicastIpAddressEntry,
         GetUnicastIpAddressTable,
         NotifyUnicastIpAddressChange,
         ResolveIpNetEntry2,

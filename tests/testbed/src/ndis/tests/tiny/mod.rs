@@ -7,13 +7,14 @@ use std::ffi::c_void;
 use std::ptr;
 
 use cxndk::sys::ndis::*;
+use cxndk::sys::netio::MIB_UNICASTIPADDRESS_ROW;
 use wdk_standin::{_DRIVER_OBJECT as DRIVER_OBJECT, LARGE_INTEGER, PHYSICAL_ADDRESS, UNICODE_STRING};
 
 use self::requests::{direct_oid, oid, send};
 use self::transitions::{pause, restart};
 use super::{Wrong, handle, tiny, wrong};
 use crate::ndis::condis::tests as connections;
-use crate::{nt, sim};
+use crate::{netio, nt, sim};
 
 const TAG: u32 = 0x796e_6954;
 const OIDS: [u32; 1] = [0x0001_010E];
@@ -137,6 +138,7 @@ unsafe fn bring_up(parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS) -> i32 {
         return status;
     }
     read_configuration();
+    leave_with_netio();
     if wrong(Wrong::SharedBeforeDma) {
         allocate_shared();
     }
@@ -177,6 +179,28 @@ unsafe fn bring_up(parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS) -> i32 {
     }
     connections::register_family(adapter)
 }
+
+/// Forgets to give back what netio gave.
+fn leave_with_netio() {
+    if wrong(Wrong::NotificationLeft) {
+        let mut place = ptr::null_mut();
+        // SAFETY: the callback takes what comes, the place is good.
+        let status = unsafe {
+            netio::NotifyUnicastIpAddressChange(0, Some(changed), ptr::null_mut(), 0, &raw mut place)
+        };
+        assert_eq!(status, 0);
+    }
+    if wrong(Wrong::TableLeft) {
+        let interface = netio::add_interface(nt::host(), [2, 0, 0, 0, 0, 1], 1);
+        netio::add_address(interface, [10, 0, 0, 1].into(), 24);
+        let mut place = ptr::null_mut();
+        // SAFETY: the place is good.
+        let status = unsafe { netio::GetUnicastIpAddressTable(0, &raw mut place) };
+        assert_eq!(status, 0);
+    }
+}
+
+unsafe extern "win64" fn changed(_: *mut c_void, _: *mut MIB_UNICASTIPADDRESS_ROW, _: i32) {}
 
 fn read_configuration() {
     let mut object = NDIS_CONFIGURATION_OBJECT {
