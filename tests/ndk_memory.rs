@@ -20,6 +20,7 @@ use cxndk::sys::ndkpi::{
     NdkOperationTypeFastRegister, NdkOperationTypeInvalidate, NdkOperationTypeReceive,
     NdkOperationTypeReceiveAndInvalidate, NdkOperationTypeSend,
 };
+use cxndk_testbed::connectx;
 use cxndk_testbed::consumers::ndk::{
     Adapter, Buffer, Lam, Mr, Pd, Registration, Remote, Started, Status, sge,
 };
@@ -567,4 +568,35 @@ fn a_mapping_does_not_depend_on_the_mdl_that_it_was_made_of() {
             link.close();
         });
     }
+}
+
+/// Proves MR-07, QP-53 and LEDGER-03: the device lets a region be used for what its registration asked for, and for nothing else.
+#[test]
+fn a_key_grants_what_its_registration_asked_for() {
+    scenario(20, |world: &World| {
+        let host = &world.hosts[0];
+        let device = Rc::clone(&host.device);
+        let open = host.open_ndk();
+        on(host.id, "consumer", move || {
+            let pd = open.adapter().create_pd().expect("a domain");
+            let buffer = Buffer::new(100);
+            for (flags, expected) in [
+                (0, (false, false, false)),
+                (1, (true, false, false)),
+                (2, (false, true, false)),
+                (5, (true, false, true)),
+                (7, (true, true, true)),
+            ] {
+                let mr = pd.register(&buffer, flags).expect("a region");
+                let key = connectx::Key(mr.remote_token());
+                let mkey = device.mkeys.get(key.index()).expect("the token is the key");
+                let rights = mkey.borrow().rights;
+                let granted = (rights.local_write, rights.remote_read, rights.remote_write);
+                assert_eq!(granted, expected, "flags {flags}");
+                mr.close_and_wait().expect("closes");
+            }
+            pd.close_and_wait().expect("closes");
+            open.close();
+        });
+    });
 }

@@ -19,6 +19,7 @@ use cxndk::sys::ndkpi::{
 use cxndk_testbed::connectx;
 use cxndk_testbed::consumers::ndk::{Cq, Notify, QpLimits, Remote, Started, Status};
 use cxndk_testbed::consumers::node::on;
+use cxndk_testbed::ndis::ndk;
 use cxndk_testbed::sim::faults::{self, Plan, When};
 use cxndk_testbed::sim::{self, TaskSpec};
 use cxndk_testbed::world::Host;
@@ -151,6 +152,7 @@ fn a_queue_that_overflows_is_dead_and_says_so() {
             initiator_depth: 64,
             ..QUEUES
         };
+        ndk::forgive("CQ-36");
         let link = Link::with_queue(world, limits, 4);
         let remote = link.b.remote(0);
         link.on_a(move |a| {

@@ -325,8 +325,23 @@ impl World {
             description.registry.set(name, value.clone());
         }
         let adapter = driver.add_device(description)?;
+        let keys = Rc::clone(device);
+        adapter.inspect_keys(Rc::new(move |token| Self::key_rights(&keys, token)));
         adapter.start()?;
         Ok(adapter)
+    }
+
+    /// What the device lets a key be used for; the driver's tokens are its keys.
+    fn key_rights(device: &connectx::Device, token: u32) -> Option<ndis::ndk::KeyRights> {
+        let key = connectx::Key(token);
+        let mkey = device.mkeys.get(key.index())?;
+        let mkey = mkey.borrow();
+        let valid = !mkey.free && mkey.variant == key.variant();
+        valid.then_some(ndis::ndk::KeyRights {
+            local_write: mkey.rights.local_write,
+            remote_read: mkey.rights.remote_read,
+            remote_write: mkey.rights.remote_write,
+        })
     }
 
     /// Stops the adapters and unloads the driver; what the driver leaves behind is a violation.

@@ -1,9 +1,11 @@
 //! Memory at a known place in a page, so that a device sees the same pieces of it in every run.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
 use super::pool;
+use crate::sim;
 
 const PAGE: usize = 4096;
 
@@ -69,8 +71,26 @@ impl DerefMut for HostMemory {
     }
 }
 
+/// Who wants to know what memory is freed.
+#[derive(Default)]
+struct Watchers(RefCell<Vec<fn(usize, usize)>>);
+
+/// Has `watcher` called with the place and length of all memory of hosts that is freed from now on, before it is.
+pub fn on_freed(watcher: fn(usize, usize)) {
+    sim::local::<Watchers>().0.borrow_mut().push(watcher);
+}
+
+/// Memory is about to be freed.
+pub(super) fn freed(start: usize, length: usize) {
+    let watchers = sim::local::<Watchers>().0.borrow().clone();
+    watchers.iter().for_each(|watcher| watcher(start, length));
+}
+
 impl Drop for HostMemory {
     fn drop(&mut self) {
+        if sim::is_running() {
+            freed(self.address() as usize, self.length);
+        }
         // SAFETY: allocated with this layout.
         unsafe { dealloc(self.start, self.layout) };
     }

@@ -72,7 +72,7 @@ pub use mdl::{
     IoAllocateMdl, IoBuildPartialMdl, IoFreeMdl, MmBuildMdlForNonPagedPool, MmMapLockedPagesSpecifyCache,
     mdl_for, mdl_for_locked, mdl_free, mdl_pieces, mdls_outstanding,
 };
-pub use memory::HostMemory;
+pub use memory::{HostMemory, on_freed};
 pub use pool::{
     ExAllocatePool2, ExAllocatePoolWithTag, ExFreePool, ExFreePoolWithTag, expect_no_pool, expect_pool,
     pool_allocate, pool_free, pool_outstanding, pool_report,

@@ -153,6 +153,7 @@ unsafe fn free(memory: PVOID, tag: Option<u32>) {
             format!("{} bytes of tag {} were overrun", block.size, tag_name(block.tag)),
         );
     }
+    super::memory::freed(memory as usize, block.size);
     all.fill(FREED);
     if let Some(count) = pool.counts.borrow_mut().get_mut(&block.host) {
         *count -= 1;

@@ -1,5 +1,6 @@
 //! The executor: the loop that runs due events and ready contexts, moves the clock, and notices when nothing can happen.
 
+use super::deadline::Witnesses;
 use super::events::{EventId, Events};
 use super::failure::{self, Failure};
 use super::faults::Faults;
@@ -24,6 +25,10 @@ const STEPS_PER_NUDGE: u64 = 64;
 const NUDGE_NS: u64 = 640;
 /// Steps without a single event after which the run counts as run away.
 const RUN_AWAY_STEPS: u64 = 200_000_000;
+/// Virtual time after which a run counts as endless, in nanoseconds: two days.
+const LONGEST_RUN: u64 = 48 * 3_600 * super::SECOND;
+/// Steps after which it does.
+const MOST_TURNS: u64 = 4_000_000_000;
 /// Events at one instant after which the run counts as run away.
 const RUN_AWAY_EVENTS: u64 = 20_000_000;
 
@@ -58,6 +63,7 @@ pub(super) struct Sim {
     failure: RefCell<Option<Failure>>,
     escape: Cell<*const Yielder<(), ()>>,
     ending: Cell<bool>,
+    pub(super) witnesses: Witnesses,
     switch_hook: Cell<Option<fn()>>,
     locals: RefCell<Vec<(TypeId, Rc<dyn Any>)>>,
 }
@@ -145,6 +151,7 @@ impl Sim {
             failure: RefCell::new(None),
             escape: Cell::new(std::ptr::null()),
             ending: Cell::new(false),
+            witnesses: Witnesses::default(),
             switch_hook: Cell::new(None),
             locals: RefCell::default(),
         }
@@ -180,7 +187,12 @@ impl Sim {
         if self.failure.borrow().is_some() || main.state.get() == State::Done {
             return false;
         }
-        self.turns.begin();
+        if self.now.get() > LONGEST_RUN || self.turns.begin() > MOST_TURNS {
+            abandon(
+                failure::ENDLESS,
+                "the run goes on and on, and its main context does not end".to_owned(),
+            );
+        }
         let due = self.events.borrow_mut().pop_due(self.now.get());
         if let Some(action) = due {
             self.steps_alone.set(0);

@@ -33,11 +33,13 @@ const ROUTINE: [&str; 10] = [
     "KeReleaseSpinLockFromDpcLevel",
     "KfRaiseIrql",
 ];
+/// Rule id of a run that does not end.
+pub(super) const ENDLESS: &str = "SIM-ENDLESS";
 
 /// Why a run ended before its main context did.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// The broken rule, by its id in the reference, or `PANIC`, `SIM-DEADLOCK`, `SIM-RUN-AWAY`.
+    /// The broken rule, by its id in the reference, or `PANIC`, `SIM-DEADLOCK`, `SIM-RUN-AWAY`, `SIM-ENDLESS`.
     pub rule: &'static str,
     /// What happened.
     pub message: String,
@@ -49,6 +51,8 @@ pub struct Failure {
     pub context: String,
     /// The last records, oldest first.
     pub history: Vec<String>,
+    /// What was open, and what held it.
+    pub open: Vec<String>,
     /// All contexts that had not ended, and what they were waiting for.
     pub contexts: Vec<String>,
 }
@@ -77,6 +81,9 @@ impl fmt::Display for Failure {
         }
         for line in &records[first..] {
             writeln!(f, "  | {line}")?;
+        }
+        for line in &self.open {
+            writeln!(f, "  open: {line}")?;
         }
         let shown = if full { usize::MAX } else { CONTEXTS };
         for line in self.contexts.iter().take(shown) {
@@ -114,6 +121,7 @@ pub(super) fn describe(sim: &Sim, rule: &'static str, message: String) -> Failur
             .with_current(|task| task.name.to_string())
             .unwrap_or_else(|| "executor".to_owned()),
         history: history(sim),
+        open: sim.witnesses.testimony(),
         contexts: contexts(sim),
     }
 }

@@ -13,11 +13,13 @@
 //! | [`after`], [`cancel`] | run a closure later, on the executor's stack |
 //! | [`turns`], [`wait_for_turn`] | count the smallest steps of a run, wait for one |
 //! | [`choose`], [`chance`] | seeded draws, one stream a purpose |
+//! | [`Deadline`], [`on_failure`] | a verdict on what takes too long; what was open then |
 //! | [`fail`] | end the run: the rule that was broken, and what led to it |
 //! | [`trace`], [`note`] | what the history shows |
 //! | [`local`] | state of other modules that lives and dies with the run |
 
 mod contexts;
+mod deadline;
 mod events;
 mod executor;
 mod failure;
@@ -36,6 +38,7 @@ pub use contexts::{
     current, current_name, host, is_done, join, park, park_for, park_until, preempt, set_preemption, sleep,
     spawn, stack, unpark, with_task_local, yield_now,
 };
+pub use deadline::{Deadline, LONGEST, on_failure};
 pub use events::EventId;
 pub use executor::{after, at, cancel, is_running, local, now, on_switch, run, seed};
 pub use failure::{Failure, fail};

@@ -202,3 +202,32 @@ fn the_fault_plan_counts_and_draws() {
     })
     .expect("the run ends");
 }
+
+#[test]
+fn a_run_that_does_not_end_is_a_verdict() {
+    let failure = run(1, || {
+        loop {
+            sleep(3_600 * SECOND);
+        }
+    });
+    let failure = failure.map(|(): ()| ()).expect_err("it has no end");
+    assert_eq!(failure.rule, "SIM-ENDLESS");
+}
+
+#[test]
+fn a_deadline_names_the_rule_and_what_is_open() {
+    let failure = run(1, || {
+        on_failure(|| vec!["a door".to_owned()]);
+        let kept = Deadline::new("KEPT", SECOND, || "what ends in time".to_owned());
+        sleep(SECOND / 2);
+        drop(kept);
+        let _missed = Deadline::new("MISSED", SECOND, || "what does not".to_owned());
+        park();
+    });
+    let failure = failure.expect_err("nothing ends the wait");
+    assert_eq!(
+        (failure.rule, failure.message.as_str()),
+        ("MISSED", "what does not has not ended after 1 s")
+    );
+    assert_eq!(failure.open, ["a door"]);
+}

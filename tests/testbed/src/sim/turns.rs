@@ -13,8 +13,8 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    /// Counts the step that begins, and wakes who waits for it.
-    pub(super) fn begin(&self) {
+    /// Counts the step that begins, and wakes who waits for it. How many there were.
+    pub(super) fn begin(&self) -> u64 {
         self.count.set(self.count.get() + 1);
         if let Some((turn, waiter)) = self.waiter.get()
             && turn <= self.count.get()
@@ -22,6 +22,7 @@ impl Turns {
             self.waiter.set(None);
             contexts::unpark(waiter);
         }
+        self.count.get()
     }
 }
 

@@ -14,6 +14,7 @@ use cxndk::sys::ndkpi::NDK_ADAPTER;
 use super::super::adapter::AdapterState;
 use super::super::pnp::Adapter;
 use super::super::{driver, kernel};
+use super::ledger::memory::{KeyInspector, Lent};
 use super::track::{self, Kind, Object, Open, breach};
 use crate::sim::{self, HostId, MICROSECOND, MILLISECOND};
 
@@ -36,6 +37,7 @@ pub struct Edge {
     /// Calls of the open handler that have not returned, begun while NDK was enabled.
     opening: Cell<u32>,
     subscribers: RefCell<Vec<Subscriber>>,
+    inspector: RefCell<Option<KeyInspector>>,
 }
 
 impl Edge {
@@ -58,6 +60,9 @@ impl Edge {
     pub(in crate::ndis) fn disable(&self) {
         self.enabled.set(false);
         self.tell(NdkEvent::Disabled);
+        let _deadline = sim::Deadline::new("ADAPTER-26", sim::LONGEST, || {
+            "NetEventNDKDisable, which waits until consumers have closed every NDK adapter,".to_owned()
+        });
         let mut pause = MICROSECOND;
         while self.opens.get() > 0 || self.opening.get() > 0 {
             sim::sleep(pause);
@@ -93,6 +98,11 @@ impl Adapter {
     /// Calls `subscriber` at every change of the NDK state, at `PASSIVE_LEVEL`, in the driver's context. It may wait.
     pub fn ndk_events(&self, subscriber: impl Fn(NdkEvent) + 'static) {
         self.state.edge.subscribers.borrow_mut().push(Rc::new(subscriber));
+    }
+
+    /// Lets the verifier look at the memory keys of the adapter's device, whose tokens are the keys.
+    pub fn inspect_keys(&self, inspector: KeyInspector) {
+        self.state.edge.inspector.replace(Some(inspector));
     }
 
     /// Opens an NDK adapter at this version or the highest minor that the provider has, with the verifier in between.
@@ -183,8 +193,10 @@ fn open(
         .edge
         .opening
         .set(adapter.edge.opening.get() + u32::from(enabled));
+    let deadline = sim::Deadline::new("ADAPTER-09", sim::LONGEST, || "OpenNDKAdapterHandler".to_owned());
     // SAFETY: the driver registered the handler; both pointers are good while it runs.
     let status = unsafe { handler(adapter.context(), &raw mut parameters, &raw mut out) };
+    drop(deadline);
     kernel::expect_clean("OpenNDKAdapterHandler");
     adapter
         .edge
@@ -212,6 +224,10 @@ fn open(
     }
     adapter.edge.opens.set(adapter.edge.opens.get() + 1);
     let tracked = verify.then(|| adopt(out, wanted));
+    if let Some(object) = &tracked {
+        let inspector = adapter.edge.inspector.borrow().clone();
+        object.open.lent.inspector.replace(inspector);
+    }
     Ok(NdkAdapter {
         adapter: Rc::clone(adapter),
         address: out as usize,
@@ -234,9 +250,10 @@ fn adopt(address: *mut NDK_ADAPTER, wanted: (u16, u16)) -> Rc<Object> {
         version: (version.Major, version.Minor),
         live: Cell::new(0),
         callbacks: Cell::new(0),
-        mappings: Cell::new(0),
+        lent: Lent::default(),
         closed: Cell::new(false),
     });
+    sim::on_failure(super::request::testimony);
     track::adopt(address.cast(), Kind::Adapter, &open, Vec::new())
 }
 
@@ -263,7 +280,7 @@ impl NdkAdapter {
     pub fn close_here(self) {
         if let Some(object) = &self.tracked {
             object.check_reserved();
-            if object.open.mappings.get() > 0 {
+            if object.open.lent.mappings() > 0 {
                 breach(
                     "VRF-49",
                     "LIFE-64",
@@ -286,6 +303,8 @@ impl NdkAdapter {
             .get()
             .and_then(|ndk| ndk.CloseNDKAdapterHandler)
         {
+            let _deadline =
+                sim::Deadline::new("LIFE-60", sim::LONGEST, || "CloseNDKAdapterHandler".to_owned());
             // SAFETY: the driver registered the handler; the adapter is open.
             unsafe { handler(self.adapter.context(), self.as_ptr()) };
         }

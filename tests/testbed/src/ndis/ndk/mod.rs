@@ -14,9 +14,11 @@
 //! | LIFE-30, LIFE-32 ... LIFE-36, LIFE-51 ... LIFE-53 | `request::end_close`, `request::on_closed` | `tests::closes` |
 //! | LIFE-61, LIFE-64, ADAPTER-04 ... ADAPTER-09, ADAPTER-26 | `edge` | `tests::opens` |
 //! | CREATE-01 ... CREATE-04 | `request::end`, `request::on_created` | `tests::completions` |
+//! | the requests on queue pairs, their memory and results | [`ledger`] | see there |
 //! | CQ-01, CQ-03, CQ-10, CQ-14, CQ-19, CQ-22 | `shims::cq`, `request::on_cq` | `tests::queues` |
 
 pub mod edge;
+mod ledger;
 mod request;
 mod shims;
 #[cfg(test)]
@@ -26,6 +28,9 @@ mod track;
 use std::cell::Cell;
 
 use crate::sim;
+
+pub use ledger::forgive;
+pub use ledger::memory::{KeyInspector, KeyRights};
 
 /// What the verifier counted in a run.
 #[derive(Default)]

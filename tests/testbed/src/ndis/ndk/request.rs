@@ -11,6 +11,7 @@ use cxndk::sys::ndkpi::{
 };
 
 use super::Counts;
+use super::ledger::memory::{self, Build, Registration};
 use super::track::{self, Callback, Kind, Object, breach};
 use crate::sim;
 
@@ -35,8 +36,19 @@ pub(super) enum Effect {
         qp: Rc<Object>,
     },
     /// A `BuildLAM`: one mapping more on success.
-    Maps,
+    Maps(Build),
+    /// A registration of memory.
+    Registers(Registration),
+    /// The end of one.
+    Deregisters,
+    /// A new depth of a completion queue.
+    Resizes(u32),
+    /// A disconnect.
+    Disconnects,
 }
+
+/// What is told of an object that has come to be.
+pub(super) type Born = Rc<dyn Fn(&Rc<Object>)>;
 
 /// Whom to call, and with what, when a request is complete.
 pub(super) enum Completion {
@@ -46,7 +58,7 @@ pub(super) enum Completion {
         kind: Kind,
         parents: Vec<Rc<Object>>,
         slot: Box<Cell<usize>>,
-        event: Option<Rc<Event>>,
+        born: Born,
     },
     Request {
         callback: NDK_FN_REQUEST_COMPLETION,
@@ -102,6 +114,22 @@ enum Record {
 struct Records {
     next: Cell<u64>,
     records: RefCell<BTreeMap<u64, Record>>,
+}
+
+/// Every object that is not closed and what holds it, for the report of a run that ended badly.
+pub(super) fn testimony() -> Vec<String> {
+    let records = sim::local::<Records>();
+    let Ok(records) = records.records.try_borrow() else {
+        return Vec::new();
+    };
+    let pending = |object: &Object| -> Vec<&'static str> {
+        let requests = records.values().filter_map(|record| match record {
+            Record::Request(request) if request.object.id == object.id => Some(request.what),
+            _ => None,
+        });
+        requests.collect()
+    };
+    track::testimony(pending)
 }
 
 fn insert(record: Record) -> *mut c_void {
@@ -245,10 +273,19 @@ impl Request {
         };
         match effect {
             Effect::Connects { qp } if status != SUCCESS => track::unrelate(qp, &self.object),
-            Effect::Maps if status == SUCCESS => {
-                self.object.open.mappings.set(self.object.open.mappings.get() + 1);
-            }
+            Effect::Maps(build) if status == SUCCESS => build.made(&self.object.open),
+            Effect::Registers(registration) if status == SUCCESS => registration.made(&self.object),
+            Effect::Deregisters if status == SUCCESS => memory::ended(&self.object),
+            Effect::Resizes(depth) if status == SUCCESS => self.object.books.depth.set(*depth),
+            Effect::Disconnects => self.flushed(),
             _ => {}
+        }
+    }
+
+    /// A disconnect has ended: what is outstanding on its queue pair has to complete (CONN-62).
+    fn flushed(&self) {
+        for parent in self.object.parents.borrow().iter() {
+            parent.books.pair.get().iter().for_each(|pair| pair.flushed());
         }
     }
 
@@ -304,7 +341,7 @@ pub(super) unsafe extern "win64" fn on_created(
         context,
         kind,
         parents,
-        event,
+        born,
         ..
     } = &request.completion
     else {
@@ -332,7 +369,7 @@ pub(super) unsafe extern "win64" fn on_created(
     let running = Callback::enter(&request.object, request.what);
     if status == SUCCESS {
         let object = track::adopt(header.cast(), *kind, &request.object.open, parents.clone());
-        event.iter().for_each(|event| event.bind(&object));
+        born(&object);
     }
     request.complete(token);
     if let Some(callback) = callback {

@@ -13,6 +13,7 @@ use cxndk::sys::ndkpi::{
 
 use super::super::kernel;
 use super::Counts;
+use super::ledger::{self, Books, memory::Lent};
 use super::shims;
 use crate::sim::{self, TaskId};
 
@@ -88,8 +89,8 @@ pub(super) struct Open {
     pub(super) live: Cell<u32>,
     /// Callbacks into the consumer that have not returned.
     pub(super) callbacks: Cell<u32>,
-    /// Logical address mappings that are not released.
-    pub(super) mappings: Cell<u32>,
+    /// What its consumer has of memory.
+    pub(super) lent: Lent,
     /// `CloseNDKAdapterHandler` has returned.
     pub(super) closed: Cell<bool>,
 }
@@ -127,6 +128,8 @@ pub(super) struct Object {
     pub(super) user: Cell<Option<TaskId>>,
     /// `user` is in `ArmCq`, and no notification has come of it yet.
     pub(super) arming: Cell<bool>,
+    /// What the ledger knows of it.
+    pub(super) books: Books,
 }
 
 /// All objects of a run.
@@ -226,6 +229,7 @@ pub(super) fn adopt(
         notifying: Cell::new(false),
         user: Cell::new(None),
         arming: Cell::new(false),
+        books: Books::default(),
     });
     if objects
         .by_address
@@ -401,6 +405,12 @@ impl Object {
     /// The object is gone.
     pub(super) fn retire(self: &Rc<Self>) {
         self.life.set(Life::Closed);
+        self.books.pair.get().iter().for_each(|pair| pair.gone());
+        match self.kind {
+            Kind::Mr => ledger::memory::ended(self),
+            Kind::Cq => ledger::pair::forget_results_of(self),
+            _ => {}
+        }
         let objects = objects();
         let mut by_address = objects.by_address.borrow_mut();
         if by_address.get(&self.address).is_some_and(|o| Rc::ptr_eq(o, self)) {
@@ -523,6 +533,34 @@ fn leave_depth() {
 /// Whether the running context is inside a callback of some provider into its consumer.
 pub(super) fn inside_callback() -> bool {
     sim::current().is_some_and(|me| objects().depth.borrow().contains_key(&me))
+}
+
+/// Every object that is not closed: how far it is, and what holds it, with the requests that `pending` knows of.
+pub(super) fn testimony(pending: impl Fn(&Object) -> Vec<&'static str>) -> Vec<String> {
+    let objects = objects();
+    let Ok(by_id) = objects.by_id.try_borrow() else {
+        return Vec::new();
+    };
+    let line = |object: &Rc<Object>| {
+        let successors = object.children.try_borrow().map(|children| {
+            let there = children.iter().filter_map(|id| by_id.get(id));
+            there.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        });
+        format!(
+            "{object} ({:?}): requests [{}], callbacks {}, calls {}, mappings {}, successors [{}]",
+            object.life.get(),
+            pending(object).join(", "),
+            object.callbacks.get(),
+            object.calls.get(),
+            if object.kind == Kind::Adapter {
+                object.open.lent.mappings()
+            } else {
+                0
+            },
+            successors.unwrap_or_default(),
+        )
+    };
+    by_id.values().map(line).collect()
 }
 
 /// Objects of any open that are not closed, for leak reports.

@@ -1,14 +1,16 @@
 //! Adapter functions, seen from the consumer.
 
 use std::ffi::c_void;
+use std::rc::Rc;
 
 use cxndk::sys::ndis::{GROUP_AFFINITY, SOCKADDR};
 use cxndk::sys::ndkpi::*;
 use wdk_standin::{_MDL as MDL, GUID};
 
+use super::super::ledger::memory::{self, Build};
 use super::super::request::{self, Effect, Handler};
 use super::super::track::{Kind, breach};
-use super::{Answer, Call, create, pass, provider};
+use super::{Answer, Call, create, pass, plain, provider};
 use crate::ndis::kernel::Level;
 
 pub(in crate::ndis::ndk) static TABLE: NDK_ADAPTER_DISPATCH = NDK_ADAPTER_DISPATCH {
@@ -73,7 +75,10 @@ unsafe extern "win64" fn create_cq(
         &call,
         Kind::Cq,
         parents,
-        Some(event),
+        Rc::new(move |cq| {
+            event.bind(cq);
+            cq.books.depth.set(depth);
+        }),
         (callback, context, out.cast()),
         |ours, token, place| {
             let notify: NDK_FN_CQ_NOTIFICATION_CALLBACK = Some(request::on_cq);
@@ -107,7 +112,7 @@ unsafe extern "win64" fn create_pd(
         &call,
         Kind::Pd,
         parents,
-        None,
+        plain(),
         (callback, context, out.cast()),
         |ours, token, place| {
             // SAFETY: the consumer's arguments; callback and context are the verifier's.
@@ -131,7 +136,7 @@ unsafe extern "win64" fn create_shared_endpoint(
         &call,
         Kind::SharedEndpoint,
         parents,
-        None,
+        plain(),
         (callback, context, out.cast()),
         |ours, token, place| {
             // SAFETY: the consumer's arguments; callback and context are the verifier's.
@@ -153,7 +158,7 @@ unsafe extern "win64" fn create_connector(
         &call,
         Kind::Connector,
         parents,
-        None,
+        plain(),
         (callback, context, out.cast()),
         |ours, token, place| {
             // SAFETY: the consumer's arguments; callback and context are the verifier's.
@@ -178,7 +183,7 @@ unsafe extern "win64" fn create_listener(
         &call,
         Kind::Listener,
         parents,
-        Some(event),
+        Rc::new(move |listener| event.bind(listener)),
         (callback, context, out.cast()),
         |ours, token, place| {
             let incoming: NDK_FN_CONNECT_EVENT_CALLBACK = Some(request::on_connect);
@@ -200,7 +205,8 @@ unsafe extern "win64" fn build_lam(
 ) -> i32 {
     let call = Call::enter(adapter.cast(), Kind::Adapter, "NdkBuildLAM");
     let provider = provider!(call, NDK_ADAPTER_DISPATCH, NdkBuildLAM);
-    super::request(&call, (callback, context), Effect::Maps, |ours, token| {
+    let effect = Effect::Maps(Build::new(mdl, length, mapping));
+    super::request(&call, (callback, context), effect, |ours, token| {
         // SAFETY: the consumer's arguments; callback and context are the verifier's.
         unsafe { provider(adapter, mdl, length, ours, token, mapping, size, offset) }
     })
@@ -208,12 +214,9 @@ unsafe extern "win64" fn build_lam(
 
 unsafe extern "win64" fn release_lam(adapter: *mut NDK_ADAPTER, mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING) {
     let call = Call::enter(adapter.cast(), Kind::Adapter, "NdkReleaseLAM");
-    let open = &call.object.open;
-    let Some(left) = open.mappings.get().checked_sub(1) else {
-        breach("VRF-47", "MR-78", "NdkReleaseLAM without a mapping");
-    };
+    let released = memory::release(&call.object.open, mapping);
     let provider = provider!(call, NDK_ADAPTER_DISPATCH, NdkReleaseLAM);
     // SAFETY: the consumer's arguments.
     unsafe { provider(adapter, mapping) };
-    open.mappings.set(left);
+    drop(released);
 }

@@ -6,9 +6,10 @@ use cxndk::sys::ndis::SOCKADDR;
 use cxndk::sys::ndkpi::*;
 use wdk_standin::GUID;
 
+use super::super::ledger::{self, Stage};
 use super::super::request::{self, Effect, Handler};
 use super::super::track::{self, Kind};
-use super::{Call, close, pass, provider};
+use super::{Call, close, inline, pass, provider};
 
 pub(in crate::ndis::ndk) static SHARED_ENDPOINT: NDK_SHARED_ENDPOINT_DISPATCH =
     NDK_SHARED_ENDPOINT_DISPATCH {
@@ -53,12 +54,33 @@ pass!(control_connect_events: Listener, NDK_LISTENER_DISPATCH, NdkControlConnect
     (listener: *mut NDK_LISTENER, pause: u8) -> ());
 pass!(reject: Connector, NDK_CONNECTOR_DISPATCH, NdkReject,
     (connector: *mut NDK_CONNECTOR, data: *mut c_void, length: u32) -> i32);
-pass!(connection_data: Connector, NDK_CONNECTOR_DISPATCH, NdkGetConnectionData,
-    (connector: *mut NDK_CONNECTOR, inbound: *mut u32, outbound: *mut u32, data: *mut c_void, length: *mut u32) -> i32);
 pass!(local_address: Connector, NDK_CONNECTOR_DISPATCH, NdkGetLocalAddress,
     (connector: *mut NDK_CONNECTOR, address: *mut SOCKADDR, length: *mut u32) -> i32);
 pass!(peer_address: Connector, NDK_CONNECTOR_DISPATCH, NdkGetPeerAddress,
     (connector: *mut NDK_CONNECTOR, address: *mut SOCKADDR, length: *mut u32) -> i32);
+
+unsafe extern "win64" fn connection_data(
+    connector: *mut NDK_CONNECTOR,
+    inbound: *mut u32,
+    outbound: *mut u32,
+    data: *mut c_void,
+    length: *mut u32,
+) -> i32 {
+    let call = Call::enter(connector.cast(), Kind::Connector, "NdkGetConnectionData");
+    Stage::expect_open(&call.object);
+    let provider = provider!(call, NDK_CONNECTOR_DISPATCH, NdkGetConnectionData);
+    // SAFETY: the consumer's arguments.
+    let status = unsafe { provider(connector, inbound, outbound, data, length) };
+    inline(&call, status)
+}
+
+/// CompleteConnect and Accept settle the connection, unless they are refused at once.
+fn settle(call: &Call, status: i32) -> i32 {
+    if matches!(status, request::SUCCESS | request::PENDING) {
+        call.object.books.stage.set(Stage::Settled);
+    }
+    status
+}
 
 unsafe extern "win64" fn connect(
     connector: *mut NDK_CONNECTOR,
@@ -151,10 +173,11 @@ unsafe extern "win64" fn complete_connect(
     let call = Call::enter(connector.cast(), Kind::Connector, "NdkCompleteConnect");
     let provider = provider!(call, NDK_CONNECTOR_DISPATCH, NdkCompleteConnect);
     let (ours_event, event_token) = disconnect_event(&call, event, event_context);
-    super::request(&call, (callback, context), Effect::None, |ours, token| {
+    let status = super::request(&call, (callback, context), Effect::None, |ours, token| {
         // SAFETY: the consumer's arguments; callbacks and contexts are the verifier's.
         unsafe { provider(connector, ours_event, event_token, ours, token) }
-    })
+    });
+    settle(&call, status)
 }
 
 unsafe extern "win64" fn accept(
@@ -175,7 +198,7 @@ unsafe extern "win64" fn accept(
         qp: track::find(qp.cast(), Kind::Qp, "NdkAccept"),
     };
     let (ours_event, event_token) = disconnect_event(&call, event, event_context);
-    super::request(&call, (callback, context), effect, |ours, token| {
+    let status = super::request(&call, (callback, context), effect, |ours, token| {
         // SAFETY: the consumer's arguments; callbacks and contexts are the verifier's.
         unsafe {
             provider(
@@ -191,7 +214,8 @@ unsafe extern "win64" fn accept(
                 token,
             )
         }
-    })
+    });
+    settle(&call, status)
 }
 
 /// The verifier's disconnect event in place of the consumer's; none if the consumer wants none (CONN-70).
@@ -215,7 +239,8 @@ unsafe extern "win64" fn disconnect(
 ) -> i32 {
     let call = Call::enter(connector.cast(), Kind::Connector, "NdkDisconnect");
     let provider = provider!(call, NDK_CONNECTOR_DISPATCH, NdkDisconnect);
-    super::request(&call, (callback, context), Effect::None, |ours, token| {
+    ledger::quiet_pairs_of(&call.object);
+    super::request(&call, (callback, context), Effect::Disconnects, |ours, token| {
         // SAFETY: the consumer's arguments; callback and context are the verifier's.
         unsafe { provider(connector, ours, token) }
     })

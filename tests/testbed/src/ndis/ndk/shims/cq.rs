@@ -5,6 +5,7 @@ use std::ffi::c_void;
 use cxndk::sys::ndkpi::*;
 use wdk_standin::GUID;
 
+use super::super::ledger::results;
 use super::super::request::{Effect, rule_of_error};
 use super::super::track::{Kind, Object, breach};
 use super::{Call, close, pass, provider};
@@ -64,10 +65,15 @@ unsafe extern "win64" fn resize(
 ) -> i32 {
     let call = Call::enter(cq.cast(), Kind::Cq, "NdkResizeCq");
     let provider = provider!(call, NDK_CQ_DISPATCH, NdkResizeCq);
-    super::request(&call, (callback, context), Effect::None, |ours, token| {
-        // SAFETY: the consumer's arguments; callback and context are the verifier's.
-        unsafe { provider(cq, depth, ours, token) }
-    })
+    super::request(
+        &call,
+        (callback, context),
+        Effect::Resizes(depth),
+        |ours, token| {
+            // SAFETY: the consumer's arguments; callback and context are the verifier's.
+            unsafe { provider(cq, depth, ours, token) }
+        },
+    )
 }
 
 unsafe extern "win64" fn arm(cq: *mut NDK_CQ, kind: u32) {
@@ -88,9 +94,11 @@ unsafe extern "win64" fn get_results(cq: *mut NDK_CQ, results: *mut NDK_RESULT, 
     let broken = call.object.broken.get();
     // SAFETY: the consumer's arguments.
     let count = unsafe { provider(cq, results, room) };
-    drop(alone);
     expect_unusable(&call, count, broken);
-    expect_room(&call, count, room)
+    expect_room(&call, count, room);
+    settle(&call, results, count, room);
+    drop(alone);
+    count
 }
 
 unsafe extern "win64" fn get_results_ex(cq: *mut NDK_CQ, results: *mut NDK_RESULT_EX, room: u32) -> u32 {
@@ -100,13 +108,25 @@ unsafe extern "win64" fn get_results_ex(cq: *mut NDK_CQ, results: *mut NDK_RESUL
     let broken = call.object.broken.get();
     // SAFETY: the consumer's arguments.
     let count = unsafe { provider(cq, results, room) };
-    drop(alone);
     expect_unusable(&call, count, broken);
-    expect_room(&call, count, room)
+    expect_room(&call, count, room);
+    settle(&call, results, count, room);
+    drop(alone);
+    count
+}
+
+/// Hands the results to the ledger.
+fn settle<R: results::Fetched>(call: &Call, fetched: *mut R, count: u32, room: u32) {
+    if fetched.is_null() {
+        return;
+    }
+    // SAFETY: the consumer's place has room for them, and the provider has filled so many.
+    let fetched = unsafe { std::slice::from_raw_parts_mut(fetched, count as usize) };
+    results::settle(&call.object, fetched, room);
 }
 
 /// CQ-03: no more results than there is room.
-fn expect_room(call: &Call, count: u32, room: u32) -> u32 {
+fn expect_room(call: &Call, count: u32, room: u32) {
     if count > room {
         breach(
             "VRF-48",
@@ -117,7 +137,6 @@ fn expect_room(call: &Call, count: u32, room: u32) -> u32 {
             ),
         );
     }
-    count
 }
 
 /// CQ-30, CQ-31: nothing comes out of a queue whose consumer was told that it broke.

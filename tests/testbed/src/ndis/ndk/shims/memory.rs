@@ -5,6 +5,7 @@ use std::ffi::c_void;
 use cxndk::sys::ndkpi::*;
 use wdk_standin::{_MDL as MDL, GUID};
 
+use super::super::ledger::memory::{self, Registration};
 use super::super::request::Effect;
 use super::super::track::Kind;
 use super::{Call, close, pass, provider};
@@ -39,10 +40,18 @@ pass!(query_mw_extension: Mw, NDK_MW_DISPATCH, NdkQueryExtension,
 pass!(query_srq_extension: Srq, NDK_SRQ_DISPATCH, NdkQueryExtension,
     (object: *mut NDK_OBJECT_HEADER, guid: *mut GUID, version: cxndk::sys::ndis::NDK_VERSION, out: *mut NDK_EXTENSION_INTERFACE) -> i32);
 pass!(remote_token: Mr, NDK_MR_DISPATCH, NdkGetRemoteTokenFromMr, (mr: *mut NDK_MR) -> u32);
-pass!(local_token: Mr, NDK_MR_DISPATCH, NdkGetLocalTokenFromMr, (mr: *mut NDK_MR) -> u32);
 pass!(window_token: Mw, NDK_MW_DISPATCH, NdkGetRemoteTokenFromMw, (mw: *mut NDK_MW) -> u32);
 pass!(srq_receive: Srq, NDK_SRQ_DISPATCH, NdkSrqReceive,
     (srq: *mut NDK_SRQ, context: *mut c_void, sges: *const NDK_SGE, count: u32) -> i32);
+
+unsafe extern "win64" fn local_token(mr: *mut NDK_MR) -> u32 {
+    let call = Call::enter(mr.cast(), Kind::Mr, "NdkGetLocalTokenFromMr");
+    let provider = provider!(call, NDK_MR_DISPATCH, NdkGetLocalTokenFromMr);
+    // SAFETY: the consumer's argument.
+    let token = unsafe { provider(mr) };
+    memory::token_of(&call.object, token);
+    token
+}
 
 unsafe extern "win64" fn register(
     mr: *mut NDK_MR,
@@ -54,7 +63,8 @@ unsafe extern "win64" fn register(
 ) -> i32 {
     let call = Call::enter(mr.cast(), Kind::Mr, "NdkRegisterMr");
     let provider = provider!(call, NDK_MR_DISPATCH, NdkRegisterMr);
-    super::request(&call, (callback, context), Effect::None, |ours, token| {
+    let effect = Effect::Registers(Registration::new(mdl, length, flags));
+    super::request(&call, (callback, context), effect, |ours, token| {
         // SAFETY: the consumer's arguments; callback and context are the verifier's.
         unsafe { provider(mr, mdl, length, flags, ours, token) }
     })
@@ -67,7 +77,8 @@ unsafe extern "win64" fn deregister(
 ) -> i32 {
     let call = Call::enter(mr.cast(), Kind::Mr, "NdkDeregisterMr");
     let provider = provider!(call, NDK_MR_DISPATCH, NdkDeregisterMr);
-    super::request(&call, (callback, context), Effect::None, |ours, token| {
+    memory::expect_unused(&call.object, call.what);
+    super::request(&call, (callback, context), Effect::Deregisters, |ours, token| {
         // SAFETY: the consumer's arguments; callback and context are the verifier's.
         unsafe { provider(mr, ours, token) }
     })

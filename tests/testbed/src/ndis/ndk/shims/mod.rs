@@ -17,7 +17,8 @@ use cxndk::sys::ndkpi::{
 };
 
 use super::super::kernel::{self, Level};
-use super::request::{self, Completion, Effect, Event, PENDING, SUCCESS};
+use super::ledger;
+use super::request::{self, Born, Completion, Effect, PENDING, SUCCESS};
 use super::track::{self, Kind, Life, Object, breach};
 use crate::sim;
 
@@ -114,7 +115,7 @@ fn create(
     call: &Call,
     kind: Kind,
     parents: Vec<Rc<Object>>,
-    event: Option<Rc<Event>>,
+    born: Born,
     consumer: (NDK_FN_CREATE_COMPLETION, *mut c_void, *mut *mut c_void),
     invoke: impl FnOnce(NDK_FN_CREATE_COMPLETION, *mut c_void, *mut *mut c_void) -> i32,
 ) -> i32 {
@@ -127,7 +128,7 @@ fn create(
         kind,
         parents: parents.clone(),
         slot,
-        event: event.clone(),
+        born: Rc::clone(&born),
     };
     let (request, token) = request::begin(&call.object, call.what, completion);
     let status = invoke(Some(request::on_created), token, place.cast_mut().cast());
@@ -136,13 +137,18 @@ fn create(
         // SAFETY: the request, which owns the place, is still here.
         let address = unsafe { (*place).get() } as *mut c_void;
         let object = track::adopt(address, kind, &call.object.open, parents);
-        event.iter().for_each(|event| event.bind(&object));
+        born(&object);
         // SAFETY: the consumer gave a place for the object.
         unsafe { out.write(address) };
     }
     // The provider may not write to the place after this; the memory stays, so that it does no harm if it does.
     std::mem::forget(Rc::clone(&request));
     status
+}
+
+/// For objects of which nothing else has to be known.
+fn plain() -> Born {
+    Rc::new(|_| {})
 }
 
 /// A request function: `invoke` calls the provider with its completion and context.
@@ -206,6 +212,10 @@ unsafe extern "win64" fn close(
         );
     }
     tracked.check_reserved();
+    if tracked.kind == Kind::Mr {
+        ledger::memory::expect_unused(&tracked, "NdkCloseMr");
+    }
+    ledger::quiet_pairs_of(&tracked);
     tracked.life.set(Life::Closing);
     tracked.in_close.set(true);
     let (irql, locks) = (sim::irql(), kernel::locks_held());

@@ -1,13 +1,15 @@
 //! Protection domain functions, seen from the consumer.
 
 use std::ffi::c_void;
+use std::rc::Rc;
 
 use cxndk::sys::ndis::GROUP_AFFINITY;
 use cxndk::sys::ndkpi::*;
 use wdk_standin::GUID;
 
+use super::super::ledger::pair::{Pair, Sizes};
 use super::super::track::{self, Kind};
-use super::{Call, close, create, pass, provider};
+use super::{Call, close, create, pass, plain, provider};
 
 pub(in crate::ndis::ndk) static TABLE: NDK_PD_DISPATCH = NDK_PD_DISPATCH {
     NdkClosePd: Some(close),
@@ -22,7 +24,15 @@ pub(in crate::ndis::ndk) static TABLE: NDK_PD_DISPATCH = NDK_PD_DISPATCH {
 
 pass!(query_extension: Pd, NDK_PD_DISPATCH, NdkQueryExtension,
     (object: *mut NDK_OBJECT_HEADER, guid: *mut GUID, version: cxndk::sys::ndis::NDK_VERSION, out: *mut NDK_EXTENSION_INTERFACE) -> i32);
-pass!(get_privileged_token: Pd, NDK_PD_DISPATCH, NdkGetPrivilegedMemoryRegionToken, (pd: *mut NDK_PD, token: *mut u32) -> ());
+
+unsafe extern "win64" fn get_privileged_token(pd: *mut NDK_PD, token: *mut u32) {
+    let call = Call::enter(pd.cast(), Kind::Pd, "NdkGetPrivilegedMemoryRegionToken");
+    let provider = provider!(call, NDK_PD_DISPATCH, NdkGetPrivilegedMemoryRegionToken);
+    // SAFETY: the consumer's arguments.
+    unsafe { provider(pd, token) };
+    // SAFETY: the provider has stored the token where the consumer wants it.
+    call.object.open.lent.privileged(unsafe { *token });
+}
 
 unsafe extern "win64" fn create_mr(
     pd: *mut NDK_PD,
@@ -38,7 +48,7 @@ unsafe extern "win64" fn create_mr(
         &call,
         Kind::Mr,
         parents,
-        None,
+        plain(),
         (callback, context, out.cast()),
         |ours, token, place| {
             // SAFETY: the consumer's arguments; callback and context are the verifier's.
@@ -60,7 +70,7 @@ unsafe extern "win64" fn create_mw(
         &call,
         Kind::Mw,
         parents,
-        None,
+        plain(),
         (callback, context, out.cast()),
         |ours, token, place| {
             // SAFETY: the consumer's arguments; callback and context are the verifier's.
@@ -88,7 +98,7 @@ unsafe extern "win64" fn create_srq(
         &call,
         Kind::Srq,
         parents,
-        None,
+        plain(),
         (callback, context, out.cast()),
         |ours, token, place| {
             let at = place.cast();
@@ -129,11 +139,18 @@ unsafe extern "win64" fn create_qp(
     let provider = provider!(call, NDK_PD_DISPATCH, NdkCreateQp);
     let cq = |cq: *mut NDK_CQ| track::find(cq.cast(), Kind::Cq, "NdkCreateQp");
     let parents = vec![call.object.clone(), cq(receive_cq), cq(initiator_cq)];
+    let sizes = Sizes {
+        context: qp_context,
+        receives: Some(receive_depth),
+        initiator: initiator_depth,
+    };
+    let pair = Pair::new(&sizes, parents[1].clone(), parents[2].clone());
+    let qp_context = pair.token();
     create(
         &call,
         Kind::Qp,
         parents,
-        None,
+        Rc::new(move |qp| pair.bind(qp)),
         (callback, context, out.cast()),
         |ours, token, place| {
             let (r, i, rs, is) = (receive_depth, initiator_depth, receive_sge, initiator_sge);
@@ -177,11 +194,18 @@ unsafe extern "win64" fn create_qp_with_srq(
     let cq = |cq: *mut NDK_CQ| track::find(cq.cast(), Kind::Cq, "NdkCreateQpWithSrq");
     let queue = track::find(srq.cast(), Kind::Srq, "NdkCreateQpWithSrq");
     let parents = vec![call.object.clone(), cq(receive_cq), cq(initiator_cq), queue];
+    let sizes = Sizes {
+        context: qp_context,
+        receives: None,
+        initiator: initiator_depth,
+    };
+    let pair = Pair::new(&sizes, parents[1].clone(), parents[2].clone());
+    let qp_context = pair.token();
     create(
         &call,
         Kind::Qp,
         parents,
-        None,
+        Rc::new(move |qp| pair.bind(qp)),
         (callback, context, out.cast()),
         |ours, token, place| {
             let (i, is, at) = (initiator_depth, initiator_sge, place.cast());

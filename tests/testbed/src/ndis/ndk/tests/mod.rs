@@ -2,10 +2,14 @@
 
 mod closes;
 mod completions;
+mod ledger_consumer;
+mod memory;
 mod objects;
 mod opens;
 mod provider;
 mod queues;
+mod requests;
+mod results;
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -62,6 +66,20 @@ enum Wrong {
     OddCounters,
     ProviderFlags,
     NoNdkOids,
+    PostPends,
+    FailsWithResult,
+    FullEarly,
+    Reorders,
+    ReportsTwice,
+    ReportsSilent,
+    OtherRequest,
+    OtherPair,
+    OddType,
+    OddStatus,
+    TooManyBytes,
+    SucceedsAfterFailure,
+    LosesFlushed,
+    GrantsEverything,
 }
 
 struct Nothing;
@@ -101,6 +119,7 @@ fn broken(what: Option<Wrong>, consumer: fn(&Consumer)) -> (String, &'static str
     let result = sim::run(11, move || {
         provider::state().wrong.set(what);
         let (_driver, adapter) = started();
+        adapter.inspect_keys(std::rc::Rc::new(|_| Some(provider::state().granted.get())));
         let ndk = adapter.open_ndk(1, 2).expect("the adapter opens");
         on_host(move || consumer(&Consumer { ndk }));
     });
@@ -216,12 +235,16 @@ impl Consumer {
     }
 
     fn cq(&self) -> *mut NDK_CQ {
+        self.cq_of(16)
+    }
+
+    fn cq_of(&self, depth: u32) -> *mut NDK_CQ {
         let mut out = ptr::null_mut();
         let none = ptr::null_mut();
         let status = dispatch!(
             self.adapter(),
             NdkCreateCq,
-            16,
+            depth,
             Some(on_notify),
             none,
             ptr::null_mut(),

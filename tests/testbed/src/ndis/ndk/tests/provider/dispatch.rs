@@ -7,6 +7,7 @@ use cxndk::sys::ndis::SOCKADDR;
 use cxndk::sys::ndkpi::*;
 
 use super::super::{PENDING, Wrong};
+use super::queue_pair::{self, build_lam, create_mr, privileged_token, release_lam};
 use super::{SLOTS, Thing, called, make, state, thing, wrong};
 use crate::{nt, sim};
 
@@ -19,7 +20,7 @@ unsafe extern "win64" fn unsupported() -> i32 {
     NOT_SUPPORTED
 }
 
-fn table(slots: &[(usize, usize)]) -> [usize; SLOTS] {
+pub(super) fn table(slots: &[(usize, usize)]) -> [usize; SLOTS] {
     let mut table = [unsupported as *const () as usize; SLOTS];
     slots.iter().for_each(|(slot, function)| table[*slot] = *function);
     table
@@ -43,15 +44,30 @@ pub(super) fn adapter() -> [usize; SLOTS] {
 }
 
 fn cq() -> [usize; SLOTS] {
-    table(&[at!(0, close), at!(3, arm), at!(4, results)])
+    table(&[
+        at!(0, close),
+        at!(3, arm),
+        at!(4, results),
+        (6, queue_pair::results as *const () as usize),
+    ])
 }
 
 fn pd() -> [usize; SLOTS] {
-    table(&[at!(0, close), at!(5, create_qp)])
+    table(&[
+        at!(0, close),
+        at!(2, create_mr),
+        at!(5, create_qp),
+        at!(7, privileged_token),
+    ])
 }
 
 pub(super) fn connector() -> [usize; SLOTS] {
-    table(&[at!(0, close), at!(2, connect), at!(4, complete_connect)])
+    table(&[
+        at!(0, close),
+        at!(2, connect),
+        at!(4, complete_connect),
+        at!(7, connection_data),
+    ])
 }
 
 fn closable() -> [usize; SLOTS] {
@@ -59,7 +75,7 @@ fn closable() -> [usize; SLOTS] {
 }
 
 /// Hands an object out, inline or by its completion, by the seed.
-unsafe fn hand_out(
+pub(super) unsafe fn hand_out(
     object: *mut Thing,
     parent: usize,
     callback: Created,
@@ -133,7 +149,7 @@ unsafe extern "win64" fn create_qp(
     pd: *mut NDK_PD,
     receive: *mut NDK_CQ,
     initiator: *mut NDK_CQ,
-    _: *mut c_void,
+    qp_context: *mut c_void,
     _: u32,
     _: u32,
     _: u32,
@@ -145,9 +161,10 @@ unsafe extern "win64" fn create_qp(
 ) -> i32 {
     let fresh = make(
         NdkObjectTypeQp,
-        closable(),
+        queue_pair::queue_pair(),
         &[pd as usize, receive as usize, initiator as usize],
     );
+    thing(fresh).event.set((0, qp_context as usize));
     // SAFETY: the consumer's arguments.
     unsafe { hand_out(fresh, pd as usize, callback, context, out) }
 }
@@ -179,21 +196,6 @@ unsafe extern "win64" fn create_listener(
     // SAFETY: the consumer's arguments.
     unsafe { hand_out(fresh, adapter as usize, callback, context, out) }
 }
-
-unsafe extern "win64" fn build_lam(
-    _adapter: *mut NDK_ADAPTER,
-    _mdl: *mut c_void,
-    _length: u64,
-    callback: Requested,
-    _context: *mut c_void,
-    _mapping: *mut c_void,
-    _size: *mut u32,
-    _offset: *mut u32,
-) -> i32 {
-    if callback.is_none() { PENDING } else { 0 }
-}
-
-unsafe extern "win64" fn release_lam(_adapter: *mut NDK_ADAPTER, _mapping: *mut c_void) {}
 
 unsafe extern "win64" fn arm(_cq: *mut NDK_CQ, _kind: u32) {}
 
@@ -244,6 +246,16 @@ unsafe extern "win64" fn connect(
     pend(object, callback, context)
 }
 
+unsafe extern "win64" fn connection_data(
+    _: *mut NDK_CONNECTOR,
+    _: *mut u32,
+    _: *mut u32,
+    _: *mut c_void,
+    _: *mut u32,
+) -> i32 {
+    0
+}
+
 unsafe extern "win64" fn complete_connect(
     connector: *mut NDK_CONNECTOR,
     event: NDK_FN_DISCONNECT_EVENT_CALLBACK,
@@ -259,7 +271,7 @@ unsafe extern "win64" fn complete_connect(
     pend(object, callback, context)
 }
 
-unsafe extern "win64" fn close(
+pub(super) unsafe extern "win64" fn close(
     object: *mut NDK_OBJECT_HEADER,
     callback: NDK_FN_CLOSE_COMPLETION,
     context: *mut c_void,

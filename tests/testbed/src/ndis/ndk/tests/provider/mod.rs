@@ -2,10 +2,12 @@
 
 mod dispatch;
 pub(super) mod driver;
+pub(super) mod queue_pair;
 
 pub(super) use dispatch::spoil;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
@@ -13,6 +15,7 @@ use std::rc::Rc;
 use cxndk::sys::ndis::NDK_VERSION;
 use cxndk::sys::ndkpi::*;
 
+use super::super::ledger::memory::KeyRights;
 use super::Wrong;
 use crate::{nt, sim};
 
@@ -45,6 +48,11 @@ pub(super) struct State {
     disabled: Cell<bool>,
     adapter: Cell<usize>,
     first: Cell<usize>,
+    /// Requests that are posted, and results that nobody has fetched.
+    posted: RefCell<Vec<queue_pair::Request>>,
+    results: RefCell<VecDeque<queue_pair::Request>>,
+    /// What the key of the region grants.
+    pub(super) granted: Cell<KeyRights>,
 }
 
 pub(super) fn state() -> Rc<State> {
