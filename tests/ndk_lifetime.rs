@@ -16,8 +16,8 @@ use cxndk_testbed::consumers::copy::Desk;
 use cxndk_testbed::consumers::ndk::{Kind, Object, SockAddr, Started, Status};
 use cxndk_testbed::consumers::node::{LIMITS, Node, Pair, on};
 use cxndk_testbed::consumers::smbd::Endpoint;
-use cxndk_testbed::sim::{self, HostId, TaskSpec};
-use cxndk_testbed::world::{World, WorldConfig};
+use cxndk_testbed::sim::{self, Failure, HostId, TaskSpec};
+use cxndk_testbed::world::{World, WorldConfig, WorldError};
 
 /// Seeds of the scenarios that depend on order.
 const SEEDS: u64 = 12;
@@ -326,5 +326,57 @@ fn opens_of_one_adapter_are_independent() {
             kept.close_and_wait().expect("closes");
             second.close();
         });
+    });
+}
+
+/// The failure of a scenario that must not end well.
+fn verdict<T: Send>(seed: u64, body: impl FnOnce(&World) -> T + Send) -> Box<Failure> {
+    match World::run(&WorldConfig::new(seed), body) {
+        Err(WorldError::Failure(failure)) => failure,
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("the run ended well"),
+    }
+}
+
+/// Shows that a hang is a verdict: ADAPTER-26 waits for the consumers, LIFE-31 and LIFE-52 for the successors, and each names what is open.
+#[test]
+fn what_is_never_closed_is_named_and_does_not_hold_the_run_for_ever() {
+    let forgotten = verdict(1, |world| {
+        std::mem::forget(Pair::connect(world, 445).expect("the pair connects"));
+    });
+    assert_eq!(forgotten.rule, "ADAPTER-26");
+    assert!(
+        forgotten
+            .open
+            .iter()
+            .any(|line| line.starts_with("Qp") && line.contains("successors [Connector")),
+        "{:?}",
+        forgotten.open
+    );
+    let held = verdict(2, |world| {
+        let pair = Pair::connect(world, 445).expect("the pair connects");
+        let qp = pair.a.qp;
+        on(pair.a.host, "close", move || qp.close_and_wait())
+    });
+    assert_eq!(held.rule, "LIFE-31");
+    assert!(
+        held.open
+            .iter()
+            .any(|line| line.contains("(Closing): requests [NdkCloseObject]")),
+        "{:?}",
+        held.open
+    );
+}
+
+/// Shows that a pair that comes to nothing leaves nothing behind (CONN-01, LIFE-60): the run ends well.
+#[test]
+fn a_pair_that_cannot_connect_is_closed() {
+    scenario(3, |world| {
+        world.link.set_up(false);
+        assert!(Pair::connect(world, 445).is_err(), "nobody is there");
+        world.link.set_up(true);
+        sim::sleep(sim::SECOND);
+        let pair = Pair::connect(world, 445).expect("the pair connects");
+        pair.close().expect("closes");
     });
 }

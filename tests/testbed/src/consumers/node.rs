@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use cxndk::sys::ndkpi::NDK_SGE;
 
+use super::copy::Desk;
 use super::ndk::{
     Adapter, Buffer, Completed, Connector, Cq, Listener, Mr, Notify, Pd, Qp, ReadLimits, Remote, Started,
     Status, sge,
@@ -83,16 +84,19 @@ impl Node {
     ) -> Result<Self, SmbdError> {
         let (host, local, open) = (from.id, from.at(0), from.open_ndk());
         on(host, "connect", move || {
-            let mut endpoint = Endpoint::new(open.adapter(), limits)?;
-            match endpoint.connect_with(open.adapter(), local, to, &data) {
-                Ok(()) => Self::new(host, open, endpoint),
+            let mut endpoint = match Endpoint::new(open.adapter(), limits) {
+                Ok(endpoint) => endpoint,
                 Err(error) => {
-                    endpoint.close_queue_pair()?;
-                    endpoint.close_rest()?;
                     open.close();
-                    Err(error)
+                    return Err(error);
                 }
-            }
+            };
+            let connected = endpoint.connect_with(open.adapter(), local, to, &data);
+            let node = Self::new(host, open, endpoint, connected);
+            node.map_err(|(error, open)| {
+                open.close();
+                error
+            })
         })
     }
 
@@ -233,19 +237,32 @@ impl Node {
         })
     }
 
-    fn new(host: HostId, open: OpenNdk, endpoint: Endpoint) -> Result<Self, SmbdError> {
+    /// The node of an endpoint that is connected; one that is not is closed, and the adapter comes back.
+    fn new(
+        host: HostId,
+        open: OpenNdk,
+        endpoint: Endpoint,
+        connected: Result<(), SmbdError>,
+    ) -> Result<Self, (SmbdError, OpenNdk)> {
         let buffer = Buffer::new(BUFFER);
-        let mr = endpoint.pd.register(&buffer, ALL_RIGHTS);
-        let mr = mr.map_err(|status| SmbdError::Ndk {
-            what: "NdkRegisterMr",
-            status,
-        })?;
+        let region = connected.and_then(|()| {
+            let region = endpoint.pd.register(&buffer, ALL_RIGHTS);
+            region.map_err(|status| ndk("NdkRegisterMr", status))
+        });
+        let (mr, connector) = match (region, endpoint.connector()) {
+            (Ok(mr), Some(connector)) => (mr, connector),
+            (region, _) => {
+                let error = region.err().unwrap_or(SmbdError::Disconnected);
+                let closed = endpoint.close_queue_pair().and_then(|()| endpoint.close_rest());
+                return Err((closed.err().unwrap_or(error), open));
+            }
+        };
         Ok(Self {
             host,
             cq: endpoint.cq,
             pd: endpoint.pd,
             qp: endpoint.qp,
-            connector: endpoint.connector().ok_or(SmbdError::Disconnected)?,
+            connector,
             buffer: Rc::new(RefCell::new(buffer)),
             mr,
             wake: Rc::clone(&endpoint.wake),
@@ -263,6 +280,8 @@ pub struct Pair {
     pub b: Node,
     /// On the host of `b`.
     pub listener: Listener,
+    /// Where its connect events come to, as long as it is open.
+    desk: Rc<Desk>,
 }
 
 impl Pair {
@@ -285,35 +304,87 @@ impl Pair {
             unreachable!("a world has two hosts")
         };
         let (listener, accepting) = Self::accept_one(b, port, limits)?;
-        let connecting = Node::dial(a, b.at(port), limits, Vec::new())?;
-        Ok(Self {
-            a: connecting,
-            b: accepting.wait()?,
-            listener,
-        })
+        let connecting = Node::dial(a, b.at(port), limits, Vec::new());
+        if connecting.is_err() {
+            accepting.desk.stop();
+        }
+        let desk = Rc::clone(&accepting.desk);
+        match (connecting, accepting.wait()) {
+            (Ok(a), Ok(b)) => Ok(Self { a, b, listener, desk }),
+            (Ok(a), Err(error)) => {
+                a.close()?;
+                Err(error)
+            }
+            (Err(error), Ok(b)) => {
+                Self::close_passive(b, listener, &desk)?;
+                Err(error)
+            }
+            (Err(error), Err(_)) => Err(error),
+        }
+    }
+
+    /// Closes the accepting end with its listener, which the close of the adapter waits for.
+    fn close_passive(b: Node, listener: Listener, desk: &Rc<Desk>) -> Result<(), SmbdError> {
+        let own = Rc::clone(desk);
+        let closing = on(b.host, "close listener", move || close_listener(listener, &own))?;
+        b.close()?;
+        closing.wait().map_err(|status| ndk("NdkCloseListener", status))
     }
 
     fn accept_one(b: &Host, port: u16, limits: EndpointLimits) -> Result<(Listener, Accepting), SmbdError> {
         let (open, at, host) = (b.open_ndk(), b.at(port), b.id);
-        let desk = Rc::new(super::copy::Desk::default());
-        let (adapter, own) = (open.adapter(), Rc::clone(&desk));
-        let listener = on(host, "listen", move || own.listen(adapter, at));
-        let listener = listener.map_err(|status| SmbdError::Ndk {
-            what: "NdkListen",
-            status,
-        })?;
+        let desk = Rc::new(Desk::default());
+        let (adapter, own, keep) = (open.adapter(), Rc::clone(&desk), Rc::clone(&desk));
+        let listener = match on(host, "listen", move || own.listen(adapter, at)) {
+            Ok(listener) => listener,
+            Err(status) => {
+                open.close();
+                return Err(ndk("NdkListen", status));
+            }
+        };
         let result = Rc::new(Cell::new(None));
         let place = Rc::clone(&result);
         let context = sim::spawn(TaskSpec::on("accept", host, sim::PASSIVE_LEVEL), move || {
-            let accept = || {
-                let connector = desk.next().ok_or(SmbdError::Disconnected)?;
-                let mut endpoint = Endpoint::new(open.adapter(), limits)?;
-                endpoint.accept(connector)?;
-                Node::new(host, open, endpoint)
-            };
-            place.set(Some(accept()));
+            let node = Self::accept(host, &desk, open, limits);
+            place.set(Some(node.map_err(|(error, open)| {
+                // The close of the adapter waits for its listener.
+                let closing = close_listener(listener, &desk);
+                open.close();
+                let closed = closing.and_then(|closing| {
+                    let closed = closing.wait();
+                    closed.map_err(|status| ndk("NdkCloseListener", status))
+                });
+                closed.err().unwrap_or(error)
+            })));
         });
-        Ok((listener, Accepting { context, result }))
+        let accepting = Accepting {
+            context,
+            desk: keep,
+            result,
+        };
+        Ok((listener, accepting))
+    }
+
+    fn accept(
+        host: HostId,
+        desk: &Desk,
+        open: OpenNdk,
+        limits: EndpointLimits,
+    ) -> Result<Node, (SmbdError, OpenNdk)> {
+        let Some(connector) = desk.next() else {
+            return Err((SmbdError::Disconnected, open));
+        };
+        match Endpoint::new(open.adapter(), limits) {
+            Ok(mut endpoint) => {
+                let accepted = endpoint.accept(connector);
+                Node::new(host, open, endpoint, accepted)
+            }
+            Err(error) => {
+                let closed = connector.close_and_wait();
+                let closed = closed.map_err(|status| ndk("NdkCloseConnector", status));
+                Err((closed.err().unwrap_or(error), open))
+            }
+        }
     }
 
     /// Closes everything.
@@ -323,19 +394,29 @@ impl Pair {
     /// The close that did not return success, which no close may (LIFE-30).
     pub fn close(self) -> Result<(), SmbdError> {
         self.a.close()?;
-        let listener = self.listener;
-        let closing: Started = on(self.b.host, "close listener", move || listener.close());
-        self.b.close()?;
-        closing.wait().map_err(|status| SmbdError::Ndk {
-            what: "NdkCloseListener",
-            status,
-        })
+        Self::close_passive(self.b, self.listener, &self.desk)
     }
+}
+
+/// Starts the close of a listener, and closes the attempts that nobody has answered.
+fn close_listener(listener: Listener, desk: &Desk) -> Result<Started, SmbdError> {
+    let closing = listener.close();
+    desk.stop();
+    while let Some(connector) = desk.next() {
+        let closed = connector.close_and_wait();
+        closed.map_err(|status| ndk("NdkCloseConnector", status))?;
+    }
+    Ok(closing)
+}
+
+const fn ndk(what: &'static str, status: Status) -> SmbdError {
+    SmbdError::Ndk { what, status }
 }
 
 /// The accepting end, on its way.
 struct Accepting {
     context: sim::TaskId,
+    desk: Rc<Desk>,
     result: Rc<Cell<Option<Result<Node, SmbdError>>>>,
 }
 

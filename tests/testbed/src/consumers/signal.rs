@@ -4,6 +4,9 @@ use std::cell::{Cell, RefCell};
 
 use crate::sim;
 
+/// Rule id of a consumer that waits in vain.
+const WAITS: &str = "WAITS";
+
 /// Something that happens once and stays so.
 #[derive(Default)]
 pub struct Signal {
@@ -39,12 +42,13 @@ impl Signal {
         }
     }
 
-    /// Waits until it has happened.
+    /// Waits until it has happened; a run in which it does not happen ends with `WAITS`.
     ///
     /// # Panics
     ///
     /// In an event, which cannot wait.
     pub fn wait(&self, what: &'static str) {
+        let _deadline = sim::Deadline::new(WAITS, sim::LONGEST, move || what.to_owned());
         while !self.is_set() {
             self.watch();
             sim::park_for(what);

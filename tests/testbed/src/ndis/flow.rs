@@ -221,6 +221,7 @@ impl AdapterState {
             PciDeviceCustomProperties: ptr::null_mut(),
         };
         let handler = self.driver.characteristics.InitializeHandlerEx;
+        let _deadline = self.within("INIT-01", "MiniportInitializeEx");
         // SAFETY: the driver registered the handler; the parameters live until it returns.
         handler.map_or(NDIS_STATUS_FAILURE, |f| unsafe {
             f(self.handle, self.driver.context, &raw mut parameters)
@@ -273,6 +274,7 @@ impl AdapterState {
             notification.InformationBufferLength = 4;
         }
         if let Some(handler) = self.driver.characteristics.DevicePnPEventNotifyHandler {
+            let _deadline = self.within("PNP-01", "MiniportDevicePnPEventNotify");
             // SAFETY: the driver registered the handler; the event lives until it returns.
             unsafe { handler(self.context(), &raw mut notification) };
         }
@@ -288,6 +290,7 @@ impl AdapterState {
             PauseReason: 1,
         };
         let handler = self.driver.characteristics.PauseHandler;
+        let _deadline = self.within("PAUSE-02", "MiniportPause");
         // SAFETY: the driver registered the handler; the parameters live until it returns.
         let status = handler.map_or(NDIS_STATUS_FAILURE, |f| unsafe {
             f(self.context(), &raw mut parameters)
@@ -338,8 +341,15 @@ impl AdapterState {
         status
     }
 
+    /// A function of the driver that has to return, with time for what it waits for to be late first.
+    pub(super) fn within(&self, rule: &'static str, ddi: &'static str) -> sim::Deadline {
+        let name = self.name.clone();
+        sim::Deadline::new(rule, 2 * sim::LONGEST, move || format!("{ddi} of {name}"))
+    }
+
     pub(super) fn halt(&self, action: i32) {
         self.expect("STATE-01", "MiniportHaltEx", &[State::Paused]);
+        let deadline = self.within("HALT-01", "MiniportHaltEx");
         while self.oids.outstanding() > 0 {
             sim::sleep(sim::MICROSECOND);
         }
@@ -348,6 +358,7 @@ impl AdapterState {
             // SAFETY: the driver registered the handler.
             unsafe { handler(self.context(), action) };
         }
+        drop(deadline);
         kernel::expect_clean("MiniportHaltEx");
         super::condis::expect_closed(self);
         self.halting.set(false);
@@ -374,6 +385,7 @@ impl AdapterState {
         let bug_check = action == cxndk::sys::ndis::NdisShutdownBugCheck;
         let old = bug_check.then(|| kernel::raise(15));
         if let Some(handler) = self.driver.characteristics.ShutdownHandlerEx {
+            let _deadline = self.within("SHUT-01", "MiniportShutdownEx");
             // SAFETY: the driver registered the handler.
             unsafe { handler(self.context(), action) };
         }

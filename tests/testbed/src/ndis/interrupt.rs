@@ -347,6 +347,7 @@ pub unsafe extern "win64" fn NdisMDeregisterInterruptEx(handle: NDIS_HANDLE) {
     for message in 0..interrupt.messages {
         kernel::disconnect_message(&interrupt.adapter.function, message);
     }
+    let _deadline = interrupt.adapter.within("HALT-02", ddi);
     while interrupt.busy.get() > 0 {
         sim::sleep(MICROSECOND);
     }

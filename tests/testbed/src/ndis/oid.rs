@@ -225,7 +225,9 @@ impl AdapterState {
         }
         self.oids.requests(direct).borrow_mut().insert(key, pending);
         self.oids.handlers.borrow_mut().extend(me);
+        let deadline = self.within("VRF-06", "MiniportOidRequest");
         let returned = self.call_handler(direct, request);
+        drop(deadline);
         let mut inside = self.oids.handlers.borrow_mut();
         if let Some(at) = inside.iter().rposition(|task| Some(*task) == me) {
             inside.remove(at);

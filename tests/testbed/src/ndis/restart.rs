@@ -116,6 +116,7 @@ impl AdapterState {
             Flags: 0,
         };
         let handler = self.driver.characteristics.RestartHandler;
+        let _deadline = self.within("RESTART-01", "MiniportRestart");
         // SAFETY: the driver registered the handler; the parameters live until it returns, and longer.
         let status = handler.map_or(NDIS_STATUS_FAILURE, |f| unsafe {
             f(self.context(), &raw mut parameters)

@@ -54,7 +54,7 @@ impl<T> Object<T> {
 impl<T: Kind> Object<T> {
     /// Starts the close.
     pub fn close(self) -> Started {
-        Started::run(|context| {
+        Started::close(|context| {
             // SAFETY: the consumer closes an object that it has, once.
             let close = unsafe { T::close_function(self.raw) }.expect("every slot is filled (LIFE-07)");
             // SAFETY: as above; the completion takes the context.

@@ -9,6 +9,10 @@ use cxndk::sys::ndkpi::NDK_OBJECT_HEADER;
 use super::Status;
 use crate::sim;
 
+/// The rules that say that what pended completes: a close, and everything else.
+const CLOSES: &str = "LIFE-31";
+const COMPLETES: &str = "LIFE-10";
+
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome {
@@ -67,12 +71,16 @@ impl Completion {
         self.calls.get()
     }
 
-    /// Waits for the callback.
+    /// Waits for the callback; `rule` is broken if it does not come.
     ///
     /// # Panics
     ///
     /// In an event, which cannot wait.
-    pub fn wait(&self) -> Outcome {
+    pub fn wait(&self, rule: &'static str) -> Outcome {
+        let _deadline = sim::Deadline::new(rule, sim::LONGEST, move || match rule {
+            CLOSES => "a close that pended".to_owned(),
+            _ => "a request that pended".to_owned(),
+        });
         loop {
             if let Some(outcome) = self.outcome.get() {
                 return outcome;
@@ -142,6 +150,8 @@ pub unsafe extern "win64" fn closed(context: *mut c_void) {
 /// A request that was started: it is over, or its completion is to come.
 #[must_use = "a pending request ends with its completion"]
 pub struct Started {
+    /// What is broken if its completion never comes.
+    rule: &'static str,
     inline: Option<Status>,
     completion: Rc<Completion>,
 }
@@ -149,6 +159,15 @@ pub struct Started {
 impl Started {
     /// Runs `call` with the context for the callback, and takes note of what it returned.
     pub fn run(call: impl FnOnce(*mut c_void) -> i32) -> Self {
+        Self::run_under(COMPLETES, call)
+    }
+
+    /// The same for a close.
+    pub(super) fn close(call: impl FnOnce(*mut c_void) -> i32) -> Self {
+        Self::run_under(CLOSES, call)
+    }
+
+    fn run_under(rule: &'static str, call: impl FnOnce(*mut c_void) -> i32) -> Self {
         let completion = Completion::new();
         let context = completion.context();
         let status = Status(call(context));
@@ -157,7 +176,11 @@ impl Started {
             // SAFETY: a request that did not pend calls no completion (LIFE-10).
             unsafe { Completion::release(context) };
         }
-        Self { inline, completion }
+        Self {
+            rule,
+            inline,
+            completion,
+        }
     }
 
     /// Whether the request returned PENDING.
@@ -178,7 +201,7 @@ impl Started {
     /// The final status, if it is not success.
     pub fn wait(&self) -> Result<(), Status> {
         self.inline
-            .unwrap_or_else(|| self.completion.wait().status)
+            .unwrap_or_else(|| self.completion.wait(self.rule).status)
             .check()
     }
 
@@ -191,7 +214,7 @@ impl Started {
         if let Some(status) = self.inline {
             return status.check().map(|()| stored);
         }
-        let outcome = self.completion.wait();
+        let outcome = self.completion.wait(self.rule);
         outcome.status.check().map(|()| outcome.object.cast())
     }
 

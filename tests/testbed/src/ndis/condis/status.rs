@@ -53,9 +53,13 @@ fn tell(binding: &Binding, vc_context: usize, indication: *mut NDIS_STATUS_INDIC
     };
     let me = sim::current();
     let nested = binding.indicating.get().is_some() && binding.indicating.get() == me;
+    let deadline = sim::Deadline::new("OID-23", sim::LONGEST, || {
+        "the indication before this one of a binding".to_owned()
+    });
     while !nested && binding.indicating.get().is_some() {
         sim::sleep(sim::MICROSECOND);
     }
+    drop(deadline);
     binding.indicating.set(me);
     let vc = if vc_context == 0 {
         ptr::null_mut()
