@@ -169,6 +169,9 @@ pub unsafe extern "win64" fn CancelMibChangeNotify2(handle: *mut c_void) -> i32 
             "CancelMibChangeNotify2 in the callback that it waits for",
         );
     }
+    let _deadline = sim::Deadline::new("WAITS", sim::LONGEST, || {
+        "a notification that CancelMibChangeNotify2 waits for".to_owned()
+    });
     while registration.running.get() > 0 {
         sim::sleep(MICROSECOND);
     }

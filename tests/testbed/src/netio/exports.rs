@@ -328,3 +328,59 @@ pub unsafe extern "win64" fn ResolveIpNetEntry2(
     }
     STATUS_BAD_NETWORK_NAME
 }
+
+/// `ConvertInterfaceIndexToLuid`.
+///
+/// # Safety
+/// `luid` is NULL or a place for the answer.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn ConvertInterfaceIndexToLuid(index: u32, luid: *mut u64) -> i32 {
+    nt::enter("ConvertInterfaceIndexToLuid", Level::Passive);
+    let host = nt::host();
+    let found = state(|model| model.named(host, 0, index).map(|interface| interface.id.luid()));
+    let Some(found) = found.filter(|_| !luid.is_null()) else {
+        return STATUS_INVALID_PARAMETER;
+    };
+    // SAFETY: the caller gives a place for the answer.
+    unsafe { luid.write(found) };
+    STATUS_SUCCESS
+}
+
+/// `ConvertInterfaceLuidToAlias`: the first interface of a host is `Ethernet`, the next `Ethernet 2`. `length` counts characters, the
+/// zero at the end among them.
+///
+/// # Safety
+/// `luid` is NULL or good; `alias` is NULL or has room for so many characters.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn ConvertInterfaceLuidToAlias(
+    luid: *const u64,
+    alias: *mut u16,
+    length: usize,
+) -> i32 {
+    nt::enter("ConvertInterfaceLuidToAlias", Level::Passive);
+    if luid.is_null() || alias.is_null() {
+        return STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: the caller's LUID.
+    let luid = unsafe { luid.read() };
+    let host = nt::host();
+    let place = state(|model| {
+        model
+            .of_host(host)
+            .position(|interface| interface.id.luid() == luid)
+    });
+    let Some(place) = place else {
+        return STATUS_INVALID_PARAMETER;
+    };
+    let name = match place {
+        0 => "Ethernet".to_owned(),
+        _ => format!("Ethernet {}", place + 1),
+    };
+    let units: Vec<u16> = name.encode_utf16().chain([0]).collect();
+    if units.len() > length {
+        return STATUS_NO_MEMORY;
+    }
+    // SAFETY: the caller has room for so many.
+    unsafe { std::ptr::copy_nonoverlapping(units.as_ptr(), alias, units.len()) };
+    STATUS_SUCCESS
+}

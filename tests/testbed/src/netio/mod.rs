@@ -24,8 +24,8 @@ pub use changes::{
     CancelMibChangeNotify2, ChangeCallback, NotifyUnicastIpAddressChange, registrations_outstanding,
 };
 pub use exports::{
-    FreeMibTable, GetBestRoute2, GetIpNetEntry2, GetUnicastIpAddressEntry, GetUnicastIpAddressTable,
-    ResolveIpNetEntry2, tables_outstanding,
+    ConvertInterfaceIndexToLuid, ConvertInterfaceLuidToAlias, FreeMibTable, GetBestRoute2, GetIpNetEntry2,
+    GetUnicastIpAddressEntry, GetUnicastIpAddressTable, ResolveIpNetEntry2, tables_outstanding,
 };
 pub use model::{Interface, InterfaceId, Path, Route, Unicast};
 pub use wsk::{WskCaptureProviderNPI, WskDeregister, WskRegister, WskReleaseProviderNPI, wsk_clients};

@@ -284,3 +284,39 @@ fn changes_of_addresses_are_told_until_the_registration_is_cancelled() {
         assert_eq!(registrations_outstanding(a.host), 0);
     });
 }
+
+#[test]
+fn interfaces_are_named_by_index_luid_and_alias() {
+    on_a(|a, _| {
+        let mut luid = 0;
+        // SAFETY: a place for the answer.
+        assert_eq!(unsafe { ConvertInterfaceIndexToLuid(a.index, &raw mut luid) }, 0);
+        assert_eq!(luid, a.luid());
+        // SAFETY: as above.
+        assert_eq!(unsafe { ConvertInterfaceIndexToLuid(99, &raw mut luid) }, INVALID);
+        let mut alias = [0_u16; 9];
+        // SAFETY: the alias has room for so many.
+        let alias_of = |luid: u64, room: usize, alias: &mut [u16; 9]| unsafe {
+            ConvertInterfaceLuidToAlias(&raw const luid, alias.as_mut_ptr(), room)
+        };
+        assert_eq!(alias_of(luid, 9, &mut alias), 0);
+        assert_eq!(String::from_utf16_lossy(&alias), "Ethernet\0");
+        assert_eq!(alias_of(luid, 8, &mut alias), 0xC000_0017_u32 as i32, "too small");
+        assert_eq!(alias_of(7, 9, &mut alias), INVALID);
+    });
+}
+
+/// VRF-32: these are for `PASSIVE_LEVEL`.
+#[test]
+fn interfaces_are_not_named_at_dispatch_level() {
+    let failure = sim::run(1, || {
+        let (a, _) = two();
+        nt::on_host(a.host, "driver", move || {
+            nt::raise(2);
+            let mut luid = 0;
+            // SAFETY: a place for the answer.
+            unsafe { ConvertInterfaceIndexToLuid(a.index, &raw mut luid) };
+        });
+    });
+    assert_eq!(failure.expect_err("it is caught").rule, "VRF-32");
+}

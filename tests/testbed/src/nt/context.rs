@@ -1,5 +1,7 @@
 //! Hosts, and what the kernel knows of a context: its base IRQL and the spin locks that it holds.
 
+use super::irql;
+use super::lock::How;
 use crate::pci;
 use crate::sim::{self, DISPATCH_LEVEL, HostId};
 use std::cell::{Cell, RefCell};
@@ -50,8 +52,8 @@ impl Level {
 /// What the kernel keeps for one context.
 #[derive(Default)]
 pub(super) struct Context {
-    /// The spin locks held, in the order of their acquisition; and whether at DPC level.
-    pub(super) locks: RefCell<Vec<(usize, bool)>>,
+    /// The spin locks held, in the order of their acquisition; and by which functions.
+    pub(super) locks: RefCell<Vec<(usize, How)>>,
     /// How far the kernel itself has raised the context: what a handler must return with. Unset: as it was started.
     base: Cell<Option<u8>>,
     /// In a handler that was told its IRQL by a flag.
@@ -95,6 +97,7 @@ pub fn add_host(name: impl Into<String>, processors: u32) -> HostId {
 pub fn add_host_in_groups(name: impl Into<String>, processors: u32, group: u32) -> HostId {
     assert!(processors > 0 && (1..=GROUP).contains(&group), "no such machine");
     pci::watch_faults();
+    pci::on_cr8(irql::cr8_written);
     let id = sim::add_processors(processors);
     sim::local::<Hosts>().0.borrow_mut().push(HostEntry {
         id,

@@ -1,8 +1,9 @@
 //! IRQL and processor exports.
 
-use super::context::{IRQL_BALANCE, Level, enter, group_of, host, with_context};
+use super::context::{IRQL_BALANCE, Level, enter, group_of, host, processors, with_context};
 use crate::pci;
 use crate::sim::{self, DISPATCH_LEVEL, MICROSECOND};
+use cxndk::sys::ndis::GROUP_AFFINITY;
 use wdk_standin::{KIRQL, PPROCESSOR_NUMBER, PROCESSOR_NUMBER, ULONG};
 
 /// The highest IRQL of x64.
@@ -44,6 +45,18 @@ pub unsafe extern "win64" fn KeLowerIrql(new: KIRQL) {
     }
     sim::set_irql(new);
     enter("KeLowerIrql", Level::Any);
+}
+
+/// A driver wrote CR8, as the inline functions of wdm.h do.
+pub(super) fn cr8_written(irql: u64) {
+    let new = u8::try_from(irql).unwrap_or(u8::MAX);
+    if new < sim::irql() {
+        // SAFETY: it only needs a live simulation.
+        unsafe { KeLowerIrql(new) };
+    } else {
+        // SAFETY: as above.
+        unsafe { KfRaiseIrql(new) };
+    }
 }
 
 /// `KeGetCurrentIrql`.
@@ -98,4 +111,33 @@ pub unsafe extern "win64" fn KeGetCurrentProcessorNumberEx(number: PPROCESSOR_NU
         };
     }
     processor
+}
+
+/// `KeQueryNodeActiveAffinity`: the processors of a node; node 0 has all of a host. Any IRQL.
+///
+/// # Safety
+/// Each place is good or NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "win64" fn KeQueryNodeActiveAffinity(
+    node: u16,
+    affinity: *mut GROUP_AFFINITY,
+    count: *mut u16,
+) {
+    enter("KeQueryNodeActiveAffinity", Level::Any);
+    let processors = if node == 0 { processors(host()) } else { 0 };
+    if !affinity.is_null() {
+        let mask = usize::MAX.checked_shr(64 - processors).unwrap_or(0);
+        // SAFETY: the caller gives a place for the answer.
+        unsafe {
+            affinity.write(GROUP_AFFINITY {
+                Mask: mask,
+                Group: 0,
+                Reserved: [0; 3],
+            });
+        };
+    }
+    if !count.is_null() {
+        // SAFETY: as above.
+        unsafe { count.write(processors as u16) };
+    }
 }

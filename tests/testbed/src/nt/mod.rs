@@ -29,9 +29,13 @@ pub mod image;
 mod irp;
 mod irql;
 mod lock;
+mod lookaside;
 mod mdl;
 mod memory;
 mod pool;
+mod queued_lock;
+mod rundown;
+mod runtime;
 mod scheduling;
 mod service_key;
 #[cfg(test)]
@@ -39,6 +43,7 @@ mod tests;
 mod thread;
 mod time;
 mod wdm;
+mod work_item;
 
 pub use cng::BCryptGenRandom;
 pub use code::preempt_inside;
@@ -62,11 +67,18 @@ pub use irp::{
     IoAcquireCancelSpinLock, IoReleaseCancelSpinLock, IofCompleteRequest, Question, Request, requests_of,
 };
 pub use irql::{
-    KeGetCurrentIrql, KeGetCurrentProcessorNumberEx, KeLowerIrql, KeStallExecutionProcessor, KfRaiseIrql,
+    KeGetCurrentIrql, KeGetCurrentProcessorNumberEx, KeLowerIrql, KeQueryNodeActiveAffinity,
+    KeStallExecutionProcessor, KfRaiseIrql,
 };
 pub use lock::{
     KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeInitializeSpinLock, KeReleaseSpinLock,
     KeReleaseSpinLockFromDpcLevel,
+};
+pub use lookaside::{
+    ExDeleteLookasideListEx, ExDeleteNPagedLookasideList, ExFlushLookasideListEx,
+    ExInitializeLookasideListEx, ExInitializeNPagedLookasideList, ExQueryDepthSList,
+    ExpInterlockedFlushSList, ExpInterlockedPopEntrySList, ExpInterlockedPushEntrySList, GENERAL_LOOKASIDE,
+    SLIST_ENTRY, SLIST_HEADER, lookaside_lists_outstanding,
 };
 pub use mdl::{
     IoAllocateMdl, IoBuildPartialMdl, IoFreeMdl, MmBuildMdlForNonPagedPool, MmMapLockedPagesSpecifyCache,
@@ -77,6 +89,16 @@ pub use pool::{
     ExAllocatePool2, ExAllocatePoolWithTag, ExFreePool, ExFreePoolWithTag, expect_no_pool, expect_pool,
     pool_allocate, pool_free, pool_outstanding, pool_report,
 };
+pub use queued_lock::{
+    KLOCK_QUEUE_HANDLE, KeAcquireInStackQueuedSpinLock, KeAcquireInStackQueuedSpinLockAtDpcLevel,
+    KeReleaseInStackQueuedSpinLock, KeReleaseInStackQueuedSpinLockFromDpcLevel,
+};
+pub use rundown::{
+    ExAcquireRundownProtection, ExAcquireRundownProtectionEx, ExInitializeRundownProtection,
+    ExReInitializeRundownProtection, ExReleaseRundownProtection, ExReleaseRundownProtectionEx,
+    ExRundownCompleted, ExWaitForRundownProtectionRelease,
+};
+pub use runtime::{RtlIpv4StringToAddressExA, RtlIpv4StringToAddressExW};
 pub use scheduling::{connect_message, disconnect_message, on_host, queue_dpc, thread, worker};
 pub use service_key::{Key, ObjectAttributes, ZwOpenKey, ZwQueryValueKey, ZwSetValueKey, key};
 pub use thread::{
@@ -88,3 +110,6 @@ pub use time::{
     interrupt_time, system_time,
 };
 pub use wdm::{WdmDriver, service_path};
+pub use work_item::{
+    IoAllocateWorkItem, IoFreeWorkItem, IoQueueWorkItem, IoQueueWorkItemEx, work_items_outstanding,
+};

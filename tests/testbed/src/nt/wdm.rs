@@ -4,10 +4,12 @@ use super::context::expect_clean;
 use super::device::release_driver_object;
 use super::handle::handles_outstanding;
 use super::image::Image;
+use super::lookaside::lookaside_lists_outstanding;
 use super::mdl::mdls_at_rest;
 use super::scheduling::on_host;
 use super::service_key::{self, Key};
 use super::thread::expect_no_threads;
+use super::work_item::work_items_outstanding;
 use crate::ndis::DriverEntry;
 use crate::sim::{self, HostId};
 use std::ffi::c_void;
@@ -97,9 +99,15 @@ impl WdmDriver {
             expect_clean("DriverUnload");
         });
         expect_no_threads(self.host, "DriverUnload");
-        let left = (mdls_at_rest(self.host), handles_outstanding(self.host));
-        if left != (0, 0) {
-            sim::fail(UNLOAD, format!("{} MDLs and {} handles are left", left.0, left.1));
+        for (left, what) in [
+            (mdls_at_rest(self.host), "MDLs"),
+            (handles_outstanding(self.host), "handles"),
+            (work_items_outstanding(self.host), "work items"),
+            (lookaside_lists_outstanding(self.host), "lookaside lists"),
+        ] {
+            if left > 0 {
+                sim::fail(UNLOAD, format!("{left} {what} are left"));
+            }
         }
         self.forget();
     }

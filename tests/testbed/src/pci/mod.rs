@@ -9,6 +9,7 @@
 
 mod bar;
 mod config;
+mod cr8;
 mod crash;
 mod function;
 mod iommu;
@@ -20,4 +21,4 @@ pub use bar::Bar;
 pub use config::{ConfigSpace, Identity};
 pub use function::{Function, PciFunction};
 pub use iommu::{Access, Dma, DmaFault, Domain, PAGE};
-pub use trap::{drain, watch_faults};
+pub use trap::{drain, on_cr8, watch_faults};

@@ -3,6 +3,7 @@
 //! The handler touches only this thread's fixed tables. The faulting instruction is decoded, its value queued, and the
 //! instruction pointer moved past it.
 
+use super::cr8;
 use super::crash::{FAULT, Fault};
 use super::function;
 use crate::sim;
@@ -19,6 +20,9 @@ const ALTERNATE_STACK: usize = 64 * 1024;
 /// Stack on which a failure is reported: the context's own may be exhausted.
 const RESCUE_STACK: usize = 1024 * 1024;
 
+/// `si_code` of a general protection fault, which has no address.
+const SI_KERNEL: libc::c_int = 0x80;
+
 /// A write on its way to the model: trap number and length, offset, value.
 type Posted = [u64; 3];
 
@@ -29,6 +33,8 @@ pub(super) struct Traps {
     head: Cell<usize>,
     tail: Cell<usize>,
     fault: Cell<Option<Fault>>,
+    /// Who is told of writes to CR8.
+    cr8: Cell<fn(u64)>,
     rescue: Vec<u8>,
     _alternate: Vec<u8>,
 }
@@ -54,6 +60,7 @@ impl Default for Traps {
             head: Cell::new(0),
             tail: Cell::new(0),
             fault: Cell::new(None),
+            cr8: Cell::new(|_| {}),
             rescue: vec![0; RESCUE_STACK],
             _alternate: alternate,
         }
@@ -88,6 +95,19 @@ pub fn watch_faults() {
         TRAPS.set(Rc::as_ptr(&traps));
         sim::on_switch(drain);
     }
+}
+
+/// Has `written` called with what kernel code writes to CR8, in the context that does.
+pub fn on_cr8(written: fn(u64)) {
+    watch_faults();
+    if let Some(traps) = traps() {
+        traps.cr8.set(written);
+    }
+}
+
+/// Whom [`on_cr8`] named.
+pub(super) fn cr8_handler() -> fn(u64) {
+    traps().map_or(|_| {}, |traps| traps.cr8.get())
 }
 
 /// Makes writes to `start..start + size` trap. The number names them in the queue.
@@ -156,6 +176,11 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, context:
         let offset = address - traps.ranges[trap].get().0;
         queue_write(traps, trap, offset, &mut context.uc_mcontext.gregs)
     });
+    // SAFETY: as above.
+    let protection = unsafe { (*info).si_code } == SI_KERNEL;
+    if protection && signal == libc::SIGSEGV && cr8::emulate(&mut context.uc_mcontext.gregs) {
+        return;
+    }
     if posted.is_none() {
         leave(traps, signal, address, context);
     }
@@ -196,7 +221,8 @@ fn stored_value(instruction: &Instruction, length: usize, registers: &[i64]) -> 
     }
 }
 
-fn register_value(register: Register, registers: &[i64]) -> Option<u64> {
+/// Where a register is among those of an interrupted context.
+pub(super) fn register_index(register: Register) -> Option<usize> {
     use iced_x86::Register as R;
     let index = match register.full_register() {
         R::RAX => libc::REG_RAX,
@@ -217,7 +243,12 @@ fn register_value(register: Register, registers: &[i64]) -> Option<u64> {
         R::R15 => libc::REG_R15,
         _ => return None,
     };
-    let value = registers[index as usize] as u64;
+    Some(index as usize)
+}
+
+fn register_value(register: Register, registers: &[i64]) -> Option<u64> {
+    use iced_x86::Register as R;
+    let value = registers[register_index(register)?] as u64;
     let high = matches!(register, R::AH | R::BH | R::CH | R::DH);
     Some(if high { value >> 8 } else { value })
 }

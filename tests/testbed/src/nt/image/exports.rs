@@ -2,6 +2,8 @@
 
 use std::arch::naked_asm;
 
+use super::super::runtime;
+
 /// One export: its name and its address.
 type Export = (&'static str, usize);
 
@@ -14,7 +16,7 @@ macro_rules! exports {
             }
         }
 
-        /// Every module with its exports, `__chkstk` apart.
+        /// Every module with its exports, apart from those that compilers call.
         fn modules() -> &'static [(&'static str, Vec<Export>)] {
             static MODULES: std::sync::OnceLock<Vec<(&'static str, Vec<Export>)>> = std::sync::OnceLock::new();
             MODULES.get_or_init(|| {
@@ -27,19 +29,42 @@ macro_rules! exports {
 exports! {
     "ntoskrnl.exe" => [
         DbgPrint,
+        ExAcquireRundownProtection,
+        ExAcquireRundownProtectionEx,
         ExAllocatePool2,
         ExAllocatePoolWithTag,
+        ExDeleteLookasideListEx,
+        ExDeleteNPagedLookasideList,
+        ExFlushLookasideListEx,
         ExFreePool,
         ExFreePoolWithTag,
+        ExInitializeLookasideListEx,
+        ExInitializeNPagedLookasideList,
+        ExInitializeRundownProtection,
+        ExQueryDepthSList,
+        ExReInitializeRundownProtection,
+        ExReleaseRundownProtection,
+        ExReleaseRundownProtectionEx,
+        ExRundownCompleted,
+        ExWaitForRundownProtectionRelease,
+        ExpInterlockedFlushSList,
+        ExpInterlockedPopEntrySList,
+        ExpInterlockedPushEntrySList,
         IoAcquireCancelSpinLock,
         IoAllocateDriverObjectExtension,
         IoAllocateMdl,
+        IoAllocateWorkItem,
         IoBuildPartialMdl,
         IoFreeMdl,
+        IoFreeWorkItem,
         IoGetDmaAdapter,
         IoGetDriverObjectExtension,
+        IoQueueWorkItem,
+        IoQueueWorkItemEx,
         IoReleaseCancelSpinLock,
         IofCompleteRequest,
+        KeAcquireInStackQueuedSpinLock,
+        KeAcquireInStackQueuedSpinLockAtDpcLevel,
         KeAcquireSpinLockAtDpcLevel,
         KeAcquireSpinLockRaiseToDpc,
         KeBugCheckEx,
@@ -50,8 +75,11 @@ exports! {
         KeInitializeSpinLock,
         KeLowerIrql,
         KeQueryInterruptTimePrecise,
+        KeQueryNodeActiveAffinity,
         KeQueryPerformanceCounter,
         KeQuerySystemTimePrecise,
+        KeReleaseInStackQueuedSpinLock,
+        KeReleaseInStackQueuedSpinLockFromDpcLevel,
         KeReleaseSpinLock,
         KeReleaseSpinLockFromDpcLevel,
         KeResetEvent,
@@ -65,6 +93,8 @@ exports! {
         ObfDereferenceObject,
         PsCreateSystemThread,
         PsTerminateSystemThread,
+        RtlIpv4StringToAddressExA,
+        RtlIpv4StringToAddressExW,
         ZwClose,
         ZwOpenKey,
         ZwQueryValueKey,
@@ -194,6 +224,8 @@ exports! {
     "cng.sys" => [BCryptGenRandom],
     "netio.sys" => [
         CancelMibChangeNotify2,
+        ConvertInterfaceIndexToLuid,
+        ConvertInterfaceLuidToAlias,
         FreeMibTable,
         GetBestRoute2,
         GetIpNetEntry2,
@@ -213,8 +245,10 @@ pub fn find(module: &str, name: &str) -> Option<usize> {
     let (module_name, table) = modules()
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(module))?;
-    if *module_name == "ntoskrnl.exe" && name == "__chkstk" {
-        return Some(probe_stack as *const () as usize);
+    if *module_name == "ntoskrnl.exe"
+        && let Some(address) = named_by_compilers(name)
+    {
+        return Some(address);
     }
     table
         .iter()
@@ -222,7 +256,18 @@ pub fn find(module: &str, name: &str) -> Option<usize> {
         .map(|(_, address)| *address)
 }
 
-/// All exported names, with their modules.
+/// Exports whose names mean other functions where the testbed runs.
+fn named_by_compilers(name: &str) -> Option<usize> {
+    Some(match name {
+        "__chkstk" => probe_stack as *const () as usize,
+        "memcpy" | "memmove" => runtime::copy_memory as *const () as usize,
+        "memset" => runtime::fill_memory as *const () as usize,
+        "memcmp" => runtime::compare_memory as *const () as usize,
+        _ => return None,
+    })
+}
+
+/// All exported names but those that compilers call, with their modules.
 pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
     modules()
         .iter()

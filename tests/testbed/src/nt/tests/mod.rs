@@ -6,6 +6,7 @@ mod irql;
 mod locks;
 mod mdl;
 mod pool;
+mod third_party;
 mod wdm;
 mod windows;
 

@@ -71,6 +71,52 @@ fn addresses_in_an_image_move_with_it_and_each_copy_has_its_own() {
     .expect("no rule is broken");
 }
 
+/// Runs the code of an image as a DriverEntry; what it returned.
+fn run_code(code: &[u8]) -> Result<i32, Failure> {
+    let parts = Parts {
+        code: code.to_vec(),
+        names: vec!["memcpy", "memset"],
+        ..Parts::default()
+    };
+    let file = parse(&parts).unwrap_or_else(|reason| panic!("{reason}"));
+    sim::run(1, || {
+        let host = nt::add_host("host", 1);
+        let image = Image::load(&file).unwrap_or_else(|error| panic!("{error}"));
+        let entry = image.entry();
+        nt::on_host(host, "driver", move || {
+            // SAFETY: the code takes no arguments.
+            let status = unsafe { entry(std::ptr::null_mut(), std::ptr::null_mut()) };
+            nt::expect_clean("DriverEntry");
+            status
+        })
+    })
+}
+
+/// Drivers have the IRQL inline: they read and write CR8. It is checked as the functions check it (IRQL-BALANCE).
+#[test]
+fn an_image_reads_and_writes_cr8() {
+    let raise_and_lower = [
+        0x44, 0x0f, 0x20, 0xc0, // mov rax, cr8
+        0xb9, 2, 0, 0, 0, // mov ecx, 2
+        0x44, 0x0f, 0x22, 0xc1, // mov cr8, rcx
+        0x44, 0x0f, 0x20, 0xc2, // mov rdx, cr8
+        0x44, 0x0f, 0x22, 0xc0, // mov cr8, rax
+        0x89, 0xd0, // mov eax, edx
+        0xc3, // ret
+    ];
+    assert_eq!(run_code(&raise_and_lower).expect("no rule is broken"), 2);
+    let raise_only = [0xb9, 2, 0, 0, 0, 0x44, 0x0f, 0x22, 0xc1, 0xc3];
+    assert_eq!(
+        run_code(&raise_only).expect_err("it stays raised").rule,
+        "IRQL-BALANCE"
+    );
+    let too_high = [0xb9, 16, 0, 0, 0, 0x44, 0x0f, 0x22, 0xc1, 0xc3];
+    assert_eq!(
+        run_code(&too_high).expect_err("there is no such IRQL").rule,
+        "IRQL-BALANCE"
+    );
+}
+
 #[test]
 fn a_driver_that_registers_nothing_is_caught() {
     let failure = enter(&Parts::default());
