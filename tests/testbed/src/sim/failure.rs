@@ -223,6 +223,7 @@ mod tests {
             time: 1000,
             context: "thread".to_owned(),
             history,
+            open: Vec::new(),
             contexts: (0..40).map(|cpu| format!("idle {cpu}")).collect(),
         };
         let said = failure.to_string();
