@@ -32,6 +32,8 @@ fn the_call_manager_uses_its_vc_again() {
         act(|| client::close(INCOMING, ptr::null_mut()));
         until("closed 0x0");
         log();
+        // The client knows before the call manager's NdisMCmCloseCallComplete has returned, and only then the VC is free.
+        crate::sim::sleep(crate::sim::MILLISECOND);
         act(|| {
             manager::activate_vc(INCOMING);
             manager::offer();
