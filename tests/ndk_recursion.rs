@@ -201,7 +201,9 @@ fn run(seed: u64, irql: u8, next: fn(&Chain) -> Status, end: fn(&Chain)) -> u32 
 fn chains_of_requests_do_not_grow_the_stack() {
     let mut pended = [0; 3];
     for seed in 0..4 {
-        pended[0] += run(seed, sim::PASSIVE_LEVEL, register, |chain| assert!(!chain.registered.get()));
+        pended[0] += run(seed, sim::PASSIVE_LEVEL, register, |chain| {
+            assert!(!chain.registered.get())
+        });
         // Below DISPATCH_LEVEL a mapping is built inline.
         pended[1] += run(seed, sim::DISPATCH_LEVEL, map, |chain| {
             let adapter = chain.side.adapter.raw();
@@ -211,7 +213,9 @@ fn chains_of_requests_do_not_grow_the_stack() {
             // SAFETY: built by the last request.
             unsafe { release(adapter, mapping) };
         });
-        pended[2] += run(seed, sim::PASSIVE_LEVEL, make_or_close, |chain| assert_eq!(chain.cq.get(), 0));
+        pended[2] += run(seed, sim::PASSIVE_LEVEL, make_or_close, |chain| {
+            assert_eq!(chain.cq.get(), 0)
+        });
     }
     assert!(pended.iter().all(|count| *count > 0), "{pended:?}");
 }

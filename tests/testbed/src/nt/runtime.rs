@@ -40,8 +40,9 @@ pub unsafe extern "win64" fn compare_memory(a: *const c_void, b: *const c_void, 
     a.cmp(b) as i32
 }
 
-/// `RtlIpv4StringToAddressExW`: an address, and a port behind a colon. `PASSIVE_LEVEL`. The port comes in network order, 0 without
-/// one. Strict text has four decimal parts; otherwise it is as `inet_aton` takes it.
+/// `RtlIpv4StringToAddressExW`: an address, and a port behind a colon. `PASSIVE_LEVEL`.
+///
+/// The port comes in network order, 0 without one. Strict text has four decimal parts; otherwise it is as `inet_aton` takes it.
 ///
 /// # Safety
 /// `text` ends with a zero; the places are good or NULL.

@@ -322,10 +322,8 @@ fn an_address_is_read_from_text() {
         let text: Vec<u16> = "10.0.0.2:445\0".encode_utf16().collect();
         let (address, port) = (place::<u32>(), place::<u16>());
         // SAFETY: the text ends with a zero; the places are good.
-        assert_eq!(
-            unsafe { RtlIpv4StringToAddressExW(text.as_ptr(), 1, address, port) },
-            0
-        );
+        let read = unsafe { RtlIpv4StringToAddressExW(text.as_ptr(), 1, address, port) };
+        assert_eq!(read, 0);
         // SAFETY: written just now.
         assert_eq!(unsafe { *address }.to_ne_bytes(), [10, 0, 0, 2]);
         // SAFETY: as above.

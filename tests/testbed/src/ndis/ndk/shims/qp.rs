@@ -35,7 +35,7 @@ unsafe extern "win64" fn flush(qp: *mut NDK_QP) {
     unsafe { provider(qp) };
 }
 
-fn pair<'a>(call: &'a Call) -> &'a Pair {
+fn pair(call: &Call) -> &Pair {
     call.object
         .books
         .pair

@@ -55,10 +55,10 @@ pub(super) fn region() -> [usize; SLOTS] {
 
 unsafe extern "win64" fn flush(_qp: *mut NDK_QP) {
     let cancelled = 0xC000_0120_u32 as i32;
-    if !wrong(Wrong::LosesFlushed) {
-        finish(cancelled);
-    } else {
+    if wrong(Wrong::LosesFlushed) {
         state().posted.take();
+    } else {
+        finish(cancelled);
     }
 }
 
