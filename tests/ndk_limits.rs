@@ -481,8 +481,8 @@ fn an_unaligned_mebibyte_is_one_fast_registration() {
                 let (lam, mr, buffer) = kept;
                 assert_eq!(buffer.bytes()[..8], [5; 8]);
                 assert_eq!(buffer.bytes()[LENGTH - 8..], [5; 8]);
-                lam.release();
                 Mr::from_raw(mr).close_and_wait().expect("closes");
+                lam.release();
             });
             link.close();
         });

@@ -300,8 +300,8 @@ fn a_region_that_is_valid_cannot_be_registered_again() {
             let results = a.results(2);
             assert_eq!(results[0].status, Status::SUCCESS);
             assert_eq!(results[1].status, Status::INVALID_DEVICE_REQUEST);
-            lam.release();
             mr.close_and_wait().expect("closes");
+            lam.release();
         });
         link.close();
     });

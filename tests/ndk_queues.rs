@@ -148,6 +148,7 @@ fn solicited_arms_wait_for_solicited_sends_and_failures() {
 #[test]
 fn a_queue_that_overflows_is_dead_and_says_so() {
     scenario(4, |world| {
+        world.hosts[0].device.allow_overruns();
         let limits = QpLimits {
             initiator_depth: 64,
             ..QUEUES

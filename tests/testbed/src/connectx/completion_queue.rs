@@ -175,6 +175,13 @@ impl Device {
                 cq.put(self, &spec.encode(cq.owner(), self.timer_ticks()))
             }
             Ok(_) => {
+                if !self.overruns_allowed.get() {
+                    let text = format!(
+                        "{number:?} holds {} completions, and there is one more",
+                        cq.fill()
+                    );
+                    self.driver_error("connectx.md 8: CQ overrun", &text);
+                }
                 self.fail_cq(&cq, 1);
                 return Err(overflow);
             }
@@ -198,14 +205,17 @@ impl Device {
         self.fail_cq(cq, 2);
     }
 
-    /// The arm doorbell: be64 of `{sn, cmd, ci}` and CQ number, through UAR `uar` (UAR + 0x20).
-    pub(super) fn arm_cq(&self, uar: Uarn, doorbell: layout::HwCqDoorbell) {
-        let Some(cq) = self.cq(Cqn(doorbell.cqn())) else {
-            return;
+    /// The arm doorbell: be64 of `{sn, cmd, ci}` and CQ number, through UAR `uar` (UAR + 0x20). `record` is what the doorbell record
+    /// said when the doorbell was stored, if that is known.
+    pub(super) fn arm_cq(&self, uar: Uarn, doorbell: layout::HwCqDoorbell, record: Option<u32>) {
+        let number = Cqn(doorbell.cqn());
+        let Some(cq) = self.cq(number).filter(|cq| cq.uar == uar) else {
+            return self.stray_doorbell(uar, &format!("{number:?} is not there"));
         };
-        if cq.uar != uar || cq.failed.get() {
+        if cq.failed.get() {
             return;
         }
+        self.check_arm_words(&cq, doorbell, record);
         // An arm that was overtaken by an event is stale: the driver is about to be told, and will arm again.
         if doorbell.cmd_sn() != cq.events.get() & 3 {
             return;
@@ -221,6 +231,32 @@ impl Device {
         };
         cq.arm.set(arm);
         self.consider_event(&cq, false);
+    }
+
+    /// Only the fields are set, the index was produced, and the number is the one of the next event or, of an arm that events
+    /// overtook, one before. The doorbell record said the same when the doorbell was stored: nobody else arms the queue meanwhile
+    /// (CQ-01).
+    fn check_arm_words(&self, cq: &Cq, doorbell: layout::HwCqDoorbell, record: Option<u32>) {
+        let [a, b, c, d, ..] = *doorbell.as_bytes();
+        let recorded = record.is_none_or(|record| record.to_be_bytes() == [a, b, c, d]);
+        let mut fields = layout::HwCqDoorbell::new();
+        fields
+            .set_cmd_sn(doorbell.cmd_sn())
+            .set_cmd(doorbell.cmd())
+            .set_consumer_index(doorbell.consumer_index())
+            .set_cqn(doorbell.cqn());
+        let ahead_of_events = doorbell.cmd_sn() == (cq.events.get() + 1) & 3;
+        let produced = !before(cq.producer.get(), doorbell.consumer_index());
+        if fields.as_bytes() != doorbell.as_bytes() || ahead_of_events || !produced || !recorded {
+            let text = format!(
+                "{:?} armed with {:02x?} at event {}, producer {:#x}, record {record:x?}",
+                cq.number,
+                doorbell.as_bytes(),
+                cq.events.get(),
+                cq.producer.get()
+            );
+            self.driver_error("connectx.md 8: CQ arm", &text);
+        }
     }
 
     /// Record and doorbell must carry the same value, and the record comes first (connectx.md section 19, item 6). The
@@ -311,6 +347,7 @@ impl Device {
         bytes[63] = OPCODE_RESIZE << 4 | u8::from(cq.owner());
         cq.put(self, &bytes)?;
         cq.ring.replace(new);
+        self.note_cq(cq);
         Ok(true)
     }
 

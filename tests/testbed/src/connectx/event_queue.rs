@@ -125,6 +125,16 @@ impl Eq {
         Self::distance(self.consumer.get(), self.producer.get())
     }
 
+    /// The bus addresses of its ring, in runs.
+    pub(super) fn runs(&self) -> Vec<(u64, u64)> {
+        self.buffer.runs()
+    }
+
+    /// Some of the `length` bytes at bus address `bus` are in its ring.
+    pub(super) fn is_at(&self, bus: u64, length: u64) -> bool {
+        self.buffer.is_at(bus, length)
+    }
+
     /// The MSI-X vector that it interrupts on.
     pub const fn vector(&self) -> u16 {
         self.vector
@@ -207,12 +217,10 @@ impl Device {
     /// The consumer index doorbells: UAR + 0x40 arms, UAR + 0x48 does not.
     pub(super) fn eq_doorbell(&self, uar: Uarn, doorbell: layout::HwEqDoorbell, arm: bool) {
         let eqn = Eqn(doorbell.eqn() as u8);
-        let Some(eq) = self.eqs.borrow().get(&eqn).cloned() else {
-            return;
+        let found = self.eqs.borrow().get(&eqn).cloned();
+        let Some(eq) = found.filter(|eq| eq.uar == uar) else {
+            return self.stray_doorbell(uar, &format!("{eqn:?} is not there"));
         };
-        if eq.uar != uar {
-            return;
-        }
         let index = doorbell.consumer_index();
         if Eq::distance(eq.consumer.get(), index) > eq.fill() {
             self.driver_error(

@@ -2,8 +2,8 @@
 
 use std::rc::Weak;
 
-use super::Device;
 use super::uar::{FIRST_UAR, UAR_PAGE};
+use super::{Device, Phase};
 use crate::pci::{DmaFault, Function, Identity, PciFunction};
 
 /// Bytes of BAR0.
@@ -28,14 +28,39 @@ struct BusSide(Weak<Device>);
 
 impl PciFunction for BusSide {
     fn bar_write(&self, bar: usize, offset: u64, bytes: &[u8]) {
+        self.bar_write_seen(bar, offset, bytes, 0);
+    }
+
+    fn bar_write_seen(&self, bar: usize, offset: u64, bytes: &[u8], seen: u64) {
         let Some(device) = self.0.upgrade().filter(|_| bar == 0) else {
             return;
         };
         if offset < SEGMENT_END {
             device.segment_write(offset, bytes);
         } else {
-            device.uar_write(offset, bytes);
+            device.uar_write(offset, bytes, seen);
         }
+    }
+
+    fn look(&self, bar: usize, offset: u64, bytes: &[u8]) -> u64 {
+        let device = self.0.upgrade().filter(|_| bar == 0 && offset >= SEGMENT_END);
+        device.map_or(0, |device| device.uar_look(offset, bytes))
+    }
+
+    fn uses(&self, bus: u64, length: usize) -> Option<String> {
+        self.0.upgrade()?.names(bus, length as u64)
+    }
+
+    fn is_dead(&self) -> bool {
+        let device = self.0.upgrade();
+        device.is_none_or(|device| device.phase() == Phase::Failed)
+    }
+
+    fn leftovers(&self) -> Vec<String> {
+        self.0
+            .upgrade()
+            .map(|device| device.left_behind())
+            .unwrap_or_default()
     }
 
     fn config_written(&self, offset: usize, length: usize) {
@@ -46,6 +71,10 @@ impl PciFunction for BusSide {
         }
         if control[0] & 0x80 != 0 {
             device.boot();
+        }
+        // Who cuts off a device that works on has given it up: no command reaches it from then on.
+        if device.phase() == Phase::Initialized && !device.function.is_master() {
+            device.refused.set(true);
         }
     }
 

@@ -91,6 +91,9 @@ impl Device {
         self.registers.syndrome.set(0);
         self.registers.frozen.set(false);
         self.registers.wedged.set(false);
+        self.leftovers.take();
+        self.refused.set(false);
+        self.lied.set(false);
         self.reset_function();
         self.phase.set(Phase::Booting);
         self.registers.image.replace(self.fresh_segment());

@@ -43,6 +43,26 @@ impl PagedBuffer {
         ((self.pages.len() as u64) << self.page_shift).saturating_sub(self.offset)
     }
 
+    /// Some of the `length` bytes at bus address `bus` are in its pages.
+    pub fn is_at(&self, bus: u64, length: u64) -> bool {
+        let page = 1 << self.page_shift;
+        self.pages
+            .iter()
+            .any(|at| overlap((*at, at + page), (bus, bus + length)))
+    }
+
+    /// The bus addresses of its pages, in runs.
+    pub fn runs(&self) -> Vec<(u64, u64)> {
+        runs(self.pages.iter().copied(), 1 << self.page_shift)
+    }
+
+    /// Bus address of the byte at `offset` of the structure, which is inside [`Self::capacity`].
+    pub fn bus(&self, offset: u64) -> Option<u64> {
+        let at = self.offset + offset;
+        let page = self.pages.get((at >> self.page_shift) as usize)?;
+        Some(page + (at & ((1 << self.page_shift) - 1)))
+    }
+
     /// Segments of `length` bytes at `offset` of the structure. The range must be inside [`Self::capacity`].
     fn pieces(&self, offset: u64, length: u64) -> impl Iterator<Item = Segment> + '_ {
         let mut at = self.offset + offset;
@@ -89,6 +109,23 @@ impl PagedBuffer {
         }
         Ok(())
     }
+}
+
+/// Pages of `page` bytes as ranges from a first byte to behind a last one, those that follow one another as one.
+pub(super) fn runs(pages: impl Iterator<Item = u64>, page: u64) -> Vec<(u64, u64)> {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for at in pages {
+        match runs.last_mut() {
+            Some((_, end)) if *end == at => *end = at.saturating_add(page),
+            _ => runs.push((at, at.saturating_add(page))),
+        }
+    }
+    runs
+}
+
+/// Two ranges of addresses, each from its first byte to behind its last, have a byte in common.
+pub(super) const fn overlap(one: (u64, u64), other: (u64, u64)) -> bool {
+    one.0 < other.1 && other.0 < one.1
 }
 
 /// Reads the bytes of `segments` into `into`, as many as fit.

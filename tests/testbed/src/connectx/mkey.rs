@@ -7,7 +7,7 @@ use std::rc::Rc;
 use cxndk::hw::layout;
 
 use super::ids::{Key, MkeyIndex, Pdn, Qpn};
-use super::memory::{Segment, SegmentList};
+use super::memory::{Segment, SegmentList, overlap, runs};
 use super::qp::Accessor;
 
 /// "Not bound to a queue pair" in a key's qpn field.
@@ -216,6 +216,31 @@ impl Mkey {
             .set_rw(u32::from(rights.remote_write));
         context.set_a(u32::from(rights.atomic));
         context
+    }
+
+    /// The bus addresses that whoever uses the key reaches, in runs. Physical keys do not count: they name no memory.
+    pub fn runs(&self) -> Vec<(u64, u64)> {
+        let Translation::Pages(entries) = &self.translation else {
+            return Vec::new();
+        };
+        if self.free {
+            return Vec::new();
+        }
+        let page = 1_u64 << self.log_page_size;
+        let covered = self.length.map_or(entries.len() as u64, |length| {
+            ((self.start & (page - 1)).saturating_add(length)).div_ceil(page)
+        });
+        runs(
+            entries.iter().take(covered as usize).map(|entry| entry & !0xfff),
+            page,
+        )
+    }
+
+    /// Whoever uses the key reaches some of the `length` bytes at bus address `bus`.
+    pub fn reaches(&self, bus: u64, length: u64) -> bool {
+        self.runs()
+            .into_iter()
+            .any(|run| overlap(run, (bus, bus + length)))
     }
 
     fn covers(&self, address: u64, length: u64) -> bool {

@@ -31,6 +31,7 @@ mod function;
 mod gid;
 mod ids;
 mod init_segment;
+mod judge;
 mod mac;
 mod memory;
 mod mkey;
@@ -147,6 +148,14 @@ pub struct Device {
     halves: uar::HalfDoorbells,
     driver_version: RefCell<String>,
     leftovers: RefCell<Vec<String>>,
+    /// The plan of faults had the firmware refuse, swallow or falsify a command: the driver cannot know what is there, nor
+    /// destroy it.
+    refused: Cell<bool>,
+    /// It had the firmware answer with lies: the driver may know its objects by other numbers.
+    lied: Cell<bool>,
+    named: judge::Named,
+    /// A completion queue that overruns is no mistake of the driver's.
+    overruns_allowed: Cell<bool>,
     node_description: RefCell<[u8; 64]>,
     big_endian_host: Cell<bool>,
     /// PTYS admin modes; 0 for all that the port can do.
@@ -186,6 +195,10 @@ impl Device {
                 halves: uar::HalfDoorbells::default(),
                 driver_version: RefCell::default(),
                 leftovers: RefCell::default(),
+                refused: Cell::new(false),
+                lied: Cell::new(false),
+                named: judge::Named::default(),
+                overruns_allowed: Cell::new(false),
                 node_description: RefCell::new(node_description(&config.name)),
                 big_endian_host: Cell::new(false),
                 link_modes: Cell::new(0),
@@ -297,6 +310,11 @@ impl Device {
         crate::sim::fail(rule, format!("{}: {what}", self.config.name));
     }
 
+    /// Completion queues may overrun without an end of the run: for tests of what comes of it.
+    pub fn allow_overruns(&self) {
+        self.overruns_allowed.set(true);
+    }
+
     fn forget_objects(&self) {
         for cq in self.cqs.borrow().values() {
             Self::quiesce_cq(cq);
@@ -305,6 +323,7 @@ impl Device {
         self.cqs.borrow_mut().clear();
         self.eqs.borrow_mut().clear();
         self.mkeys.clear();
+        self.named.clear();
         self.gids.clear();
         self.counters.reset();
         self.numbers.forget();

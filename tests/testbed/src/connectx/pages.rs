@@ -4,7 +4,7 @@
 //! between: a host that takes a page away, or writes to it, is found out.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::command::{Refusal, Status};
 use super::event_queue::Event;
@@ -42,6 +42,8 @@ impl Holder {
 #[derive(Default)]
 pub(super) struct Pages {
     owned: RefCell<VecDeque<u64>>,
+    /// The same, in order.
+    sorted: RefCell<BTreeSet<u64>>,
     /// Bytes in use, by holder.
     used: RefCell<BTreeMap<Holder, u64>>,
     used_bytes: Cell<u64>,
@@ -61,6 +63,12 @@ impl Pages {
         self.owned.borrow().len() as u32
     }
 
+    /// Some of the `length` bytes at `bus` are in a page that the device has.
+    pub(super) fn owns(&self, bus: u64, length: u64) -> bool {
+        let first = bus.saturating_sub(PAGE - 1);
+        self.sorted.borrow().range(first..bus + length).next().is_some()
+    }
+
     fn needed_for_objects(&self) -> u32 {
         self.used_bytes.get().div_ceil(PAGE) as u32
     }
@@ -68,6 +76,7 @@ impl Pages {
     /// All pages are gone without a word: power or function reset.
     pub(super) fn forget(&self) {
         self.owned.borrow_mut().clear();
+        self.sorted.borrow_mut().clear();
         self.torn_down.set(false);
         self.forget_objects();
     }
@@ -112,7 +121,7 @@ impl Device {
 
     /// Takes pages from the host.
     pub(super) fn give_pages(&self, pages: &[u64]) -> Result<(), Status> {
-        let known = |page: u64| self.pages.owned.borrow().contains(&page);
+        let known = |page: u64| self.pages.sorted.borrow().contains(&page);
         if pages
             .iter()
             .any(|&page| page == 0 || page % PAGE != 0 || known(page))
@@ -127,6 +136,7 @@ impl Device {
         }
         self.pages.torn_down.set(false);
         self.pages.owned.borrow_mut().extend(pages);
+        self.pages.sorted.borrow_mut().extend(pages);
         self.pages
             .requested
             .set(self.pages.requested.get().saturating_sub(pages.len() as u32));
@@ -139,6 +149,7 @@ impl Device {
         let count = count.min(spare) as usize;
         let pages: Vec<u64> = self.pages.owned.borrow_mut().drain(..count).collect();
         for &page in &pages {
+            self.pages.sorted.borrow_mut().remove(&page);
             self.check_stamp(page)?;
         }
         Ok(pages)

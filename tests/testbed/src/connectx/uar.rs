@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use cxndk::hw::layout::{HwCqDoorbell, HwEqDoorbell};
 
 use super::ids::{Qpn, Uarn};
+use super::judge::DoorbellAt;
 use super::{Device, Phase, transport};
 
 /// Bytes of a UAR page.
@@ -26,10 +27,13 @@ pub(super) struct HalfDoorbells(RefCell<BTreeMap<u64, [u8; 4]>>);
 
 impl Device {
     /// A write into the doorbell part of BAR0.
-    pub(super) fn uar_write(&self, offset: u64, bytes: &[u8]) {
+    pub(super) fn uar_write(&self, offset: u64, bytes: &[u8], seen: u64) {
         let uar = Uarn((offset / UAR_PAGE) as u32);
-        if self.phase.get() != Phase::Initialized || !self.numbers.uars.borrow().contains(&uar) {
+        if self.phase.get() != Phase::Initialized {
             return;
+        }
+        if !self.numbers.uars.borrow().contains(&uar) {
+            return self.stray_doorbell(uar, "the page was not allocated");
         }
         let at = offset % UAR_PAGE;
         match at {
@@ -40,35 +44,54 @@ impl Device {
             }
             _ => {
                 if let Some(doorbell) = self.halves.join(offset, bytes) {
-                    self.wide_doorbell(uar, at, doorbell);
+                    self.wide_doorbell(uar, at, doorbell, seen);
                 }
             }
         }
     }
 
-    fn wide_doorbell(&self, uar: Uarn, at: u64, doorbell: [u8; 8]) {
-        if at == CQ_ARM {
-            self.counters.tally(|sums| sums.arms += 1);
-            if let Some(doorbell) = HwCqDoorbell::from_bytes(&doorbell) {
-                self.arm_cq(uar, *doorbell);
-            }
-        } else if at >= BLUE_FLAME && at.is_multiple_of(BLUE_FLAME_BUFFER) {
-            // What follows the first quadword of a BlueFlame burst repeats the ring: the device reads it from there.
-            self.counters.tally(|sums| sums.doorbells += 1);
-            let qpn = Qpn(u32::from_be_bytes([doorbell[4], doorbell[5], doorbell[6], doorbell[7]]) >> 8);
-            self.send_doorbell(uar, qpn);
+    /// What a write to the doorbell part of BAR0 would find in host memory now.
+    pub(super) fn uar_look(&self, offset: u64, bytes: &[u8]) -> u64 {
+        match offset % UAR_PAGE {
+            CQ_ARM => self.glance(DoorbellAt::Arm, bytes),
+            at if is_send_doorbell(at) => self.glance(DoorbellAt::Send, bytes),
+            _ => 0,
         }
     }
 
-    fn send_doorbell(&self, uar: Uarn, qpn: Qpn) {
-        let Some(qp) = self.qp(qpn) else { return };
+    fn wide_doorbell(&self, uar: Uarn, at: u64, doorbell: [u8; 8], seen: u64) {
+        if at == CQ_ARM {
+            self.counters.tally(|sums| sums.arms += 1);
+            if let Some(doorbell) = HwCqDoorbell::from_bytes(&doorbell) {
+                self.arm_cq(uar, *doorbell, Self::arm_seen(seen));
+            }
+        } else if is_send_doorbell(at) {
+            // What follows the first quadword of a BlueFlame burst repeats the ring: the device reads it from there.
+            self.counters.tally(|sums| sums.doorbells += 1);
+            self.send_doorbell(uar, doorbell, seen);
+        } else if at < BLUE_FLAME {
+            self.stray_doorbell(uar, &format!("{at:#x} is none"));
+        }
+    }
+
+    fn send_doorbell(&self, uar: Uarn, doorbell: [u8; 8], seen: u64) {
+        let qpn = Qpn(u32::from_be_bytes([doorbell[4], doorbell[5], doorbell[6], doorbell[7]]) >> 8);
+        let Some(qp) = self.qp(qpn) else {
+            return self.stray_doorbell(uar, &format!("{qpn:?} is not there"));
+        };
         if qp.attributes.borrow().uar == uar {
+            self.judge_doorbell(&qp, &doorbell, seen);
             transport::doorbell(&self.me(), qpn);
         } else {
             let text = format!("{qpn:?} rung through {uar:?}, which is not its own");
             self.driver_error("connectx.md 9: qpc.uar_page", &text);
         }
     }
+}
+
+/// The first quadword of a buffer of a `BlueFlame` register rings.
+const fn is_send_doorbell(at: u64) -> bool {
+    at >= BLUE_FLAME && at.is_multiple_of(BLUE_FLAME_BUFFER)
 }
 
 impl HalfDoorbells {

@@ -124,16 +124,18 @@ impl Device {
         if !allowed {
             return Err(UmrFault::NotAllowed);
         }
-        let mkey = self
+        let shared = self
             .mkeys
             .get(request.key.index())
             .ok_or(UmrFault::NoKey(request.key))?;
-        let mut mkey = mkey.borrow_mut();
+        let mut mkey = shared.borrow_mut();
         check(&mkey, control, request.key, (pd, qp.number))?;
         let mut changed = mkey.clone();
         take_fields(&mut changed, control.mkey_mask(), segment)?;
         take_list(&mut changed, control, request.list)?;
         *mkey = changed;
+        drop(mkey);
+        self.note_key(request.key.index());
         Ok(())
     }
 }

@@ -169,6 +169,19 @@ impl AdapterState {
         check("VRF-42", "mapped I/O spaces", held.io.borrow().len());
         check("VRF-49", "NDK opens", self.edge.opens());
         check("VRF-37", "NET_BUFFER_LISTs", self.sends.outstanding());
+        // A device that was pulled out has nothing any more.
+        let left = if self.removed.get() {
+            Vec::new()
+        } else {
+            self.function.leftovers()
+        };
+        if !left.is_empty() {
+            let left = left.join(", ");
+            sim::fail(
+                "HALT-01",
+                format!("{}: the device has {left} after {when}", self.name),
+            );
+        }
     }
 }
 

@@ -56,7 +56,7 @@ pub fn allocate_common(function: &Function, length: u32) -> Option<(*mut u8, u64
 /// Gives memory of [`allocate_common`] back: the device cannot reach it any more.
 pub fn free_common(function: &Function, memory: *mut u8, bus: u64, length: u32) {
     let layout = common_layout(length);
-    if !function.domain().unmap(bus, layout.size()) {
+    if !function.domain().give_back(bus, layout.size()) {
         sim::fail(
             DMA,
             format!("shared memory at bus address {bus:#x} is not mapped"),
@@ -374,7 +374,7 @@ unsafe extern "win64" fn put_scatter_gather_list(
         );
     }
     for (bus, count) in list.runs {
-        if !adapter.domain.unmap(bus, count) {
+        if !adapter.domain.give_back(bus, count) {
             sim::fail(
                 DMA,
                 format!("{count} bytes at bus address {bus:#x} are not mapped"),

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
 use super::pool;
-use crate::sim;
+use crate::{pci, sim};
 
 const PAGE: usize = 4096;
 
@@ -90,6 +90,11 @@ impl Drop for HostMemory {
     fn drop(&mut self) {
         if sim::is_running() {
             freed(self.address() as usize, self.length);
+        }
+        if sim::is_running() && !std::thread::panicking() && self.length != 0 {
+            pci::memory_freed(self.address() as usize, self.length, || {
+                "memory of a host".to_owned()
+            });
         }
         // SAFETY: allocated with this layout.
         unsafe { dealloc(self.start, self.layout) };

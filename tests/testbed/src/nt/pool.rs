@@ -145,6 +145,9 @@ unsafe fn free(memory: PVOID, tag: Option<u32>) {
             format!("memory of tag {} is freed as {name}", tag_name(block.tag)),
         );
     }
+    crate::pci::memory_freed(memory as usize, block.size, || {
+        format!("pool of tag {}", tag_name(block.tag))
+    });
     // SAFETY: allocated with this size and a guard after it.
     let all = unsafe { std::slice::from_raw_parts_mut(memory.cast::<u8>(), block.size + GUARD) };
     if all[block.size..].iter().any(|byte| *byte != GUARD_BYTE) {

@@ -6,12 +6,41 @@ use crate::sim;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
+/// Rule id of memory that is freed while a device can reach it.
+const FREED: &str = "DMA-06";
+
 /// The model of a device, as the bus calls it. No method may wait or call a driver: what it wants done, it puts into an
 /// event ([`sim::after`]) or says through its [`Function`].
 pub trait PciFunction {
     /// A write of the driver to a BAR: 1, 2, 4 or 8 bytes as they lie in memory. What the driver is to read back, the model
     /// puts there with [`Bar::store`].
     fn bar_write(&self, bar: usize, offset: u64, bytes: &[u8]);
+
+    /// The same, with what [`Self::look`] saw at the store.
+    fn bar_write_seen(&self, bar: usize, offset: u64, bytes: &[u8], _seen: u64) {
+        self.bar_write(bar, offset, bytes);
+    }
+
+    /// The driver is storing this to a BAR: what the write would find if it arrived at once. Called in the middle of the driver, in
+    /// the handler of a fault: it may only look, and neither allocate nor fail.
+    fn look(&self, _bar: usize, _offset: u64, _bytes: &[u8]) -> u64 {
+        0
+    }
+
+    /// What of the device still names some of the `length` bytes of mapped memory at `bus`, which are about to be unmapped.
+    fn uses(&self, _bus: u64, _length: usize) -> Option<String> {
+        None
+    }
+
+    /// The device is dead, and reads and writes nothing.
+    fn is_dead(&self) -> bool {
+        false
+    }
+
+    /// What the driver made in the device and has not destroyed, one line an object, if the device would have let it.
+    fn leftovers(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// A write to configuration space, already done.
     fn config_written(&self, _offset: usize, _length: usize) {}
@@ -74,6 +103,7 @@ impl Function {
     ///
     /// If there is one already.
     pub fn plug(&self, model: Rc<dyn PciFunction>) {
+        self.0.domain.watch(&model);
         assert!(
             self.0.model.set(model).is_ok(),
             "{} has a model already",
@@ -199,6 +229,13 @@ impl Function {
         Dma::new(Rc::clone(&self.0.domain))
     }
 
+    /// What the driver made in the device and has not destroyed, one line an object.
+    pub fn leftovers(&self) -> Vec<String> {
+        trap::drain();
+        let model = self.0.model.get().filter(|_| !self.is_removed());
+        model.map(|model| model.leftovers()).unwrap_or_default()
+    }
+
     /// Function level reset.
     pub fn reset(&self) {
         trap::drain();
@@ -221,22 +258,57 @@ impl Function {
     }
 }
 
-/// Hands one posted write to the model that owns the BAR.
-pub(super) fn deliver(trap: u32, offset: u64, bytes: &[u8]) {
+/// The function that owns the BAR, and its index.
+fn owner(trap: u32) -> Option<(Rc<Inner>, usize)> {
     let functions = sim::local::<Functions>();
-    let found = functions
-        .0
-        .borrow()
-        .iter()
-        .filter_map(Weak::upgrade)
-        .find_map(|function| {
-            let bar = function.bars.iter().position(|bar| bar.trap() == trap)?;
-            Some((function, bar))
-        });
-    let Some((function, bar)) = found else { return };
+    let functions = functions.0.borrow();
+    functions.iter().filter_map(Weak::upgrade).find_map(|function| {
+        let bar = function.bars.iter().position(|bar| bar.trap() == trap)?;
+        Some((function, bar))
+    })
+}
+
+/// Asks the model that owns the BAR for a look; called by the handler of faults.
+pub(super) fn look(trap: u32, offset: u64, bytes: &[u8]) -> u64 {
+    let Some((function, bar)) = owner(trap).filter(|(function, _)| !function.removed.get()) else {
+        return 0;
+    };
+    function
+        .model
+        .get()
+        .map_or(0, |model| model.look(bar, offset, bytes))
+}
+
+/// Hands one posted write to the model that owns the BAR.
+pub(super) fn deliver(trap: u32, offset: u64, bytes: &[u8], seen: u64) {
+    let Some((function, bar)) = owner(trap) else {
+        return;
+    };
     if let Some(model) = function.model.get()
         && !function.removed.get()
     {
-        model.bar_write(bar, offset, bytes);
+        model.bar_write_seen(bar, offset, bytes, seen);
+    }
+}
+
+/// `length` bytes of host memory at `address`, which `what` names, are given back: no device may reach them any more.
+pub fn memory_freed(address: usize, length: usize, what: impl Fn() -> String) {
+    let functions = sim::local::<Functions>();
+    let functions = functions.0.borrow();
+    for function in functions.iter().filter_map(Weak::upgrade) {
+        let dead = function.model.get().is_some_and(|model| model.is_dead());
+        if dead {
+            continue;
+        }
+        if let Some(bus) = function.domain.reaches(address, length) {
+            let name = &function.name;
+            sim::fail(
+                FREED,
+                format!(
+                    "{} of {length:#x} bytes is freed while {name} can reach it at bus address {bus:#x}",
+                    what()
+                ),
+            );
+        }
     }
 }

@@ -3,16 +3,20 @@
 //! Every mapping gets bus addresses of its own, unlike the pointers and not reused for long, so that a stale address or a
 //! pointer used as an address reaches nothing. The part of a page outside of the mapped bytes is out of reach too.
 
+use super::{Intervals, PciFunction};
 use crate::sim::{self, Stream};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 /// Bytes of a page.
 pub const PAGE: usize = 4096;
 const PAGE_MASK: u64 = PAGE as u64 - 1;
 /// Pages that stay unused after they were unmapped, before their addresses may come again.
 const QUARANTINE: usize = 1 << 18;
+
+/// Rule id of memory that is unmapped although the device has it.
+const IN_USE: &str = "connectx.md 17: DMA memory freed";
 
 /// What the device may do with a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +72,10 @@ pub struct Domain {
     base: u64,
     pages: RefCell<Vec<Entry>>,
     freed: RefCell<VecDeque<u32>>,
+    /// Where in host memory the mappings lie. Each is its own holder, by its bus address.
+    hosts: RefCell<Intervals<u64>>,
+    /// The device whose domain it is.
+    device: OnceCell<Weak<dyn PciFunction>>,
     mapped: Cell<usize>,
     attached: Cell<bool>,
     /// The function may begin transactions: the bus master bit of its command register.
@@ -85,6 +93,8 @@ impl Domain {
             base,
             pages: RefCell::default(),
             freed: RefCell::default(),
+            hosts: RefCell::default(),
+            device: OnceCell::new(),
             mapped: Cell::new(0),
             attached: Cell::new(true),
             master: Cell::new(true),
@@ -112,16 +122,21 @@ impl Domain {
             }
         };
         self.mapped.set(self.mapped.get() + count);
+        let host = host as u64;
+        let known = |bus| {
+            self.hosts.borrow_mut().insert(host, host + length as u64, bus);
+            bus
+        };
         if count >= self.low_from.get() && offset == 0 && self.low.borrow().is_empty() {
             self.low.replace((0..count).map(entry).collect());
-            return 0;
+            return known(0);
         }
         let first = self.place(count);
         let mut pages = self.pages.borrow_mut();
         for index in 0..count {
             pages[first + index] = entry(index);
         }
-        self.base + (first * PAGE + offset) as u64
+        known(self.base + (first * PAGE + offset) as u64)
     }
 
     /// Gives bus address 0 to the next mapping of `pages` pages or more that begins at a page, and again after that has ended.
@@ -156,6 +171,7 @@ impl Domain {
         if bus == 0 && self.low.borrow().len() == length.div_ceil(PAGE) && length > 0 {
             let low = self.low.take();
             self.mapped.set(self.mapped.get() - low.len());
+            self.forget(&low, 0);
             return true;
         }
         let Some(start) = bus.checked_sub(self.base) else {
@@ -171,12 +187,51 @@ impl Domain {
         if entries.iter().any(|entry| entry.from == entry.to) || usize::from(entries[0].from) != offset {
             return false;
         }
+        self.forget(entries, bus);
         entries.fill(EMPTY);
         self.freed
             .borrow_mut()
             .extend((first..first + count).map(|page| page as u32));
         self.mapped.set(self.mapped.get() - count);
         true
+    }
+
+    /// The mapping of these pages at `bus` lies nowhere in host memory any more.
+    fn forget(&self, entries: &[Entry], bus: u64) {
+        if let Some((first, last)) = entries.first().zip(entries.last()) {
+            let start = first.host + usize::from(first.from);
+            let end = last.host + usize::from(last.to);
+            self.hosts.borrow_mut().remove(start as u64, end as u64, bus);
+        }
+    }
+
+    /// Whose domain it is.
+    pub(super) fn watch(&self, device: &Rc<dyn PciFunction>) {
+        let _ = self.device.set(Rc::downgrade(device));
+    }
+
+    /// What a driver's call does to end a mapping: [`Self::unmap`], of memory that the device knows no more of
+    /// (connectx.md section 17).
+    pub fn give_back(&self, bus: u64, length: usize) -> bool {
+        let device = self.device.get().and_then(Weak::upgrade);
+        let user = device
+            .filter(|_| self.is_master())
+            .and_then(|device| device.uses(bus, length));
+        if let Some(user) = user {
+            let text = format!("{length:#x} bytes at bus address {bus:#x} are unmapped, but {user} is there");
+            sim::fail(IN_USE, text);
+        }
+        self.unmap(bus, length)
+    }
+
+    /// Where the device reaches one of the `length` bytes of host memory at `address`.
+    pub(super) fn reaches(&self, address: usize, length: usize) -> Option<u64> {
+        if !self.is_master() || length == 0 {
+            return None;
+        }
+        let (start, end) = (address as u64, (address + length) as u64);
+        let hosts = self.hosts.borrow();
+        hosts.overlapping(start, end).next().map(|(_, _, bus)| bus)
     }
 
     /// How many pages are mapped.

@@ -12,6 +12,7 @@ mod config;
 mod cr8;
 mod crash;
 mod function;
+mod intervals;
 mod iommu;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ mod trap;
 
 pub use bar::Bar;
 pub use config::{ConfigSpace, Identity};
-pub use function::{Function, PciFunction};
+pub use function::{Function, PciFunction, memory_freed};
+pub use intervals::Intervals;
 pub use iommu::{Access, Dma, DmaFault, Domain, PAGE};
 pub use trap::{drain, on_cr8, watch_faults};

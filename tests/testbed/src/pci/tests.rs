@@ -302,3 +302,62 @@ fn bus_address_zero_is_one_like_any_other() {
     })
     .unwrap_or_else(|failure| panic!("{failure}"));
 }
+
+/// Proves DMA-06: memory that is freed while a device can reach it ends the run, and what lies beside it does not.
+#[test]
+fn dma_06_memory_is_not_freed_while_a_device_can_reach_it() {
+    for (mapped, rule) in [
+        ((0, 100), "none"),
+        ((4096, 1), "DMA-06"),
+        ((12287, 1), "DMA-06"),
+        ((12288, 8), "none"),
+    ] {
+        let result = sim::run(1, move || {
+            let (function, _) = recorder();
+            let around = crate::nt::HostMemory::at(0, 4 * PAGE);
+            let start = around.address().wrapping_add(mapped.0);
+            function.domain().map(start, mapped.1, Access::Read);
+            super::memory_freed(around.address() as usize + PAGE, 2 * PAGE, || "it".to_owned());
+            std::mem::forget(around);
+        });
+        assert_eq!(
+            result.err().map_or("none", |failure| failure.rule),
+            rule,
+            "{mapped:?}"
+        );
+    }
+    let consumer = sim::run(1, || {
+        let (function, _) = recorder();
+        let buffer = crate::nt::HostMemory::new(100);
+        function.domain().map(buffer.address(), 100, Access::ReadWrite);
+    });
+    assert_eq!(consumer.expect_err("a violation").rule, "DMA-06");
+}
+
+/// Ranges are found by the bytes that they share with another, and by nothing else.
+#[test]
+fn intervals_are_found_by_what_they_share() {
+    let mut known = super::Intervals::default();
+    let mut all = Vec::new();
+    // Lengths from 1 to some hundreds, all over a few thousand addresses.
+    for holder in 0..200_u64 {
+        let start = holder * 7919 % 4000;
+        let end = start + 1 + holder * holder % 600;
+        known.insert(start, end, holder);
+        known.insert(start, end, holder);
+        all.push((start, end, holder));
+    }
+    known.insert(5, 5, 999);
+    for (start, end, holder) in all.split_off(100) {
+        known.remove(start, end, holder);
+    }
+    for from in (0..4700).step_by(37) {
+        for to in [from + 1, from + 64, from + 1000] {
+            let mut found: Vec<_> = known.overlapping(from, to).collect();
+            found.sort_by_key(|(_, _, holder)| *holder);
+            let shares = |(start, end, _): &&(u64, u64, u64)| *start < to && from < *end;
+            let expected: Vec<_> = all.iter().filter(shares).copied().collect();
+            assert_eq!(found, expected, "{from}..{to}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The handler of faults: a driver's write to a BAR becomes a queued posted write; any other fault becomes a failure.
 //!
-//! The handler touches only this thread's fixed tables. The faulting instruction is decoded, its value queued, and the
-//! instruction pointer moved past it.
+//! The handler touches only this thread's fixed tables, and asks the model for a look at memory as it is at the store. The
+//! faulting instruction is decoded, its value queued, and the instruction pointer moved past it.
 
 use super::cr8;
 use super::crash::{FAULT, Fault};
@@ -23,8 +23,8 @@ const RESCUE_STACK: usize = 1024 * 1024;
 /// `si_code` of a general protection fault, which has no address.
 const SI_KERNEL: libc::c_int = 0x80;
 
-/// A write on its way to the model: trap number and length, offset, value.
-type Posted = [u64; 3];
+/// A write on its way to the model: trap number and length, offset, value, and what the model saw at the store.
+type Posted = [u64; 4];
 
 /// This thread's BARs and posted writes, and the stacks of its handler.
 pub(super) struct Traps {
@@ -56,7 +56,7 @@ impl Default for Traps {
         assert_eq!(installed, 0, "no alternate signal stack");
         Self {
             ranges: [const { Cell::new((0, 0)) }; RANGES],
-            queue: vec![[0; 3]; QUEUE].into_iter().map(Cell::new).collect(),
+            queue: vec![[0; 4]; QUEUE].into_iter().map(Cell::new).collect(),
             head: Cell::new(0),
             tail: Cell::new(0),
             fault: Cell::new(None),
@@ -135,10 +135,10 @@ pub fn drain() {
     let Some(traps) = traps() else { return };
     while traps.head.get() != traps.tail.get() {
         let head = traps.head.get();
-        let [what, offset, value] = traps.queue[head].get();
+        let [what, offset, value, seen] = traps.queue[head].get();
         traps.head.set((head + 1) % QUEUE);
         let length = (what & 0xff) as usize;
-        function::deliver((what >> 8) as u32, offset, &value.to_le_bytes()[..length]);
+        function::deliver((what >> 8) as u32, offset, &value.to_le_bytes()[..length], seen);
     }
 }
 
@@ -201,7 +201,8 @@ fn queue_write(traps: &Traps, trap: usize, offset: usize, registers: &mut [i64])
     if next == traps.head.get() {
         return None;
     }
-    traps.queue[traps.tail.get()].set([(trap as u64) << 8 | length as u64, offset as u64, value]);
+    let seen = function::look(trap as u32, offset as u64, &value.to_le_bytes()[..length]);
+    traps.queue[traps.tail.get()].set([(trap as u64) << 8 | length as u64, offset as u64, value, seen]);
     traps.tail.set(next);
     registers[libc::REG_RIP as usize] += instruction.len() as i64;
     Some(())

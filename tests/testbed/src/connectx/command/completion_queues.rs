@@ -42,10 +42,9 @@ pub(super) fn create(device: &Device, request: &Request<'_>) -> Outcome {
     let free = |number| !device.cqs.borrow().contains_key(&Cqn(number));
     let cqn = device.numbers.next_cq.take(free).ok_or(Status::LimitsExceeded)?;
     device.claim(Holder::Cq(cqn), 0)?;
-    device
-        .cqs
-        .borrow_mut()
-        .insert(Cqn(cqn), Rc::new(Cq::new(Cqn(cqn), context, buffer)));
+    let cq = Cq::new(Cqn(cqn), context, buffer);
+    device.note_cq(&cq);
+    device.cqs.borrow_mut().insert(cq.number, Rc::new(cq));
     number(cqn)
 }
 

@@ -59,10 +59,9 @@ pub(super) fn create(device: &Device, request: &Request<'_>) -> Outcome {
     let eqn = device.numbers.next_eq.take(free).ok_or(Status::LimitsExceeded)?;
     let eqn = Eqn(eqn as u8);
     device.claim(Holder::Eq(u32::from(eqn.0)), 0)?;
-    device
-        .eqs
-        .borrow_mut()
-        .insert(eqn, Rc::new(Eq::new(eqn, context, mask, buffer)));
+    let eq = Eq::new(eqn, context, mask, buffer);
+    device.note_eq(&eq);
+    device.eqs.borrow_mut().insert(eqn, Rc::new(eq));
     number(u32::from(eqn.0))
 }
 

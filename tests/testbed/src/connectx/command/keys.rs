@@ -37,6 +37,7 @@ pub(super) fn create(device: &Device, request: &Request<'_>) -> Outcome {
     device
         .mkeys
         .insert(index, mkey(context, mode, input.pg_access() != 0, bytes));
+    device.note_key(index);
     number(index.0)
 }
 

@@ -19,12 +19,13 @@ use std::cell::{Cell, RefCell};
 use cxndk::hw::layout::{CmdIfBox, CmdIn, CmdQueueEntry};
 
 use self::mailbox::{ChainFault, Side};
+pub(super) use self::reserved::is_clear;
 use self::status::Delivery;
 pub use self::status::{Refusal, Status};
 use super::event_queue::Event;
 use super::faults::CommandFault;
 use super::init_segment::Health;
-use super::{Device, Phase};
+use super::{Device, Phase, judge};
 use crate::sim::{self, Stream};
 
 /// Execution takes this long, plus what the seed adds.
@@ -170,6 +171,12 @@ impl Device {
                 "{}: command {opcode:#x} meets {fault:?}",
                 self.config.name
             ));
+        }
+        if fault.as_ref().is_some_and(|fault| judge::excuses(opcode, fault)) {
+            self.refused.set(true);
+        }
+        if matches!(fault, Some(CommandFault::Lie(_))) {
+            self.lied.set(true);
         }
         match fault {
             Some(CommandFault::Status(status, syndrome)) => {

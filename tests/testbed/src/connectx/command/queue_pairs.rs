@@ -48,6 +48,7 @@ pub(super) fn create(device: &Device, request: &Request<'_>) -> Outcome {
         buffer,
         send_offset: receive_bytes,
     };
+    device.note_qp(&qp);
     device.qps.borrow_mut().insert(qpn, Rc::new(qp));
     number(qpn.0)
 }

@@ -137,7 +137,7 @@ pub(super) const ROCE_ADDRESS: [u32; 8] = [
 ];
 
 /// Only meaningful bits of `context` are set.
-pub(super) fn is_clear(context: &[u8], mask: &[u32]) -> bool {
+pub(in crate::connectx) fn is_clear(context: &[u8], mask: &[u32]) -> bool {
     context.chunks_exact(4).zip(mask).all(|(dword, mask)| {
         let value = u32::from_be_bytes([dword[0], dword[1], dword[2], dword[3]]);
         value & !mask == 0

@@ -72,8 +72,11 @@ impl Queue<'_> {
         self.record.write_be32(0, consumer);
         self.record.write_be32(4, value);
         let doorbell = u64::from(value) << 32 | u64::from(self.number);
-        self.driver
-            .write64(u64::from(self.driver.uar.get()) * 4096 + 0x20, doorbell);
+        self.driver.write64(self.arm_register(), doorbell);
+    }
+
+    fn arm_register(&self) -> u64 {
+        u64::from(self.driver.uar.get()) * 4096 + 0x20
     }
 
     /// Completion events for this queue since the last look.
@@ -230,41 +233,70 @@ fn a_solicited_arm_sees_what_came_before_it() {
     });
 }
 
-/// The record may be ahead of a doorbell that was still on its way.
+/// The record may be ahead of a doorbell that is still on its way.
 #[test]
 fn a_record_that_has_moved_on_is_no_mistake() {
     ready(5, |driver| {
         let queue = create(driver, |_| ()).expect("CREATE_CQ");
-        queue.record.write_be32(4, 5);
-        driver.write64(
-            u64::from(driver.uar.get()) * 4096 + 0x20,
-            1 << 56 | u64::from(queue.number),
-        );
+        for counter in 0..5 {
+            assert!(queue.post(&sent(counter, false)));
+        }
+        queue.record.write_be32(4, 1 << 24);
+        driver.post64(queue.arm_register(), 1 << 56 | u64::from(queue.number));
         queue.arm(0, 0, 5);
         assert_eq!(queue.events(), 0);
     });
 }
 
-/// Section 19, item 6.
-#[test]
-fn an_arm_that_differs_from_its_record_ends_the_run() {
-    let failure = sim::run(5, || {
+/// The rule that ends the run of a driver that arms a queue which holds one completion, after it wrote `record` to its doorbell record.
+fn armed_with(record: u32, doorbell: u32) -> &'static str {
+    let result = sim::run(5, move || {
         let driver = Driver::new();
         driver.bring_up();
         driver.make_event_queue();
         let queue = create(&driver, |_| ()).expect("CREATE_CQ");
-        driver.write64(
-            u64::from(driver.uar.get()) * 4096 + 0x20,
-            1 << 32 | u64::from(queue.number),
+        assert!(queue.post(&sent(0, false)));
+        queue.record.write_be32(4, record);
+        driver.post64(
+            queue.arm_register(),
+            u64::from(doorbell) << 32 | u64::from(queue.number),
         );
-    })
-    .expect_err("the run ends early");
-    assert_eq!(failure.rule, "connectx.md 8: CQ arm");
+        // Too late for a doorbell that was stored.
+        queue.record.write_be32(4, doorbell);
+        crate::pci::drain();
+        std::mem::forget(queue);
+        std::mem::forget(driver);
+    });
+    result.err().map_or("none", |failure| failure.rule)
+}
+
+/// Proves connectx 8 and section 19, item 6: the record says what the doorbell says before that is stored, and both say what can be.
+#[test]
+fn an_arm_that_differs_from_its_record_or_cannot_be_ends_the_run() {
+    let solicited = 1 << 24;
+    for good in [0, 1, solicited, solicited | 1] {
+        assert_eq!(armed_with(good, good), "none", "{good:#x}");
+    }
+    for (record, doorbell) in [(0, 1), (1, 0), (solicited | 1, 1), (1 << 28, 0), (1 << 31, 0)] {
+        assert_eq!(
+            armed_with(record, doorbell),
+            "connectx.md 8: CQ arm",
+            "{record:#x}, {doorbell:#x}"
+        );
+    }
+    for (wrong, what) in [
+        (1 << 31, "a reserved bit"),
+        (1 << 28, "ahead of the events"),
+        (2, "not produced"),
+    ] {
+        assert_eq!(armed_with(wrong, wrong), "connectx.md 8: CQ arm", "{what}");
+    }
 }
 
 #[test]
 fn an_overrun_is_an_event_and_the_end_of_the_queue() {
     ready(6, |driver| {
+        driver.device.allow_overruns();
         let queue = create(driver, |_| ()).expect("CREATE_CQ");
         for counter in 0..1 << LOG_CQ {
             assert!(queue.post(&sent(counter, false)));

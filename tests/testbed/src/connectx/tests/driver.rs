@@ -165,9 +165,14 @@ impl Driver {
     }
 
     pub(super) fn write64(&self, offset: u64, value: u64) {
+        self.post64(offset, value);
+        pci::drain();
+    }
+
+    /// The same, but the write stays on its way.
+    pub(super) fn post64(&self, offset: u64, value: u64) {
         // SAFETY: inside the BAR, and aligned.
         unsafe { self.pointer(offset).cast::<u64>().write_volatile(value.to_be()) };
-        pci::drain();
     }
 
     // Commands.

@@ -6,6 +6,7 @@ mod completion_queues;
 mod driver;
 mod event_queues;
 mod faults;
+mod judge;
 mod keys;
 mod network;
 mod pages;

@@ -439,6 +439,7 @@ fn what_a_queue_pair_uses_is_busy() {
 fn a_completion_queue_that_overflows_takes_its_queue_pairs_along() {
     use crate::connectx::{CqeKind, CqeSpec, Cqn};
     ready(8, |driver| {
+        driver.device.allow_overruns();
         let pair = Pair::new(driver);
         pair.init().expect("RST2INIT");
         let kind = CqeKind::Requester {

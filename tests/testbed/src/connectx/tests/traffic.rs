@@ -16,25 +16,25 @@ const VARIANT: u32 = 0x11;
 const ANY_QP: u32 = 0x00ff_ffff;
 
 /// Opcodes of send WQEs.
-const WRITE: u32 = 0x08;
+pub(super) const WRITE: u32 = 0x08;
 const SEND: u32 = 0x0a;
 const READ: u32 = 0x10;
 const UMR: u32 = 0x25;
 
 /// A device with one connected queue pair, and memory behind a key.
-struct End {
-    driver: Driver,
-    pd: u32,
-    qpn: u32,
+pub(super) struct End {
+    pub(super) driver: Driver,
+    pub(super) pd: u32,
+    pub(super) qpn: u32,
     context: hw::Qpc,
     /// Receive ring, then send ring.
-    ring: Memory,
-    record: Memory,
+    pub(super) ring: Memory,
+    pub(super) record: Memory,
     queue: Memory,
     queue_record: Memory,
-    data: Memory,
-    key: u32,
-    sent: Cell<u32>,
+    pub(super) data: Memory,
+    pub(super) key: u32,
+    pub(super) sent: Cell<u32>,
     received: Cell<u32>,
     consumed: Cell<usize>,
 }
@@ -65,7 +65,7 @@ const fn gid(index: usize) -> [u8; 16] {
 }
 
 /// A data segment.
-fn piece(key: u32, address: u64, length: usize) -> Vec<u8> {
+pub(super) fn piece(key: u32, address: u64, length: usize) -> Vec<u8> {
     let mut segment = hw::HwWqeDataSeg::new();
     segment
         .set_byte_count(length as u32)
@@ -75,14 +75,14 @@ fn piece(key: u32, address: u64, length: usize) -> Vec<u8> {
 }
 
 /// A remote address segment.
-fn remote(key: u32, address: u64) -> Vec<u8> {
+pub(super) fn remote(key: u32, address: u64) -> Vec<u8> {
     let mut segment = hw::HwWqeRaddrSeg::new();
     segment.set_rkey(key).set_remote_virtual_address(address);
     segment.as_bytes().to_vec()
 }
 
 impl End {
-    fn new(index: usize) -> Self {
+    pub(super) fn new(index: usize) -> Self {
         let driver = Driver::with(Config::new(format!("cx{index}"), mac(index)));
         driver.bring_up();
         driver.make_event_queue();
@@ -144,7 +144,7 @@ impl End {
     }
 
     /// RESET to RTS, with the other end as peer.
-    fn connect(&self, index: usize, peer: u32) {
+    pub(super) fn connect(&self, index: usize, peer: u32) {
         self.modify(op::RST2INIT_QP, |context| {
             context.set_rwe(1).set_rre(1);
             context.primary_address_path_mut().set_vhca_port_num(1);
@@ -181,6 +181,13 @@ impl End {
 
     /// Posts a signaled WQE and rings the doorbell.
     fn post(&self, opcode: u32, immediate: u32, segments: &[u8]) {
+        let doorbell = self.put(opcode, immediate, segments);
+        self.count_sent();
+        self.ring_with(doorbell);
+    }
+
+    /// Writes a signaled WQE behind the others; the doorbell that belongs to it.
+    pub(super) fn put(&self, opcode: u32, immediate: u32, segments: &[u8]) -> u64 {
         let counter = self.sent.get();
         let mut control = hw::HwWqeCtrlSeg::new();
         control
@@ -199,17 +206,23 @@ impl End {
             self.ring.write((ENTRIES + slot) * 64, block);
         }
         self.sent.set((counter + wqe.len().div_ceil(64) as u32) & 0xffff);
-        self.record.write_be32(4, self.sent.get());
         let control = *control.as_bytes();
-        let first: [u8; 8] = control[..8].try_into().expect("8 bytes");
-        self.driver.write64(
-            u64::from(self.driver.uar.get()) * 4096 + 0x800,
-            u64::from_be_bytes(first),
-        );
+        u64::from_be_bytes(control[..8].try_into().expect("8 bytes"))
+    }
+
+    /// Writes the doorbell record.
+    pub(super) fn count_sent(&self) {
+        self.record.write_be32(4, self.sent.get());
+    }
+
+    /// Rings.
+    pub(super) fn ring_with(&self, doorbell: u64) {
+        let at = u64::from(self.driver.uar.get()) * 4096 + 0x800;
+        self.driver.write64(at, doorbell);
     }
 
     /// Posts a receive of `length` bytes at `offset` of the data.
-    fn receive(&self, offset: usize, length: usize) {
+    pub(super) fn receive(&self, offset: usize, length: usize) {
         let mut wqe = piece(self.key, self.data.bus + offset as u64, length);
         wqe.extend(piece(0x100, 0, 0));
         let counter = self.received.get();
@@ -242,7 +255,7 @@ impl End {
         self.data.write(offset, &bytes);
     }
 
-    fn at(&self, offset: usize) -> u64 {
+    pub(super) fn at(&self, offset: usize) -> u64 {
         self.data.bus + offset as u64
     }
 }

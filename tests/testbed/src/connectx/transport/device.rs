@@ -80,6 +80,11 @@ impl Host for DeviceHost<'_> {
         self.0.post_cqe(queue, &completion).is_ok()
     }
 
+    fn mistake(&self, qp: Qpn, what: &str) {
+        self.0
+            .driver_error("connectx.md 10: data segment", &format!("{qp:?}: {what}"));
+    }
+
     fn raise(&self, qp: Qpn, event: QpEvent) {
         self.0.raise_qp_event(qp, event);
     }

@@ -105,6 +105,9 @@ pub trait Host {
     /// Writes a completion. `false` when the queue has overrun or is broken; the queue pair must fail then.
     fn complete(&self, queue: Cqn, completion: CqeSpec) -> bool;
 
+    /// The driver did what no use of a queue pair has a reason for.
+    fn mistake(&self, qp: Qpn, what: &str);
+
     /// Raises an affiliated asynchronous event.
     fn raise(&self, qp: Qpn, event: QpEvent);
 

@@ -1,7 +1,7 @@
 //! The two rings of a queue pair: which WQEs are posted, which were taken (connectx.md 9).
 
 use super::context::{Context, Failure, Piece};
-use super::wqe::{Control, Origin, Wqe, receive_pieces};
+use super::wqe::{Control, Origin, Wqe, has_whole, receive_pieces};
 use crate::connectx::Syndrome;
 
 /// The send ring, in blocks of 64 bytes.
@@ -68,7 +68,7 @@ impl SendQueue {
                 service: context.attributes.service,
                 counter,
             };
-            self.parse(context, origin, &control, first)?
+            judge(context, self.parse(context, origin, &control, first)?)
         };
         self.skip(&control);
         context.counters.send_wqes += 1;
@@ -132,6 +132,16 @@ impl SendQueue {
     }
 }
 
+/// What is wrong with a byte count of 0.
+const WHOLE_PIECE: &str = "a piece with byte count 0, which is 2 GiB and more than any message";
+
+fn judge(context: &Context<'_>, wqe: Result<Wqe, Syndrome>) -> Result<Wqe, Syndrome> {
+    if wqe.as_ref().is_ok_and(Wqe::has_whole_piece) {
+        context.host.mistake(context.number, WHOLE_PIECE);
+    }
+    wqe
+}
+
 /// A receive WQE in use.
 #[derive(Clone, Debug)]
 pub struct Receive {
@@ -185,6 +195,9 @@ impl ReceiveQueue {
             .receive_wqe(context.number, self.next)
             .map_err(|_| Failure::Catastrophic)?;
         Ok(Some(receive_pieces(&bytes).map(|pieces| {
+            if has_whole(&pieces) {
+                context.host.mistake(context.number, WHOLE_PIECE);
+            }
             let capacity = pieces.iter().map(|piece| piece.length).sum();
             Receive {
                 counter: self.next,

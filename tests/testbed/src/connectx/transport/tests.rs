@@ -11,3 +11,4 @@ mod post;
 mod refusals;
 mod retries;
 mod wire;
+mod work;

@@ -7,6 +7,7 @@ use cxndk::hw::layout::{
 use super::context::Piece;
 use super::host::{KeyUpdate, Place};
 use super::packet::Trailer;
+use crate::connectx::command::is_clear;
 use crate::connectx::{Key, Qpn, Service, Syndrome, TERMINATE_LKEY, UmrRequest};
 
 /// Length of a segment, and the unit of the control segment's ds.
@@ -18,6 +19,12 @@ const WHOLE: u64 = 1 << 31;
 
 /// Pieces of a read: its element has 512 bytes at most.
 const LONGEST_READ: usize = 30;
+/// The bits of a control segment that mean something, a dword at a time. Signatures and streams are not offered.
+const CONTROL: [u32; 4] = [0xffff_ffff, 0xffff_ff3f, 0x0000_00ee, 0xffff_ffff];
+/// Those of a remote address segment.
+const REMOTE: [u32; 4] = [0xffff_ffff, 0xffff_ffff, 0xffff_ffff, 0];
+/// Those of the head of an inline segment.
+const INLINE_HEAD: [u32; 1] = [0x8000_03ff];
 
 /// Opcodes of the control segment.
 mod code {
@@ -166,7 +173,7 @@ impl Wqe {
         let segment = &control.segment;
         let own = segment.wqe_index() == u32::from(origin.counter) && segment.qp_or_sq() == origin.qpn.0;
         let size = segment.ds() as usize * UNIT;
-        if !own || size < UNIT || segment.opmod() != 0 {
+        if !own || size < UNIT || segment.opmod() != 0 || !is_clear(segment.as_bytes(), &CONTROL) {
             return Err(BAD);
         }
         let mut cursor = Cursor {
@@ -179,12 +186,7 @@ impl Wqe {
             None
         };
         let operation = operation(segment, &mut cursor)?;
-        if datagram
-            && !matches!(
-                operation,
-                Operation::Nop | Operation::Send(Trailer::Plain | Trailer::Immediate(_))
-            )
-        {
+        if !offers(origin.service, &operation) {
             return Err(BAD);
         }
         let data = data(&operation, &mut cursor)?;
@@ -205,6 +207,11 @@ impl Wqe {
             address,
         };
         wqe.consistent().then_some(wqe).ok_or(BAD)
+    }
+
+    /// One of its pieces has the byte count 0, which stands for more bytes than a message has.
+    pub fn has_whole_piece(&self) -> bool {
+        matches!(&self.data, Data::Pieces(pieces) if has_whole(pieces))
     }
 
     /// The data fit the operation.
@@ -233,6 +240,27 @@ impl Wqe {
     pub const fn is_local(&self) -> bool {
         matches!(self.operation, Operation::Nop | Operation::Update(..))
     }
+}
+
+/// What the transport service can do.
+const fn offers(service: Service, operation: &Operation) -> bool {
+    match service {
+        Service::ReliableConnection => true,
+        Service::UnreliableConnection => !matches!(
+            operation,
+            Operation::Read(_) | Operation::CompareSwap(..) | Operation::FetchAdd(..)
+        ),
+        Service::UnreliableDatagram | Service::Management => matches!(
+            operation,
+            Operation::Nop | Operation::Send(Trailer::Plain | Trailer::Immediate(_))
+        ),
+        Service::Registration => matches!(operation, Operation::Nop | Operation::Update(..)),
+    }
+}
+
+/// One of the pieces has the byte count 0.
+pub fn has_whole(pieces: &[Piece]) -> bool {
+    pieces.iter().any(|piece| piece.length == WHOLE)
 }
 
 struct Cursor<'a> {
@@ -300,8 +328,11 @@ fn operation(control: &HwWqeCtrlSeg, cursor: &mut Cursor<'_>) -> Result<Operatio
 }
 
 fn remote(cursor: &mut Cursor<'_>) -> Result<Place, Syndrome> {
-    let segment =
-        HwWqeRaddrSeg::from_bytes(cursor.take(HwWqeRaddrSeg::SIZE)?).ok_or(Syndrome::LocalQpOperation)?;
+    let bytes = cursor.take(HwWqeRaddrSeg::SIZE)?;
+    let segment = HwWqeRaddrSeg::from_bytes(bytes).ok_or(Syndrome::LocalQpOperation)?;
+    if !is_clear(bytes, &REMOTE) {
+        return Err(Syndrome::LocalQpOperation);
+    }
     Ok(Place {
         key: Key(segment.rkey()),
         address: segment.remote_virtual_address(),
@@ -355,7 +386,7 @@ fn inline(cursor: &mut Cursor<'_>) -> Result<Data, Syndrome> {
     let mut bytes = Vec::new();
     while !cursor.rest.is_empty() {
         let header = HwWqeInlineSeg::from_bytes(cursor.rest).ok_or(Syndrome::LocalQpOperation)?;
-        if header.inline() == 0 {
+        if header.inline() == 0 || !is_clear(header.as_bytes(), &INLINE_HEAD) {
             return Err(Syndrome::LocalQpOperation);
         }
         let length = header.byte_count() as usize;

@@ -5,7 +5,7 @@ use crate::ndis::{Adapter, Driver, StartError};
 use crate::sim::faults::{self, Plan, When};
 use crate::{nt, pci, sim};
 
-/// Proves VRF-13, VRF-14, VRF-15, VRF-17, VRF-19, VRF-42, VRF-45, the checks of handles and tags (VRF-20), and that of DMA-11. Also VRF-18
+/// Proves VRF-13, VRF-14, VRF-15, VRF-17, VRF-19, VRF-42, VRF-45, the checks of handles and tags (VRF-20), and those of DMA-11 and HALT-01. Also VRF-18
 /// (a periodic timer cancelled at DISPATCH_LEVEL) and DRV-09 (a failed DriverEntry that stays registered).
 #[test]
 fn whatever_initialize_took_halt_gives_back() {
@@ -21,6 +21,7 @@ fn whatever_initialize_took_halt_gives_back() {
         (Wrong::PoolLeft, "VRF-42"),
         (Wrong::NotificationLeft, "VRF-42"),
         (Wrong::TableLeft, "VRF-42"),
+        (Wrong::DeviceLeft, "HALT-01"),
         (Wrong::NoTag, "VRF-20"),
         (Wrong::HandleAfterFree, "NDIS-HANDLE"),
         (Wrong::NeverDeregisters, "DRV-11"),

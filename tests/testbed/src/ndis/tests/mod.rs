@@ -74,6 +74,7 @@ enum Wrong {
     PoolLeftOnFailure,
     NotificationLeft,
     TableLeft,
+    DeviceLeft,
     NoTag,
     FreeSharedInShutdown,
     SilentFailure,
@@ -160,6 +161,11 @@ struct Nothing;
 
 impl PciFunction for Nothing {
     fn bar_write(&self, _bar: usize, _offset: u64, _bytes: &[u8]) {}
+
+    fn leftovers(&self) -> Vec<String> {
+        let left = wrong(Wrong::DeviceLeft).then(|| "a queue pair".to_owned());
+        left.into_iter().collect()
+    }
 }
 
 /// A host with the tiny driver loaded and its adapter halted.

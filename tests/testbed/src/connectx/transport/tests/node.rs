@@ -52,6 +52,7 @@ pub(super) struct Memory {
     pub(super) rings: RefCell<BTreeMap<Qpn, Rings>>,
     pub(super) completions: RefCell<Vec<(Cqn, CqeSpec)>>,
     pub(super) events: RefCell<Vec<QpEvent>>,
+    pub(super) mistakes: RefCell<Vec<String>>,
     pub(super) failed: Cell<u32>,
     pub(super) counts: RefCell<BTreeMap<Counter, u32>>,
     pub(super) own: GidEntry,
@@ -164,6 +165,7 @@ impl Node {
             rings: RefCell::default(),
             completions: RefCell::default(),
             events: RefCell::default(),
+            mistakes: RefCell::default(),
             failed: Cell::new(0),
             counts: RefCell::default(),
             own: address(index),
@@ -304,6 +306,10 @@ impl Host for Memory {
             completions.push((queue, completion));
         }
         room
+    }
+
+    fn mistake(&self, _: Qpn, what: &str) {
+        self.mistakes.borrow_mut().push(what.to_owned());
     }
 
     fn raise(&self, _: Qpn, event: QpEvent) {

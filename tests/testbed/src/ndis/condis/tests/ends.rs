@@ -31,6 +31,8 @@ fn the_call_manager_uses_its_vc_again() {
         at("closed", || {});
         act(|| client::close(INCOMING, ptr::null_mut()));
         until("closed 0x0");
+        // The client's handler, which says so, may not have returned yet.
+        sim::sleep(sim::MILLISECOND);
         log();
         // The client knows before the call manager's NdisMCmCloseCallComplete has returned, and only then the VC is free.
         crate::sim::sleep(crate::sim::MILLISECOND);
