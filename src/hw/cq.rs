@@ -308,17 +308,15 @@ impl Cq {
             .set_uar_page(uar.index().raw())
             .set_c_eqn_or_apu_element(u32::from(eq.number().0))
             .set_dbr_addr(memory.bus_address(ring_bytes).0);
-        let cqn = device.commander().execute(
-            &CreateCq {
-                context,
-                pages: memory.pages(ring_bytes),
-            },
-            passive,
-        )?;
+        let made = {
+            let pages = memory.pages(ring_bytes);
+            device.commander().execute(&CreateCq { context, pages }, passive)
+        };
+        let cqn = device.made(made, &memory)?;
         let route = match device.queues().add_cq(device.events(), &eq, cqn) {
             Ok(route) => route,
             Err(error) => {
-                destroy(device.commander(), cqn, passive);
+                device.release(&memory, destroy(device.commander(), cqn, passive));
                 return Err(error);
             }
         };

@@ -4,7 +4,7 @@ use super::{
     bring_up::Parts,
     caps::Caps,
     command::Commander,
-    error::HwError,
+    error::{CommandError, HwError},
     events::{Events, PortWatch},
     gids::GidKey,
     health::Fatal,
@@ -276,6 +276,20 @@ impl Device {
         if !done && !self.is_cut_off() {
             self.quarantine.lock().keep(memory.clone());
         }
+    }
+
+    /// What came of a command that makes an object in `memory`: where nobody knows whether the device has made it, the memory stays as
+    /// in [`Self::release`].
+    pub(super) fn made<T>(
+        &self,
+        result: Result<T, CommandError>,
+        memory: &Ref<SharedMemory>,
+    ) -> Result<T, HwError> {
+        let result = result.map_err(HwError::from);
+        if let Err(error) = &result {
+            self.release(memory, error.is_refusal());
+        }
+        result
     }
 
     /// As [`Self::release`], for memory that was mapped: it stays mapped until the device cannot reach it any more.

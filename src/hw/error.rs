@@ -125,6 +125,14 @@ pub struct CommandError {
 }
 
 impl CommandError {
+    /// Whether the device did nothing of what it was asked: it said so, or never was asked. Else it may have, or may do so yet.
+    const fn is_refusal(&self) -> bool {
+        matches!(
+            self.failure,
+            CommandFailure::Status(..) | CommandFailure::Delivery(_) | CommandFailure::NoMemory
+        )
+    }
+
     /// Whether the device has no more of what the command asked for.
     const fn is_full(&self) -> bool {
         matches!(
@@ -172,6 +180,17 @@ pub enum HwError {
     Timeout(&'static str),
     /// The device or this driver lacks it.
     NotSupported,
+}
+
+impl HwError {
+    /// Whether the device has certainly not made what it was asked to make, so that it does not use its memory.
+    pub const fn is_refusal(&self) -> bool {
+        match self {
+            Self::Command(error) => error.is_refusal(),
+            Self::NoMemory | Self::Limit(_) | Self::NotSupported => true,
+            Self::Timeout(_) | Self::Lie(_) | Self::Dead => false,
+        }
+    }
 }
 
 impl From<CommandError> for HwError {

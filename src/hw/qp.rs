@@ -259,15 +259,13 @@ impl Qp {
         let uar = device.uars().deal()?;
         let doorbell = uar.send_doorbell()?;
         let context = context(params, &shape, &memory, uar.index().raw());
-        let qpn = device.commander().execute(
-            &CreateQp {
-                context,
-                pages: memory.pages(shape.ring_bytes()),
-            },
-            passive,
-        )?;
+        let made = {
+            let pages = memory.pages(shape.ring_bytes());
+            device.commander().execute(&CreateQp { context, pages }, passive)
+        };
+        let qpn = device.made(made, &memory)?;
         if let Err(error) = device.queues().add_qp(device.events(), qpn) {
-            destroy(device.commander(), qpn, passive);
+            device.release(&memory, destroy(device.commander(), qpn, passive));
             return Err(error);
         }
         let max_message = 1 << device.caps().log_max_message.min(LOG_MAX_MESSAGE);

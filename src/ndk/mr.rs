@@ -328,18 +328,16 @@ impl Mr {
         access: Access,
         passive: Passive<'_>,
     ) -> Result<(), Status> {
+        let device = self.provider.device();
+        // Whether the device may have made a key that nobody knows.
+        let mut stray = false;
         let made = pages::list(&memory, base, length).and_then(|pages| {
             let pd = self.pd.kind().hw()?;
             let addresses = pages.iter().copied();
-            Mkey::create_region(
-                self.provider.device(),
-                pd,
-                access,
-                (base, length),
-                addresses,
-                passive,
-            )
-            .map_err(Status::from)
+            Mkey::create_region(device, pd, access, (base, length), addresses, passive).map_err(|error| {
+                stray = !error.is_refusal();
+                Status::from(error)
+            })
         });
         match made {
             Ok(mkey) => {
@@ -349,6 +347,9 @@ impl Mr {
             }
             Err(status) => {
                 *self.state.lock() = State::Empty;
+                if stray {
+                    device.keep_mapped(memory);
+                }
                 Err(status)
             }
         }
