@@ -113,6 +113,7 @@ impl Device {
         self.events().shut_down();
         self.stop(passive);
         super::bring_up::stop_dma(&self.parts.registers, &self.platform, passive);
+        self.events().cut_off(true);
     }
 
     /// The device would not let go of memory when the command `opcode` asked for it, again and again: it counts as dead, and is cut off

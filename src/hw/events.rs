@@ -239,6 +239,8 @@ pub struct Events {
     cut: AtomicBool,
     /// It is dead, and everybody was told or is just being told.
     over: AtomicBool,
+    /// Nobody is to be told of its end.
+    quiet: AtomicBool,
     /// Events of objects that do not exist.
     strays: AtomicU32,
 }
@@ -278,6 +280,7 @@ impl Events {
             failed: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             over: AtomicBool::new(false),
+            quiet: AtomicBool::new(false),
             strays: AtomicU32::new(0),
         }
     }
@@ -316,7 +319,7 @@ impl Events {
                 return;
             }
         }
-        if self.over.swap(true, AcqRel) {
+        if self.over.swap(true, AcqRel) || self.quiet.load(Acquire) {
             return;
         }
         self.tell_queues();
@@ -345,10 +348,11 @@ impl Events {
         });
     }
 
-    /// The system goes down: no command is begun any more, and nobody is told of anything; memory stays where it is.
+    /// The system goes down: no command is begun any more, and nobody is told of anything. Whoever waited for a command and gives memory
+    /// back waits until the device is cut off.
     pub(super) fn shut_down(&self) {
+        self.quiet.store(true, Release);
         self.failed.store(true, Release);
-        self.over.store(true, Release);
         self.commander.kill();
     }
 
