@@ -92,6 +92,12 @@ pub fn set_windows(on: bool) -> bool {
     with(|sim| sim.windows.on.replace(on))
 }
 
+/// How long a driver can stand still between two of its instructions, in nanoseconds: 0 where only kernel calls preempt it.
+pub fn longest_standstill() -> u64 {
+    let on = with(|sim| sim.windows.on.get());
+    if on { STANDSTILL * MICROSECOND } else { 0 }
+}
+
 /// How many preemptions inside a driver's code there were.
 pub fn preemptions_inside() -> u64 {
     with(|sim| sim.windows.taken.get())

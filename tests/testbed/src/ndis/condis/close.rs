@@ -192,11 +192,11 @@ pub unsafe extern "win64" fn NdisCmCloseCallComplete(
 
 /// How long the call manager's news of a call may be on its way to NDIS while the client ends the call: it looked, and lost its
 /// processor, or waited for a lock, before it called. No lock may be held over the call (VRF-38), so that nothing can rule this out.
-const CROSSING: u64 = 100 * sim::MICROSECOND;
+const CROSSING: u64 = 10 * sim::MICROSECOND;
 
 /// Whether news that NDIS hears now may have been on its way since before `time`.
 pub(super) fn crosses(time: u64) -> bool {
-    sim::now() - time <= CROSSING
+    sim::now() - time <= CROSSING + sim::longest_standstill()
 }
 
 impl Vc {
