@@ -109,7 +109,7 @@ unsafe extern "win64" fn cm_open_af(
     let Some(calls) = adapter.calls.get() else {
         return Status::UNSUCCESSFUL.0;
     };
-    match Family::open(&calls, family, handle) {
+    match calls.open_family(family, handle) {
         Ok(family) => {
             // SAFETY: NDIS's place for the result.
             unsafe { place.write(Family::context(&family)) };

@@ -4,11 +4,10 @@
 //! it does.
 
 use super::{
-    close::forget_party,
-    format::Flow,
-    leg::{CloseData, Leg, Stage},
-    manager::count,
+    close_data::CloseData,
+    leg::{Leg, Stage},
     params,
+    services::count,
     upcall::{self, Params},
     vc::{Decision, State, Vc},
     wire::HEAD,
@@ -20,16 +19,16 @@ use crate::{
 
 impl Vc {
     /// The work item.
-    pub(super) fn run(this: &Ref<Self>, passive: Passive<'_>) {
+    pub(super) fn run(&self, passive: Passive<'_>) {
         loop {
             let mut moved = false;
             let mut index = 0;
-            while let Some(leg) = this.leg(index) {
+            while let Some(leg) = self.leg(index) {
                 moved |= Leg::advance(&leg, passive);
-                leg.deliver();
+                leg.channel.deliver();
                 index += 1;
             }
-            moved |= Self::step(this, passive);
+            moved |= self.step(passive);
             if !moved {
                 return;
             }
@@ -37,40 +36,40 @@ impl Vc {
     }
 
     /// Whether anything was done.
-    fn step(this: &Ref<Self>, passive: Passive<'_>) -> bool {
-        let state = this.inner.lock().state;
+    fn step(&self, passive: Passive<'_>) -> bool {
+        let state = self.inner.lock().state;
         match state {
             State::Idle | State::Deleted => false,
-            State::Making => Self::step_making(this, passive),
-            State::Arriving => Self::step_arriving(this, passive),
-            State::Offered => Self::step_offered(this, passive),
-            State::Accepting => Self::step_accepting(this, passive),
-            State::Connected => Self::step_connected(this, passive),
-            State::Broken => this.start_closing(),
-            State::Closing => Self::step_closing(this, passive),
+            State::Making => self.step_making(passive),
+            State::Arriving => self.step_arriving(passive),
+            State::Offered => self.step_offered(passive),
+            State::Accepting => self.step_accepting(passive),
+            State::Connected => self.step_connected(passive),
+            State::Broken => self.start_closing(),
+            State::Closing => self.step_closing(passive),
         }
     }
 
     /// A client's call is being set up.
-    fn step_making(this: &Ref<Self>, passive: Passive<'_>) -> bool {
-        let Some(leg) = this.leg(0) else { return false };
-        let aborted = this.inner.lock().close.is_some();
+    fn step_making(&self, passive: Passive<'_>) -> bool {
+        let Some(leg) = self.leg(0) else { return false };
+        let aborted = self.inner.lock().close.is_some();
         match leg.stage() {
             Stage::Failed(status) => {
-                this.inner.lock().failure.get_or_insert(status);
+                self.inner.lock().failure.get_or_insert(status);
                 leg.leave(CloseData::EMPTY, passive);
                 true
             }
             Stage::Down => {
-                let over = this.is_activation_over();
+                let over = self.is_activation_over();
                 if over {
-                    this.make_failed(&leg);
+                    self.make_failed(&leg);
                 }
                 over
             }
             _ if aborted => {
                 // The make completes first, then the close (MAKE-13).
-                this.inner
+                self.inner
                     .lock()
                     .failure
                     .get_or_insert(Status::NDIS_REQUEST_ABORTED);
@@ -81,32 +80,32 @@ impl Vc {
                 leg.leave(CloseData::EMPTY, passive);
                 true
             }
-            Stage::Ready => Self::make_done(this, &leg, passive),
+            Stage::Ready => self.make_done(&leg, passive),
             _ => false,
         }
     }
 
     /// The connection stands: the VC becomes active, then the client gets to know (MAKE-05).
-    fn make_done(this: &Ref<Self>, leg: &Ref<Leg>, passive: Passive<'_>) -> bool {
-        let Some((params, rounded)) = this.inner.lock().make else {
+    fn make_done(&self, leg: &Ref<Leg>, passive: Passive<'_>) -> bool {
+        let Some((params, rounded)) = self.inner.lock().make else {
             return false;
         };
-        let Some(status) = this.activate(params) else {
+        let Some(status) = self.activate(params) else {
             return false;
         };
         let opened = if status == Status::SUCCESS {
-            this.inner.lock().active = true;
-            this.open_sends(leg, passive)
+            self.inner.lock().active = true;
+            self.prepare_sends(passive).and_then(|()| leg.begin_sending())
         } else {
             Err(status)
         };
         if let Err(status) = opened {
-            this.inner.lock().failure = Some(status);
+            self.inner.lock().failure = Some(status);
             leg.leave(CloseData::EMPTY, passive);
             return true;
         }
         let call = {
-            let mut inner = this.inner.lock();
+            let mut inner = self.inner.lock();
             inner.state = State::Connected;
             inner.make = None;
             if let Some(call) = inner.call.as_mut() {
@@ -116,17 +115,17 @@ impl Vc {
         };
         if let Some(call) = call {
             let lowered = call.flow != leg.call().flow;
-            this.sends.lock().set_longest(call.flow.transmit);
+            self.circuit.sends.lock().set_longest(call.flow.transmit);
             if rounded || lowered {
                 // SAFETY: the client's parameters, ours until the call below, understood when they came.
                 unsafe { params::write_back(params, &call) };
             }
         }
-        count(&this.manager().counters().calls);
+        count(&self.services().counters().calls);
         leg.progress.lock().stage = Stage::Up;
-        let context = party_context(leg);
-        upcall::call_made(Status::SUCCESS, this.handle(), leg.party(), context, params);
-        leg.open();
+        let context = Leg::party_context(leg);
+        upcall::call_made(Status::SUCCESS, self.handle(), leg.party(), context, params);
+        leg.channel.open();
         true
     }
 
@@ -141,7 +140,7 @@ impl Vc {
             upcall::deactivate_vc(self.handle());
         }
         self.forget_call();
-        count(&self.manager().counters().call_failures);
+        count(&self.services().counters().call_failures);
         {
             let mut inner = self.inner.lock();
             inner.state = if inner.close.is_some() {
@@ -150,7 +149,7 @@ impl Vc {
                 State::Idle
             };
         }
-        forget_party(leg);
+        Leg::forget_party(leg);
         if let Some((params, _)) = params {
             let null = core::ptr::null_mut();
             upcall::call_made(status, self.handle(), leg.party(), null, params);
@@ -158,48 +157,48 @@ impl Vc {
     }
 
     /// NDIS and the client get to know a peer's call (INC-01, INC-02).
-    fn step_arriving(this: &Ref<Self>, passive: Passive<'_>) -> bool {
-        if this.handle().is_null() && !Self::introduce(this, passive) {
+    fn step_arriving(&self, passive: Passive<'_>) -> bool {
+        if self.handle().is_null() && !self.introduce(passive) {
             return false;
         }
         let offer = {
-            let mut inner = this.inner.lock();
+            let mut inner = self.inner.lock();
             inner.offer.as_mut().map(super::params::OwnParams::lend)
         };
         let Some(offer) = offer else { return false };
-        let Some(status) = this.activate(offer) else {
+        let Some(status) = self.activate(offer) else {
             return false;
         };
         if status != Status::SUCCESS {
-            this.withdraw(passive);
+            self.withdraw(passive);
             return true;
         }
         let sap = {
-            let mut inner = this.inner.lock();
+            let mut inner = self.inner.lock();
             inner.active = true;
             inner.state = State::Offered;
             inner.sap.take()
         };
         let Some(sap) = sap else { return false };
-        let answer = upcall::incoming_call(sap.handle(), this.handle(), offer);
+        let answer = upcall::incoming_call(sap.handle(), self.handle(), offer);
         drop(sap);
         if answer != Status::PENDING {
             // SAFETY: our own parameters, which the client may have changed.
-            let changes = unsafe { changes(offer) };
-            Self::decided(this, answer, changes);
+            let changes = unsafe { params::changes(offer) };
+            self.decided(answer, changes);
         }
         true
     }
 
     /// Whether NDIS has the VC now.
-    fn introduce(this: &Ref<Self>, passive: Passive<'_>) -> bool {
-        let context = Self::context(this);
-        let Ok(handle) = upcall::create_vc(this.manager().ndis(), this.family_handle(), context) else {
-            this.take_down_all(passive);
-            this.forget();
+    fn introduce(&self, passive: Passive<'_>) -> bool {
+        let context = self.context();
+        let Ok(handle) = upcall::create_vc(self.services().ndis(), self.family_handle(), context) else {
+            self.take_down_all(passive);
+            self.forget();
             return false;
         };
-        this.set_handle(handle);
+        self.circuit.set_handle(handle);
         true
     }
 
@@ -210,7 +209,7 @@ impl Vc {
         if active {
             upcall::deactivate_vc(self.handle());
         }
-        count(&self.manager().counters().call_failures);
+        count(&self.services().counters().call_failures);
         upcall::delete_vc(self.handle());
         self.forget();
     }
@@ -224,33 +223,33 @@ impl Vc {
     }
 
     /// The client thinks about a peer's call.
-    fn step_offered(this: &Ref<Self>, passive: Passive<'_>) -> bool {
-        let Some(Decision { status, changes }) = this.inner.lock().decision.take() else {
+    fn step_offered(&self, passive: Passive<'_>) -> bool {
+        let Some(Decision { status, changes }) = self.inner.lock().decision.take() else {
             return false;
         };
         if status != Status::SUCCESS {
-            this.withdraw(passive);
+            self.withdraw(passive);
             return true;
         }
         let accepted = match changes {
             None => Ok(()),
-            Some(changed) => changed.and_then(|changed| Self::apply(this, changed)),
+            Some(changed) => changed.and_then(|changed| self.apply(changed)),
         };
         let accepted = accepted.and_then(|()| {
-            let leg = this.leg(0).ok_or(Status::CONNECTION_ABORTED)?;
-            this.inner.lock().state = State::Accepting;
-            this.open_sends(&leg, passive)?;
+            let leg = self.leg(0).ok_or(Status::CONNECTION_ABORTED)?;
+            self.inner.lock().state = State::Accepting;
+            self.prepare_sends(passive)?;
             Leg::accept(&leg, passive)
         });
         if let Err(status) = accepted {
-            this.break_off(status, passive);
+            self.break_off(status, passive);
         }
         true
     }
 
     /// Takes over what the client wants smaller.
-    fn apply(this: &Ref<Self>, changed: super::format::Call) -> Result<(), Status> {
-        let mut inner = this.inner.lock();
+    fn apply(&self, changed: super::format::Call) -> Result<(), Status> {
+        let mut inner = self.inner.lock();
         let current = inner.call.ok_or(Status::CONNECTION_ABORTED)?;
         let fits =
             changed.message_size == current.message_size && changed.flow.transmit <= current.flow.transmit;
@@ -265,14 +264,14 @@ impl Vc {
         };
         inner.call = Some(call);
         drop(inner);
-        Self::replace_leg(this, call)
+        self.replace_leg(call)
     }
 
     /// Puts a leg of other depths in the place of a peer's request.
-    fn replace_leg(this: &Ref<Self>, call: super::format::Call) -> Result<(), Status> {
-        let old = this.leg(0).ok_or(Status::CONNECTION_ABORTED)?;
+    fn replace_leg(&self, call: super::format::Call) -> Result<(), Status> {
+        let old = self.leg(0).ok_or(Status::CONNECTION_ABORTED)?;
         let (connection, endpoint) = old.take_ends().ok_or(Status::CONNECTION_ABORTED)?;
-        let leg = match Leg::incoming(this, call, connection.clone(), endpoint) {
+        let leg = match Leg::incoming(&self.circuit, call, connection.clone(), endpoint) {
             Ok(leg) => leg,
             Err(status) => {
                 // The peer may have given up: then there is nothing to reject.
@@ -280,7 +279,7 @@ impl Vc {
                 return Err(status);
             }
         };
-        if let Some(place) = this.inner.lock().legs.first_mut() {
+        if let Some(place) = self.inner.lock().legs.first_mut() {
             *place = leg;
         }
         Ok(())
@@ -294,27 +293,27 @@ impl Vc {
             inner.state = State::Broken;
             inner.close.is_none() && !core::mem::replace(&mut inner.told, true)
         };
-        count(&self.manager().counters().call_failures);
+        count(&self.services().counters().call_failures);
         if tell {
             upcall::incoming_close(status, self.handle(), &mut []);
         }
     }
 
     /// The peer is answered and gets ready.
-    fn step_accepting(this: &Ref<Self>, passive: Passive<'_>) -> bool {
-        let Some(leg) = this.leg(0) else { return false };
+    fn step_accepting(&self, passive: Passive<'_>) -> bool {
+        let Some(leg) = self.leg(0) else { return false };
         match leg.stage() {
-            _ if this.inner.lock().close.is_some() => this.start_closing(),
+            _ if self.inner.lock().close.is_some() => self.start_closing(),
             Stage::Ready => {
-                this.inner.lock().state = State::Connected;
+                self.inner.lock().state = State::Connected;
                 leg.progress.lock().stage = Stage::Up;
-                count(&this.manager().counters().calls);
-                upcall::call_connected(this.handle());
-                leg.open();
+                count(&self.services().counters().calls);
+                upcall::call_connected(self.handle());
+                leg.channel.open();
                 true
             }
             Stage::Failed(status) => {
-                this.break_off(status, passive);
+                self.break_off(status, passive);
                 true
             }
             _ => false,
@@ -322,32 +321,32 @@ impl Vc {
     }
 
     /// Data flows; parties come and go.
-    fn step_connected(this: &Ref<Self>, passive: Passive<'_>) -> bool {
-        if this.start_closing() {
+    fn step_connected(&self, passive: Passive<'_>) -> bool {
+        if self.start_closing() {
             return true;
         }
         let mut moved = false;
         let mut index = 0;
-        while let Some(leg) = this.leg(index) {
-            let (done, gone) = Self::step_party(this, &leg, passive);
+        while let Some(leg) = self.leg(index) {
+            let (done, gone) = self.step_party(&leg, passive);
             moved |= done;
             if gone {
-                this.remove_leg(&leg);
+                self.remove_leg(&leg);
             } else {
                 index += 1;
             }
         }
-        moved | Self::step_quality(this)
+        moved | self.step_quality()
     }
 
     /// One leg of a call that stands: whether anything was done, and whether the leg is gone.
-    fn step_party(this: &Ref<Self>, leg: &Ref<Leg>, passive: Passive<'_>) -> (bool, bool) {
+    fn step_party(&self, leg: &Ref<Leg>, passive: Passive<'_>) -> (bool, bool) {
         let (adding, dropping) = {
             let progress = leg.progress.lock();
             (progress.adding, progress.dropping)
         };
         if let Some(params) = adding {
-            return Self::step_adding(this, leg, params, passive);
+            return self.step_adding(leg, params, passive);
         }
         if dropping {
             return Self::step_dropping(leg, passive);
@@ -356,33 +355,30 @@ impl Vc {
             && leg.is_drained()
             && !core::mem::replace(&mut leg.progress.lock().told, true)
         {
-            this.tell_lost(leg, status);
+            self.tell_lost(leg, status);
             return (true, false);
         }
         (false, false)
     }
 
-    fn step_adding(this: &Ref<Self>, leg: &Ref<Leg>, params: Params, passive: Passive<'_>) -> (bool, bool) {
+    fn step_adding(&self, leg: &Ref<Leg>, params: Params, passive: Passive<'_>) -> (bool, bool) {
         let failure = match leg.stage() {
             Stage::Ready if leg.takes() < leg.call().flow.transmit => Some(Status::NOT_SUPPORTED),
-            Stage::Ready => match this.sends.lock().open(leg.clone()) {
-                Ok(()) => None,
-                Err(no_memory) => Some(no_memory.into()),
-            },
+            Stage::Ready => leg.begin_sending().err(),
             Stage::Failed(status) | Stage::Lost(status) => Some(status),
             _ => return (false, false),
         };
         leg.progress.lock().adding = None;
         let Some(status) = failure else {
             leg.progress.lock().stage = Stage::Up;
-            let context = party_context(leg);
+            let context = Leg::party_context(leg);
             upcall::party_added(Status::SUCCESS, leg.party(), context, params);
-            leg.open();
+            leg.channel.open();
             return (true, false);
         };
         leg.leave(CloseData::EMPTY, passive);
-        forget_party(leg);
-        count(&this.manager().counters().call_failures);
+        Leg::forget_party(leg);
+        count(&self.services().counters().call_failures);
         upcall::party_added(status, leg.party(), core::ptr::null_mut(), params);
         (true, true)
     }
@@ -395,13 +391,13 @@ impl Vc {
         }
         // The context is the call manager's to free (PARTY-07); nobody names it after the drop has ended.
         upcall::party_dropped(leg.party());
-        forget_party(leg);
+        Leg::forget_party(leg);
         (true, true)
     }
 
     /// The peer of a leg has left: one of many drops out, the last one closes the call (PARTY-10, CLOSE-30).
     fn tell_lost(&self, leg: &Leg, status: Status) {
-        let mut words = leg.receives.lock().words();
+        let mut words = leg.channel.receives.lock().close_data();
         let drop_only = {
             let mut inner = self.inner.lock();
             let drop_only = Self::live_legs(&inner) > 0;
@@ -463,49 +459,13 @@ impl Vc {
         true
     }
 
-    /// Makes room for messages of the call and takes them for `leg`.
-    fn open_sends(&self, leg: &Ref<Leg>, passive: Passive<'_>) -> Result<(), Status> {
+    /// Makes room for messages of the call.
+    fn prepare_sends(&self, passive: Passive<'_>) -> Result<(), Status> {
         let call = self.inner.lock().call.ok_or(Status::CONNECTION_ABORTED)?;
         let bytes = u32::from(call.send_depth) * HEAD as u32 + call.message_size;
-        let heads = self.manager().device().shared_memory(bytes, passive)?;
-        let key = self.manager().pd().local_key();
-        let mut sends = self.sends.lock();
-        sends.prepare(call.send_depth, heads, key, call.flow.transmit)?;
-        Ok(sends.open(leg.clone())?)
-    }
-}
-
-/// The context of a leg's party; NULL in a point-to-point call.
-pub(super) fn party_context(leg: &Ref<Leg>) -> *mut core::ffi::c_void {
-    if leg.party().is_null() {
-        core::ptr::null_mut()
-    } else {
-        Ref::as_ptr(leg).cast_mut().cast()
-    }
-}
-
-/// What the client changed in parameters that were offered to it.
-///
-/// # Safety
-/// `params` are the ones that were offered.
-pub unsafe fn changes(params: Params) -> Option<Result<super::format::Call, Status>> {
-    // SAFETY: the caller's promise.
-    let changed = unsafe { params::is_changed(params.as_raw()) };
-    if !changed {
-        return None;
-    }
-    // SAFETY: the caller's promise.
-    let call = unsafe { params::read_call(params.as_raw()) };
-    Some(
-        call.map(|(call, _)| call)
-            .map_err(super::format::FormatError::in_call),
-    )
-}
-
-/// A flow as the other side sees it.
-pub(super) const fn mirrored(flow: Flow) -> Flow {
-    Flow {
-        transmit: flow.receive,
-        receive: flow.transmit,
+        let heads = self.services().device().shared_memory(bytes, passive)?;
+        let key = self.services().pd().local_key();
+        let mut sends = self.circuit.sends.lock();
+        Ok(sends.prepare(call.send_depth, heads, key, call.flow.transmit)?)
     }
 }

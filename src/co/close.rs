@@ -1,12 +1,12 @@
 //! How a call ends: the client's close, and what has to end before it.
 
 use super::{
-    call::party_context,
-    leg::{CloseData, Leg},
+    close_data::CloseData,
+    leg::Leg,
     upcall::{self, Handle},
     vc::{Creator, State, Vc},
 };
-use crate::nt::{NonPaged, Passive, Ref, Status, Vec};
+use crate::nt::{NonPaged, Passive, Status, Vec};
 
 impl Vc {
     /// Begins the close that the client asked for, if it did.
@@ -20,13 +20,13 @@ impl Vc {
     }
 
     /// The client closes: everything ends, then it gets to know (CLOSE-08).
-    pub(super) fn step_closing(this: &Ref<Self>, passive: Passive<'_>) -> bool {
-        Self::abort_sends(this);
-        if !this.is_activation_over() {
+    pub(super) fn step_closing(&self, passive: Passive<'_>) -> bool {
+        self.circuit.abort_sends();
+        if !self.is_activation_over() {
             return false;
         }
-        Self::end_requests(this, passive);
-        let words = this
+        self.end_requests(passive);
+        let words = self
             .inner
             .lock()
             .close
@@ -34,36 +34,36 @@ impl Vc {
             .map_or(CloseData::EMPTY, |close| close.words);
         let (mut moved, mut gone) = (false, true);
         let mut index = 0;
-        while let Some(leg) = this.leg(index) {
+        while let Some(leg) = self.leg(index) {
             let before = leg.stage();
             leg.leave(words, passive);
             moved |= leg.stage() != before;
             gone &= leg.is_gone();
             index += 1;
         }
-        if !gone || !this.sends.lock().is_idle() {
+        if !gone || !self.circuit.sends.lock().is_idle() {
             return moved;
         }
-        this.finish_closing();
+        self.finish_closing();
         // Whatever the client asked for from inside its handler is looked at again.
-        this.creator() == Creator::Client
+        self.creator() == Creator::Client
     }
 
     /// Requests that pend when the client closes end before the close does.
-    fn end_requests(this: &Ref<Self>, passive: Passive<'_>) {
-        let modify = this.inner.lock().modify.take();
+    fn end_requests(&self, passive: Passive<'_>) {
+        let modify = self.inner.lock().modify.take();
         if let Some(modify) = modify {
-            upcall::qos_modified(Status::UNSUCCESSFUL, this.handle(), modify.params);
+            upcall::qos_modified(Status::UNSUCCESSFUL, self.handle(), modify.params);
         }
         let mut index = 0;
-        while let Some(leg) = this.leg(index) {
+        while let Some(leg) = self.leg(index) {
             let adding = leg.progress.lock().adding.take();
             if let Some(params) = adding {
                 leg.leave(CloseData::EMPTY, passive);
-                forget_party(&leg);
+                Leg::forget_party(&leg);
                 let null = core::ptr::null_mut();
                 upcall::party_added(Status::NDIS_REQUEST_ABORTED, leg.party(), null, params);
-                this.remove_leg(&leg);
+                self.remove_leg(&leg);
                 continue;
             }
             index += 1;
@@ -86,7 +86,7 @@ impl Vc {
             if leg.progress.lock().dropping {
                 upcall::party_dropped(leg.party());
             }
-            forget_party(leg);
+            Leg::forget_party(leg);
         }
         drop(legs);
         {
@@ -105,7 +105,7 @@ impl Vc {
     /// What the call kept.
     pub(super) fn forget_call(&self) {
         let (heads, old) = {
-            let mut sends = self.sends.lock();
+            let mut sends = self.circuit.sends.lock();
             let heads = sends.reset();
             (heads, core::mem::take(&mut *sends))
         };
@@ -120,13 +120,4 @@ impl Vc {
         };
         drop((heads, old, legs, offer, change));
     }
-}
-
-/// Frees the context of a leg's party, once (CLOSE-07).
-pub(super) fn forget_party(leg: &Ref<Leg>) {
-    if leg.party().is_null() || core::mem::replace(&mut leg.progress.lock().forgotten, true) {
-        return;
-    }
-    // SAFETY: given away when the party was made; forgotten once.
-    unsafe { Leg::forget_context(party_context(leg)) };
 }

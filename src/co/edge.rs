@@ -5,10 +5,11 @@
 use core::{ffi::c_void, ptr::null_mut};
 
 use super::{
-    call,
+    circuit::Circuit,
+    close_data::CloseData,
     family::Family,
     format::FormatError,
-    leg::{CloseData, Leg},
+    leg::Leg,
     params,
     sap::Sap,
     upcall::{Handle, Params},
@@ -140,7 +141,7 @@ unsafe extern "win64" fn cm_create_vc(
     match Vc::create(&family, handle) {
         Ok(vc) => {
             // SAFETY: NDIS's place for the result.
-            unsafe { place.write(Vc::context(&vc)) };
+            unsafe { place.write(vc.context()) };
             Status::SUCCESS.0
         }
         Err(status) => status.0,
@@ -168,7 +169,7 @@ unsafe extern "win64" fn cm_make_call(
     let kept = unsafe { Params::new(raw) };
     let made = read
         .map_err(FormatError::in_call)
-        .and_then(|(call, rounded)| Vc::make_call(&vc, call, rounded, kept, party));
+        .and_then(|(call, rounded)| vc.make_call(call, rounded, kept, party));
     // SAFETY: NULL or NDIS's place for the party's context.
     unsafe { pended(made, place) }
 }
@@ -189,7 +190,7 @@ unsafe extern "win64" fn cm_add_party(
     let kept = unsafe { Params::new(raw) };
     let added = read
         .map_err(FormatError::in_call)
-        .and_then(|(call, _)| Vc::add_party(&vc, call, kept, party));
+        .and_then(|(call, _)| vc.add_party(call, kept, party));
     // SAFETY: NULL or NDIS's place for the party's context.
     unsafe { pended(added, place) }
 }
@@ -241,7 +242,7 @@ unsafe extern "win64" fn cm_close_call(
     let Some(words) = (unsafe { words(data, size) }) else {
         return Status::NDIS_INVALID_DATA.0;
     };
-    Vc::close_call(&vc, party, words).0
+    vc.close_call(party, words).0
 }
 
 unsafe extern "win64" fn cm_drop_party(party: *mut c_void, data: *mut c_void, size: u32) -> i32 {
@@ -251,7 +252,7 @@ unsafe extern "win64" fn cm_drop_party(party: *mut c_void, data: *mut c_void, si
     let Some(words) = (unsafe { words(data, size) }) else {
         return Status::NDIS_INVALID_DATA.0;
     };
-    Vc::drop_party(&leg, words).0
+    leg.drop_party(words).0
 }
 
 unsafe extern "win64" fn cm_incoming_call_complete(
@@ -264,8 +265,8 @@ unsafe extern "win64" fn cm_incoming_call_complete(
     // SAFETY: the parameters that were offered, or NULL.
     let offered = unsafe { Params::new(raw) };
     // SAFETY: as above.
-    let changes = unsafe { call::changes(offered) };
-    Vc::decided(&vc, Status(status), changes);
+    let changes = unsafe { params::changes(offered) };
+    vc.decided(Status(status), changes);
 }
 
 unsafe extern "win64" fn cm_activate_vc_complete(
@@ -274,7 +275,7 @@ unsafe extern "win64" fn cm_activate_vc_complete(
     _: *mut CO_CALL_PARAMETERS,
 ) {
     // SAFETY: NDIS's duty.
-    Vc::activated(&unsafe { object::<Vc>(context) }, Status(status));
+    unsafe { object::<Vc>(context) }.activated(Status(status));
 }
 
 /// Deactivation is synchronous (VC-26): nothing waits for this (E-03).
@@ -288,7 +289,7 @@ unsafe extern "win64" fn cm_modify_call_qos(context: *mut c_void, raw: *mut CO_C
     // SAFETY: the client's duty: they stay until the change is made or is not.
     let kept = unsafe { Params::new(raw) };
     match read {
-        Ok((call, rounded)) => Vc::modify(&vc, call, rounded, kept).0,
+        Ok((call, rounded)) => vc.modify(call, rounded, kept).0,
         Err(error) => error.in_change().0,
     }
 }
@@ -311,7 +312,7 @@ unsafe extern "win64" fn co_send_net_buffer_lists(context: *mut c_void, chain: *
     // SAFETY: NDIS's duty.
     let vc = unsafe { object::<Vc>(context) };
     // SAFETY: NDIS gives the chain to the VC.
-    Vc::send(&vc, unsafe { Packets::from_raw(chain) });
+    Circuit::send(&vc.circuit, unsafe { Packets::from_raw(chain) });
 }
 
 /// The call manager asks nothing of its clients, so nothing completes (OID-08).

@@ -3,22 +3,45 @@
 use core::{ffi::c_void, ops::Deref};
 
 use super::{
+    circuit::Circuit,
     format,
-    manager::{Living, Manager},
+    services::{Living, Services},
     upcall::{self, Handle},
 };
 use crate::{
     nt::{
-        Ref, SpinLock, Status,
+        NoMemory, Ref, SpinLock, Status,
         lifetime::{Lifetime, Release},
+        registry::Registry,
         sync::{AtomicBool, Ordering},
     },
     sys::condis::CO_ADDRESS_FAMILY,
 };
 
+/// Who is there: the opens of the family, and the VCs of them all.
+pub struct Roster {
+    pub(super) services: Ref<Services>,
+    pub(super) families: Registry<Family>,
+    pub(super) circuits: Registry<Circuit>,
+}
+
+impl Roster {
+    /// Nobody.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub(super) fn try_new(services: &Ref<Services>) -> Result<Ref<Self>, NoMemory> {
+        Ref::try_new(Self {
+            services: services.clone(),
+            families: Registry::new(),
+            circuits: Registry::new(),
+        })
+    }
+}
+
 /// A client's open of the address family. SAPs and VCs hold it: its close ends when the last of them has gone (AF-13, AF-14).
 pub struct Family {
-    manager: Ref<Manager>,
+    roster: Ref<Roster>,
     handle: Handle,
     lifetime: Lifetime,
     notified: AtomicBool,
@@ -35,26 +58,26 @@ impl Family {
     /// # Errors
     /// `NDIS_STATUS_FAILURE` for another family or version, and while the adapter halts; no memory.
     pub fn open(
-        manager: &Ref<Manager>,
+        roster: &Ref<Roster>,
         family: &CO_ADDRESS_FAMILY,
         handle: Handle,
     ) -> Result<Ref<Self>, Status> {
         let known = family.AddressFamily == format::ADDRESS_FAMILY
             && family.MajorVersion == format::FAMILY_MAJOR
             && family.MinorVersion == format::FAMILY_MINOR;
-        if !known || manager.is_stopping() {
+        if !known || roster.services.is_stopping() {
             return Err(Status::UNSUCCESSFUL);
         }
         let this = Ref::try_new(Self {
-            manager: manager.clone(),
+            roster: roster.clone(),
             handle,
             lifetime: Lifetime::new(),
             notified: AtomicBool::new(false),
             me: SpinLock::new(None),
             unanswered: SpinLock::new(None),
-            _living: Living::new(manager),
+            _living: Living::new(&roster.services),
         })?;
-        manager.families().add(this.clone())?;
+        roster.families.add(this.clone())?;
         *this.me.lock() = Some(this.clone());
         Ok(this)
     }
@@ -69,9 +92,14 @@ impl Family {
         self.handle
     }
 
-    /// The call manager.
-    pub const fn manager(&self) -> &Ref<Manager> {
-        &self.manager
+    /// What it works with.
+    pub fn services(&self) -> &Ref<Services> {
+        &self.roster.services
+    }
+
+    /// Who is there beside it.
+    pub(super) const fn roster(&self) -> &Ref<Roster> {
+        &self.roster
     }
 
     /// Chooses it for the notice that the adapter halts, once, and takes a hold for [`Self::notify`] (AF-20).
@@ -106,7 +134,7 @@ impl Family {
     }
 
     fn forget(&self) {
-        self.manager.families().remove(self);
+        self.roster.families.remove(self);
         let me = self.me.lock().take();
         drop(me);
     }

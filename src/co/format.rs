@@ -248,6 +248,16 @@ pub struct Flow {
     pub receive: u32,
 }
 
+impl Flow {
+    /// As the other side sees it.
+    pub const fn mirrored(self) -> Self {
+        Self {
+            transmit: self.receive,
+            receive: self.transmit,
+        }
+    }
+}
+
 /// Call parameters as the call manager understands them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {

@@ -19,11 +19,12 @@
 use core::ffi::c_void;
 
 use super::{
-    format::{Call, MAX_CLOSE_DATA},
+    channel::{Channel, news},
+    circuit::Circuit,
+    close_data::CloseData,
+    format::Call,
     link::{Control, Link},
-    receive::Receives,
     upcall::{Handle, Params},
-    vc::Vc,
     wire::{Head, Hello, Kind},
 };
 use crate::{
@@ -32,11 +33,8 @@ use crate::{
         Rejection, Reply, mad::RejectReason,
     },
     dyn_ref,
-    hw::{CompletionTarget, QpEvent, QpTarget, cq::CqFault},
-    nt::{
-        Once, Passive, Ref, SpinLock, Status,
-        sync::{AtomicPtr, AtomicU32, Ordering},
-    },
+    hw::{CompletionTarget, QpEvent, QpTarget},
+    nt::{Passive, Ref, SpinLock, Status},
 };
 
 /// See the module's page.
@@ -54,54 +52,6 @@ pub enum Stage {
     Failed(Status),
     Lost(Status),
     Down,
-}
-
-/// What happened since the worker looked last.
-pub mod news {
-    #![expect(missing_docs, reason = "the names are those of the events")]
-    pub const REPLIED: u32 = 1;
-    pub const REJECTED: u32 = 2;
-    pub const ESTABLISHED: u32 = 4;
-    pub const TIMED_OUT: u32 = 8;
-    pub const PEER_LEFT: u32 = 16;
-    pub const DISCONNECTED: u32 = 32;
-    pub const ABORTED: u32 = 64;
-    pub const BROKE: u32 = 128;
-    pub const WORDS_SENT: u32 = 256;
-    /// A message of the peer's call manager.
-    pub const SIGNAL: u32 = 512;
-    /// The connection is over, however.
-    pub const OVER: u32 = REJECTED | TIMED_OUT | PEER_LEFT | DISCONNECTED | ABORTED | BROKE;
-}
-
-/// A client's last words.
-#[derive(Clone, Copy)]
-pub struct CloseData {
-    bytes: [u8; MAX_CLOSE_DATA],
-    length: usize,
-}
-
-impl CloseData {
-    /// None.
-    pub const EMPTY: Self = Self {
-        bytes: [0; MAX_CLOSE_DATA],
-        length: 0,
-    };
-
-    /// Captures them; `None` when there are too many (CLOSE-05).
-    pub fn capture(data: &[u8]) -> Option<Self> {
-        let mut this = Self {
-            length: data.len(),
-            ..Self::EMPTY
-        };
-        this.bytes.get_mut(..data.len())?.copy_from_slice(data);
-        Some(this)
-    }
-
-    /// The bytes.
-    pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(..self.length).unwrap_or_default()
-    }
 }
 
 /// What the worker knows of a leg.
@@ -126,15 +76,10 @@ pub struct Progress {
 
 /// One connection of a VC.
 pub struct Leg {
-    vc: Ref<Vc>,
     party: Handle,
     call: Call,
     pub(super) progress: SpinLock<Progress>,
-    news: AtomicU32,
-    link: Once<Link>,
-    /// What packets that are out name it by: the reference's own address.
-    pub(super) me: AtomicPtr<Self>,
-    pub(super) receives: SpinLock<Receives>,
+    pub(super) channel: Ref<Channel>,
 }
 
 impl Leg {
@@ -143,12 +88,12 @@ impl Leg {
     /// # Errors
     /// No memory.
     pub fn outgoing(
-        vc: &Ref<Vc>,
+        circuit: &Ref<Circuit>,
         party: Handle,
         call: Call,
         adding: Option<Params>,
     ) -> Result<Ref<Self>, Status> {
-        Self::make(vc, party, call, Stage::Start, (None, None), adding)
+        Self::make(circuit, party, call, Stage::Start, (None, None), adding)
     }
 
     /// A leg of a peer's request.
@@ -156,25 +101,25 @@ impl Leg {
     /// # Errors
     /// No memory.
     pub fn incoming(
-        vc: &Ref<Vc>,
+        circuit: &Ref<Circuit>,
         call: Call,
         connection: Ref<Connection>,
         endpoint: Ref<Endpoint>,
     ) -> Result<Ref<Self>, Status> {
         let ends = (Some(connection), Some(endpoint));
-        Self::make(vc, Handle::NULL, call, Stage::Offered, ends, None)
+        Self::make(circuit, Handle::NULL, call, Stage::Offered, ends, None)
     }
 
     fn make(
-        vc: &Ref<Vc>,
+        circuit: &Ref<Circuit>,
         party: Handle,
         call: Call,
         stage: Stage,
         (connection, endpoint): (Option<Ref<Connection>>, Option<Ref<Endpoint>>),
         adding: Option<Params>,
     ) -> Result<Ref<Self>, Status> {
-        let this = Ref::try_new(Self {
-            vc: vc.clone(),
+        let channel = Channel::try_new(circuit, call.receive_depth)?;
+        Ok(Ref::try_new(Self {
             party,
             call,
             progress: SpinLock::new(Progress {
@@ -189,18 +134,13 @@ impl Leg {
                 told: false,
                 forgotten: false,
             }),
-            news: AtomicU32::new(0),
-            link: Once::new(),
-            me: AtomicPtr::new(core::ptr::null_mut()),
-            receives: SpinLock::new(Receives::try_new(call.receive_depth)?),
-        })?;
-        this.me.store(Ref::as_ptr(&this).cast_mut(), Ordering::Release);
-        Ok(this)
+            channel,
+        })?)
     }
 
-    /// The VC.
-    pub const fn vc(&self) -> &Ref<Vc> {
-        &self.vc
+    /// What it shares with the other legs of the VC.
+    pub fn circuit(&self) -> &Ref<Circuit> {
+        self.channel.circuit()
     }
 
     /// NDIS's handle of the party; none in a point-to-point call.
@@ -214,8 +154,8 @@ impl Leg {
     }
 
     /// The hardware, once there is some.
-    pub fn link(&self) -> Option<&Link> {
-        self.link.get()
+    pub fn link(&self) -> Option<&Ref<Link>> {
+        self.channel.link()
     }
 
     /// Where it stands.
@@ -228,6 +168,38 @@ impl Leg {
         Ref::into_raw(this.clone()).cast_mut().cast()
     }
 
+    /// The context of the leg's party, which a reference of its own stands for from here on; NULL in a point-to-point call.
+    pub(super) fn give_party_context(this: &Ref<Self>) -> *mut c_void {
+        if this.party.is_null() {
+            core::ptr::null_mut()
+        } else {
+            Self::context(this)
+        }
+    }
+
+    /// The context of the leg's party; NULL in a point-to-point call.
+    pub(super) fn party_context(this: &Ref<Self>) -> *mut c_void {
+        if this.party.is_null() {
+            core::ptr::null_mut()
+        } else {
+            Ref::as_ptr(this).cast_mut().cast()
+        }
+    }
+
+    /// Frees the context of the leg's party, once (CLOSE-07).
+    pub(super) fn forget_party(this: &Ref<Self>) {
+        if this.party.is_null() || core::mem::replace(&mut this.progress.lock().forgotten, true) {
+            return;
+        }
+        // SAFETY: given away when the party was made; forgotten once.
+        unsafe { Self::forget_context(Self::party_context(this)) };
+    }
+
+    /// Whether the client may be told that the peer has left: everything before that was delivered.
+    pub(super) fn is_drained(&self) -> bool {
+        matches!(self.stage(), Stage::Lost(_)) && self.channel.is_drained()
+    }
+
     /// Takes back the reference that [`Self::context`] gave away.
     ///
     /// # Safety
@@ -237,13 +209,25 @@ impl Leg {
         drop(unsafe { Ref::from_raw(context.cast::<Self>().cast_const()) });
     }
 
-    pub(super) fn tell(&self, news: u32) {
-        self.news.fetch_or(news, Ordering::AcqRel);
-        Vc::wake(&self.vc);
+    /// `ProtocolCmDropParty` (PARTY-07): PENDING. `<= DISPATCH_LEVEL`.
+    pub fn drop_party(&self, words: CloseData) -> Status {
+        self.set_words(words);
+        self.progress.lock().dropping = true;
+        Circuit::wake(self.circuit());
+        Status::PENDING
+    }
+
+    fn tell(&self, news: u32) {
+        self.channel.tell(news);
     }
 
     fn has(&self, news: u32) -> bool {
-        self.news.load(Ordering::Acquire) & news != 0
+        self.channel.has(news)
+    }
+
+    /// The device is gone.
+    pub(super) fn device_lost(&self) {
+        self.tell(news::ABORTED);
     }
 
     fn set(&self, stage: Stage) {
@@ -280,7 +264,7 @@ impl Leg {
     }
 
     fn try_start(this: &Ref<Self>, passive: Passive<'_>) -> Result<(), Status> {
-        let agent = this.vc.manager().agent();
+        let agent = this.circuit().services().agent();
         let endpoint = agent.endpoint(this.call.local, passive)?;
         let link = Self::make_link(this, passive)?;
         let hello = this.hello();
@@ -307,15 +291,14 @@ impl Leg {
         }
     }
 
-    fn make_link<'a>(this: &'a Ref<Self>, passive: Passive<'_>) -> Result<&'a Link, Status> {
-        let link = Link::try_new(this.vc.manager(), &this.call, passive)?;
-        // The place is empty: a leg makes its link once.
-        let _ = this.link.set(link);
-        let link = this.link.get().ok_or(Status::INTERNAL_ERROR)?;
-        link.cq().attach(dyn_ref!(this.clone() => dyn CompletionTarget));
+    fn make_link(this: &Ref<Self>, passive: Passive<'_>) -> Result<Ref<Link>, Status> {
+        let link = Link::try_new(this.circuit().services(), &this.call, passive)?;
+        this.channel.set_link(link.clone());
+        link.cq()
+            .attach(dyn_ref!(this.channel.clone() => dyn CompletionTarget));
         link.qp().attach(dyn_ref!(this.clone() => dyn QpTarget));
         link.qp().to_init(passive)?;
-        this.fill(link);
+        this.channel.fill(&link);
         Ok(link)
     }
 
@@ -334,7 +317,7 @@ impl Leg {
     }
 
     fn ready_to_send(&self, passive: Passive<'_>) -> Result<(), Status> {
-        let link = self.link.get().ok_or(Status::INTERNAL_ERROR)?;
+        let link = self.link().ok_or(Status::INTERNAL_ERROR)?;
         link.ready_to_send(passive)
     }
 
@@ -353,7 +336,7 @@ impl Leg {
         let parameters = connection
             .parameters(ReadLimits::default())
             .map_err(|_| Status::CONNECTION_ABORTED)?;
-        let link = self.link.get().ok_or(Status::INTERNAL_ERROR)?;
+        let link = self.link().ok_or(Status::INTERNAL_ERROR)?;
         link.ready_to_receive(&parameters, passive)?;
         Ok(connection)
     }
@@ -364,6 +347,7 @@ impl Leg {
     /// The device refused, or the peer has gone; the leg failed then.
     pub(super) fn accept(this: &Ref<Self>, passive: Passive<'_>) -> Result<(), Status> {
         let accepted = Self::make_link(this, passive).and_then(|link| {
+            this.begin_sending()?;
             let connection = this.connected_link(passive)?;
             let answer = Answer {
                 qpn: link.number(),
@@ -387,11 +371,6 @@ impl Leg {
             // The peer may have given up: then there is nothing to reject.
             let _ = connection.reject(reason, &[]);
         }
-    }
-
-    /// The client knows of the connection, which is up: it gets messages.
-    pub(super) fn open(&self) {
-        self.receives.lock().open();
     }
 
     /// The connection did not come up.
@@ -426,9 +405,18 @@ impl Leg {
         self.go_down(Stage::Lost(status), passive);
     }
 
+    /// Its peer gets the client's messages from now on.
+    ///
+    /// # Errors
+    /// No memory.
+    pub(super) fn begin_sending(&self) -> Result<(), Status> {
+        let link = self.link().ok_or(Status::INTERNAL_ERROR)?;
+        Ok(self.circuit().sends.lock().open(link.clone())?)
+    }
+
     /// This side leaves, with `words` for the peer. Only the VC's worker; again is nothing.
     pub(super) fn leave(&self, mut words: CloseData, passive: Passive<'_>) {
-        self.receives.lock().shut();
+        self.channel.receives.lock().shut();
         match self.stage() {
             Stage::Up => {
                 let said = !words.as_mut_slice().is_empty() && self.say(&mut words);
@@ -456,19 +444,11 @@ impl Leg {
             kind: Kind::Close,
             length: data.len() as u32,
         };
-        self.send_control(Control::Close, &head, data)
-    }
-
-    /// Sends one of the call manager's messages.
-    pub(super) fn send_control(&self, which: Control, head: &Head, data: &[u8]) -> bool {
-        let Some(link) = self.link.get() else { return false };
-        // Serialises with the client's messages.
-        let _sends = self.vc.sends.lock();
-        link.send_control(which, head, data)
+        self.channel.send_control(Control::Close, &head, data)
     }
 
     fn disconnect(&self, passive: Passive<'_>) {
-        if self.vc.manager().device().is_dead() {
+        if self.circuit().services().device().is_dead() {
             self.abandon();
             return self.go_down(Stage::Down, passive);
         }
@@ -495,11 +475,11 @@ impl Leg {
             // Nothing is left to give back.
             return self.set(stage);
         }
-        Vc::stop_sending(&self.vc, self);
-        if let Some(link) = self.link.get() {
+        if let Some(link) = self.link() {
+            self.circuit().stop_sending(link);
             let done = link.stop(passive);
-            self.vc.release_heads(done);
-            self.finish();
+            self.circuit().release_heads(done);
+            self.channel.finish();
             link.end(passive);
         }
         let (connection, endpoint) = {
@@ -522,7 +502,7 @@ impl Leg {
 
     /// Whether nothing refers to its buffers any more.
     pub(super) fn is_gone(&self) -> bool {
-        self.stage() == Stage::Down && self.receives.lock().is_idle()
+        self.stage() == Stage::Down && self.channel.receives.lock().is_idle()
     }
 
     /// Takes connection and address away, for another leg in this one's place.
@@ -580,19 +560,5 @@ impl QpTarget for Leg {
             QpEvent::InvalidRequest | QpEvent::AccessError | QpEvent::Catastrophic => self.tell(news::BROKE),
             QpEvent::SendQueueDrained | QpEvent::LastWqe | QpEvent::Path => {}
         }
-    }
-}
-
-impl CompletionTarget for Leg {
-    fn completed(&self) {
-        self.poll();
-    }
-
-    fn failed(&self, _: CqFault) {
-        self.tell(news::BROKE);
-    }
-
-    fn device_lost(&self) {
-        self.tell(news::BROKE);
     }
 }

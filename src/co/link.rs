@@ -2,7 +2,7 @@
 
 use super::{
     format::{Call, MAX_CLOSE_DATA},
-    manager::Manager,
+    services::Services,
     wire::{HEAD, Head},
 };
 use crate::{
@@ -43,7 +43,7 @@ struct ReceiveBuffer {
 
 /// The hardware of one connection.
 pub struct Link {
-    manager: Ref<Manager>,
+    services: Ref<Services>,
     cq: Cq,
     qp: Qp,
     /// What makes the queue pair ready to send, from ready-to-receive on.
@@ -59,10 +59,10 @@ impl Link {
     ///
     /// # Errors
     /// No memory, or the device refused; everything was undone.
-    pub fn try_new(manager: &Ref<Manager>, call: &Call, passive: Passive<'_>) -> Result<Self, Status> {
+    pub fn try_new(services: &Ref<Services>, call: &Call, passive: Passive<'_>) -> Result<Ref<Self>, Status> {
         let length = (HEAD as u32 + call.message_size).max(CONTROL);
-        let buffers = buffers(manager, call, length, passive)?;
-        let device = manager.device();
+        let buffers = buffers(services, call, length, passive)?;
+        let device = services.device();
         let control = device.shared_memory(CONTROLS * CONTROL, passive)?;
         let (sends, receives) = (
             u32::from(call.send_depth) + CONTROLS,
@@ -70,12 +70,12 @@ impl Link {
         );
         let cq_params = CqParams {
             entries: sends + receives,
-            vector: manager.next_vector(),
+            vector: services.next_vector(),
         };
         let cq = Cq::create(device, cq_params, passive)?;
         let params = QpParams {
             kind: QpKind::Rc,
-            pd: manager.pd(),
+            pd: services.pd(),
             send_cq: &cq,
             receive_cq: &cq,
             send_depth: sends,
@@ -87,22 +87,28 @@ impl Link {
             receive_sges: 1,
             user_index: 0,
         };
-        match Qp::create(device, &params, passive) {
-            Ok(qp) => Ok(Self {
-                key: manager.pd().local_key(),
-                manager: manager.clone(),
-                cq,
-                qp,
-                later: Once::new(),
-                control,
-                buffers,
-                length,
-            }),
+        let qp = match Qp::create(device, &params, passive) {
+            Ok(qp) => qp,
             Err(error) => {
                 cq.destroy(passive);
-                Err(error.into())
+                return Err(error.into());
             }
-        }
+        };
+        let link = Self {
+            key: services.pd().local_key(),
+            services: services.clone(),
+            cq,
+            qp,
+            later: Once::new(),
+            control,
+            buffers,
+            length,
+        };
+        Ref::try_new_or_back(link).map_err(|link| {
+            link.stop(passive);
+            link.end(passive);
+            Status::INSUFFICIENT_RESOURCES
+        })
     }
 
     /// The completion queue; polling and arming are serialised by the leg.
@@ -206,7 +212,7 @@ impl Link {
     pub fn stop(&self, passive: Passive<'_>) -> bool {
         // Nobody knows it by its number: its completion queue is its own.
         let done = self.qp.destroy(passive, || {});
-        let device = self.manager.device();
+        let device = self.services.device();
         device.release(&self.control, done);
         // Neighbours in a piece of memory are released with it: again is nothing new.
         for buffer in &self.buffers {
@@ -223,7 +229,7 @@ impl Link {
 
 /// All receive buffers of a leg, each of `length` bytes.
 fn buffers(
-    manager: &Ref<Manager>,
+    services: &Ref<Services>,
     call: &Call,
     length: u32,
     passive: Passive<'_>,
@@ -237,11 +243,11 @@ fn buffers(
         let place = index % per_slab;
         let memory = match slab.take() {
             Some(memory) if place != 0 => memory,
-            _ => manager.device().shared_memory(per_slab * stride, passive)?,
+            _ => services.device().shared_memory(per_slab * stride, passive)?,
         };
         slab = Some(memory.clone());
         let offset = place * stride;
-        let packet = OwnPacket::try_new(manager.pool(), &memory, offset, length)
+        let packet = OwnPacket::try_new(services.pool(), &memory, offset, length)
             .map_err(|NoMemory| Status::INSUFFICIENT_RESOURCES)?;
         pool::try_push(
             &mut buffers,

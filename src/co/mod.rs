@@ -1,22 +1,29 @@
 //! The CoNDIS call manager: virtual circuits that are reliable connections.
 //!
-//! | module | what lives there |
+//! | module, low to high | what lives there |
 //! |---|---|
-//! | [`manager`] | what the adapter starts, asks and stops |
-//! | [`format`], [`params`] | what clients write into SAPs and call parameters; reading and lending them |
+//! | [`format`], [`close_data`], [`wire`] | what clients write into SAPs and call parameters, and say at the end; what two call managers tell each other |
+//! | [`upcall`], [`params`] | what NDIS is told; reading and lending call parameters |
+//! | [`services`] | what every part works with |
+//! | [`link`] | the hardware of one connection |
+//! | [`sends`], [`circuit`], [`send`] | the send side of a VC, and what else its legs share |
+//! | [`receives`], [`channel`] | the receive side of one connection |
+//! | [`leg`] | one connection of a VC, with a peer or a party |
 //! | [`family`], [`sap`], [`vc`] | the objects that NDIS knows: opens of the address family, SAPs, VCs |
 //! | [`call`], [`close`], [`quality`] | what a VC's worker does with its call |
-//! | [`leg`], [`link`] | one connection of a VC; its hardware |
-//! | [`send`], [`sends`], [`receive`] | the data path |
-//! | [`wire`] | what two call managers tell each other |
-//! | [`edge`], [`upcall`] | what NDIS calls; what NDIS is told |
+//! | [`arrival`] | a peer's call |
+//! | [`manager`], [`edge`] | what the adapter starts, asks and stops; what NDIS calls |
 //! | [`client`] | the driver's own client, for its self-test |
 //!
 //! Rules named like CLOSE-08 are those of the project's CoNDIS reference.
 
+pub mod arrival;
 pub mod call;
+pub mod channel;
+pub mod circuit;
 pub mod client;
 pub mod close;
+pub mod close_data;
 pub mod edge;
 pub mod family;
 pub mod format;
@@ -25,12 +32,13 @@ pub mod link;
 pub mod manager;
 pub mod params;
 pub mod quality;
-pub mod receive;
+pub mod receives;
 pub mod sap;
 pub mod send;
 pub mod sends;
+pub mod services;
 pub mod upcall;
 pub mod vc;
 pub mod wire;
 
-pub use self::manager::{Manager, Parts};
+pub use self::{manager::Manager, services::Parts};

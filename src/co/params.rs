@@ -7,7 +7,7 @@ use super::{
     upcall::Params,
 };
 use crate::{
-    nt::{Box, NoMemory, pool},
+    nt::{Box, NoMemory, Status, pool},
     sys::condis::{
         CALL_PARAMETERS_CHANGED, CO_CALL_MANAGER_PARAMETERS, CO_CALL_PARAMETERS, CO_MEDIA_PARAMETERS, CO_SAP,
         CO_SPECIFIC_PARAMETERS, MULTIPOINT_VC, ROUND_DOWN_FLOW, ROUND_UP_FLOW,
@@ -94,6 +94,21 @@ pub unsafe fn is_changed(params: *const CO_CALL_PARAMETERS) -> bool {
 pub unsafe fn is_multipoint(params: *const CO_CALL_PARAMETERS) -> bool {
     // SAFETY: the caller's promise.
     unsafe { params.as_ref() }.is_some_and(|params| params.Flags & MULTIPOINT_VC != 0)
+}
+
+/// What the client changed in parameters that were offered to it.
+///
+/// # Safety
+/// `params` are the ones that were offered.
+pub unsafe fn changes(params: Params) -> Option<Result<Call, Status>> {
+    // SAFETY: the caller's promise.
+    let changed = unsafe { is_changed(params.as_raw()) };
+    if !changed {
+        return None;
+    }
+    // SAFETY: the caller's promise.
+    let call = unsafe { read_call(params.as_raw()) };
+    Some(call.map(|(call, _)| call).map_err(FormatError::in_call))
 }
 
 /// Parameters of our own, at a fixed place.

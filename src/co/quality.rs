@@ -4,7 +4,6 @@
 //! stands and the other is refused.
 
 use super::{
-    call::mirrored,
     format::{Call, Flow},
     leg::{Leg, Stage},
     link::Control,
@@ -13,30 +12,30 @@ use super::{
     vc::{Creator, Inner, Vc},
     wire::{Head, Kind},
 };
-use crate::nt::{Ref, Status};
+use crate::nt::Status;
 
 impl Vc {
     /// Goes on with changes of either side. Only the worker; whether anything was done.
-    pub(super) fn step_quality(this: &Ref<Self>) -> bool {
-        let waits = this.inner.lock().change.is_some();
-        let moved = if waits { false } else { Self::take_changes(this) };
-        let waits = this.inner.lock().change.is_some();
+    pub(super) fn step_quality(&self) -> bool {
+        let waits = self.inner.lock().change.is_some();
+        let moved = if waits { false } else { self.take_changes() };
+        let waits = self.inner.lock().change.is_some();
         if waits {
-            return Self::step_change(this) || moved;
+            return self.step_change() || moved;
         }
-        this.step_modify() || moved
+        self.step_modify() || moved
     }
 
     /// Looks whether a peer asks.
-    fn take_changes(this: &Ref<Self>) -> bool {
+    fn take_changes(&self) -> bool {
         let mut moved = false;
         let mut index = 0;
-        while let Some(leg) = this.leg(index) {
+        while let Some(leg) = self.leg(index) {
             index += 1;
-            let asked = leg.receives.lock().take_change();
+            let asked = leg.channel.receives.lock().take_change();
             let Some(flow) = asked else { continue };
             moved = true;
-            let taken = this.consider(mirrored(flow));
+            let taken = self.consider(flow.mirrored());
             if !taken {
                 answer(&leg, false);
             }
@@ -59,17 +58,17 @@ impl Vc {
     }
 
     /// Activates the VC with what the peer wants, then tells the client, then answers (QOS-07, QOS-09).
-    fn step_change(this: &Ref<Self>) -> bool {
+    fn step_change(&self) -> bool {
         let lent = {
-            let mut inner = this.inner.lock();
+            let mut inner = self.inner.lock();
             inner.change.as_mut().map(|(own, _)| own.lend())
         };
         let Some(lent) = lent else { return false };
-        let Some(status) = this.activate(lent) else {
+        let Some(status) = self.activate(lent) else {
             return false;
         };
         let change = {
-            let mut inner = this.inner.lock();
+            let mut inner = self.inner.lock();
             let change = inner.change.take();
             if let (Some((_, call)), Status::SUCCESS) = (&change, status) {
                 inner.call = Some(*call);
@@ -78,11 +77,11 @@ impl Vc {
         };
         let Some((own, call)) = change else { return false };
         if status == Status::SUCCESS {
-            this.sends.lock().set_longest(call.flow.transmit);
-            upcall::incoming_qos(this.handle(), lent);
+            self.circuit.sends.lock().set_longest(call.flow.transmit);
+            upcall::incoming_qos(self.handle(), lent);
         }
-        let kept = status == Status::SUCCESS && this.inner.lock().close.is_none();
-        if let Some(leg) = this.leg(0) {
+        let kept = status == Status::SUCCESS && self.inner.lock().close.is_none();
+        if let Some(leg) = self.leg(0) {
             answer(&leg, kept);
         }
         drop(own);
@@ -138,9 +137,9 @@ impl Vc {
         let mut index = 0;
         while let Some(leg) = self.leg(index) {
             index += 1;
-            // An answer to an earlier change is none to this.
-            leg.receives.lock().take_answer();
-            if leg.stage() == Stage::Up && leg.send_control(Control::Change, &head, &[]) {
+            // An answer to an earlier change is none to self.
+            leg.channel.receives.lock().take_answer();
+            if leg.stage() == Stage::Up && leg.channel.send_control(Control::Change, &head, &[]) {
                 waiting += 1;
             } else {
                 refused = true;
@@ -158,7 +157,7 @@ impl Vc {
         let mut index = 0;
         while let Some(leg) = self.leg(index) {
             index += 1;
-            match leg.receives.lock().take_answer() {
+            match leg.channel.receives.lock().take_answer() {
                 Some(accepted) => {
                     answers += 1;
                     refused |= !accepted;
@@ -189,7 +188,7 @@ impl Vc {
         };
         let Some(modify) = modify else { return };
         if status == Status::SUCCESS {
-            self.sends.lock().set_longest(modify.call.flow.transmit);
+            self.circuit.sends.lock().set_longest(modify.call.flow.transmit);
             if modify.rounded {
                 // SAFETY: the client's parameters, ours until the call below, understood when they came.
                 unsafe { params::write_back(modify.params, &modify.call) };
@@ -214,6 +213,6 @@ fn answer(leg: &Leg, accepted: bool) {
         length: 0,
     };
     if leg.stage() == Stage::Up {
-        leg.send_control(Control::Answer, &head, &[]);
+        leg.channel.send_control(Control::Answer, &head, &[]);
     }
 }

@@ -5,13 +5,11 @@ use core::{ffi::c_void, ops::Deref};
 use super::{
     family::{Family, FamilyHold},
     format,
-    manager::Living,
+    services::Living,
     upcall::{self, Handle},
-    vc::Vc,
-    wire::Hello,
 };
 use crate::{
-    cm::{CmError, Incoming, Listener, ListenerEvents, mad::RejectReason},
+    cm::{CmError, Listener, ListenerEvents},
     dyn_ref,
     nt::{
         Passive, Ref, SpinLock, Status,
@@ -47,10 +45,10 @@ impl Sap {
             lifetime: Lifetime::new(),
             listener: SpinLock::new(None),
             me: SpinLock::new(None),
-            _living: Living::new(family.manager()),
+            _living: Living::new(family.services()),
         })?;
         *this.me.lock() = Some(this.clone());
-        let spawned = task::spawn(family.manager().ndis(), {
+        let spawned = task::spawn(family.services().ndis(), {
             let this = this.clone();
             move |passive| Self::listen(&this, sap, passive)
         });
@@ -61,7 +59,7 @@ impl Sap {
     }
 
     fn listen(this: &Ref<Self>, sap: format::Sap, passive: Passive<'_>) {
-        let agent = this.family.manager().agent();
+        let agent = this.family.services().agent();
         // A peer's call may be dispatched before the client knows of the registration (SAP-06).
         let listening = agent.endpoint(sap.local, passive).and_then(|endpoint| {
             agent.listen(endpoint, dyn_ref!(this.clone() => dyn ListenerEvents), passive)
@@ -94,6 +92,12 @@ impl Sap {
         }
         this.forget();
         Status::SUCCESS
+    }
+
+    /// A hold for a call that arrives, unless the SAP is being deregistered.
+    pub(super) fn hold(&self) -> Option<SapHold> {
+        let me = self.me.lock().clone();
+        me.filter(|me| me.lifetime.hold_if_open()).map(SapHold)
     }
 
     fn forget(&self) {
@@ -140,17 +144,5 @@ impl Drop for SapHold {
             self.0.forget();
             upcall::sap_deregistered(self.0.handle);
         }
-    }
-}
-
-impl ListenerEvents for Sap {
-    fn requested(&self, incoming: Incoming) -> Result<(), RejectReason> {
-        let me = self.me.lock().clone();
-        let hold = me
-            .filter(|me| me.lifetime.hold_if_open())
-            .map(SapHold)
-            .ok_or(RejectReason::INVALID_SERVICE_ID)?;
-        let (hello, data) = Hello::parse(&incoming.private_data).map_err(|_| RejectReason::CONSUMER)?;
-        Vc::incoming(hold, incoming, &hello, data).map_err(|_| RejectReason::NO_RESOURCES)
     }
 }

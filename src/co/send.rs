@@ -5,12 +5,11 @@
 //! posts; only the first message is being mapped at any time, so that order is kept also when mapping has to wait.
 
 use super::{
-    leg::{Leg, news},
-    link::{CONTROL_CONTEXT, Control, MAX_PIECES},
-    manager::count,
+    circuit::Circuit,
+    link::{Link, MAX_PIECES},
     sends::{Mapped, Next},
+    services::count,
     upcall,
-    vc::Vc,
 };
 use crate::{
     hw::{Key, Sge},
@@ -23,11 +22,11 @@ use crate::{
 };
 
 /// One message of a VC at a time, so nothing is allocated for it here.
-impl MapsForDevice for Vc {
+impl MapsForDevice for Circuit {
     const DIRECTION: Direction = Direction::ToDevice;
 
     fn dma(&self) -> &Ref<Dma> {
-        self.manager().dma()
+        self.services().dma()
     }
 
     fn mapped(this: &Ref<Self>, map: ScatterGather) {
@@ -39,12 +38,12 @@ impl MapsForDevice for Vc {
     }
 }
 
-impl Vc {
+impl Circuit {
     /// `MiniportCoSendNetBufferLists` (DATA-02 to DATA-04, DATA-15). `<= DISPATCH_LEVEL`.
     pub fn send(this: &Ref<Self>, packets: Packets) {
         let refusal = {
             let mut sends = this.sends.lock();
-            if this.manager().is_paused() {
+            if this.services().is_paused() {
                 Some((packets, Status::NDIS_PAUSED))
             } else if sends.is_open {
                 sends.outstanding += packets.len();
@@ -65,7 +64,7 @@ impl Vc {
         let mut back = Packets::new();
         while let Some(mut packet) = packets.pop() {
             packet.set_status(status);
-            count(&self.manager().counters().send_errors);
+            count(&self.services().counters().send_errors);
             back.push(packet);
         }
         upcall::sent(self.handle(), back);
@@ -81,13 +80,13 @@ impl Vc {
             }
             sends.pumping = true;
         }
-        loop {
+        let closing = loop {
             let next = {
                 let mut sends = this.sends.lock();
                 let next = sends.next();
                 if matches!(next, Next::Nothing) && !core::mem::take(&mut sends.again) {
                     sends.pumping = false;
-                    break;
+                    break !sends.is_open;
                 }
                 next
             };
@@ -97,8 +96,11 @@ impl Vc {
                 Next::Map(slot, buffer) => Self::map(this, slot, buffer),
                 Next::Post(mapped) => Self::post_mapped(this, mapped),
             }
+        };
+        if closing {
+            // The end of sending may be what the worker waits for.
+            Self::wake(this);
         }
-        Self::wake_if_closing(this);
     }
 
     fn give_one_back(&self, packet: Packet) {
@@ -109,7 +111,7 @@ impl Vc {
     }
 
     fn count_sent(&self, packet: &Packet) {
-        let counters = self.manager().counters();
+        let counters = self.services().counters();
         if packet.status().is_success() {
             let mut bytes = 0;
             let mut next = packet.first();
@@ -205,17 +207,11 @@ impl Vc {
         upcall::sent(self.handle(), back);
     }
 
-    /// Requests of a leg are done: which, and whether its peer has the message.
-    pub(super) fn sent(this: &Ref<Self>, leg: &Leg, done: impl Iterator<Item = (u64, bool)>) {
+    /// One leg's requests with messages of the client's are done: which, and whether its peer has the message.
+    pub(super) fn sent(this: &Ref<Self>, done: impl Iterator<Item = (u64, bool)>) {
         let mut back = Packets::new();
         let mut any = false;
         for (context, delivered) in done {
-            if context >= CONTROL_CONTEXT {
-                if context == CONTROL_CONTEXT | u64::from(Control::Close as u32) {
-                    leg.tell(news::WORDS_SENT);
-                }
-                continue;
-            }
             any = true;
             // The mapping is dropped after the lock: that calls the kernel.
             let freed = this.sends.lock().leg_done(context as u16, delivered, &mut back);
@@ -227,23 +223,33 @@ impl Vc {
         }
     }
 
-    /// The leg gets no more messages.
-    pub(super) fn stop_sending(this: &Ref<Self>, leg: &Leg) {
+    /// A leg's peer gets no more messages.
+    pub(super) fn stop_sending(&self, link: &Link) {
         let gone = {
-            let mut sends = this.sends.lock();
+            let mut sends = self.sends.lock();
             let place = sends
-                .legs
+                .links
                 .iter()
-                .position(|other| core::ptr::eq(&raw const **other, leg));
-            place.map(|place| sends.legs.swap_remove(place))
+                .position(|other| core::ptr::eq(&raw const **other, link));
+            place.map(|place| sends.links.swap_remove(place))
         };
         drop(gone);
     }
 
+    /// A device that is not done with a queue pair may be using the heads of messages still.
+    pub(super) fn release_heads(&self, done: bool) {
+        if !done {
+            let heads = self.sends.lock().heads();
+            if let Some(heads) = heads {
+                self.services().device().release(&heads, false);
+            }
+        }
+    }
+
     /// No packet is taken any more; those that wait come back (CLOSE-34).
-    pub(super) fn abort_sends(this: &Ref<Self>) {
+    pub(super) fn abort_sends(&self) {
         let (mut waiting, last) = {
-            let mut sends = this.sends.lock();
+            let mut sends = self.sends.lock();
             sends.is_open = false;
             let waiting = core::mem::take(&mut sends.waiting);
             sends.outstanding = sends.outstanding.saturating_sub(waiting.len());
@@ -256,7 +262,7 @@ impl Vc {
         if let Some(packet) = last {
             waiting.push(packet);
         }
-        this.give_up(waiting, Status::NDIS_REQUEST_ABORTED);
+        self.give_up(waiting, Status::NDIS_REQUEST_ABORTED);
     }
 
     /// `MiniportCancelSend` (DATA-14): packets that wait under this id come back.

@@ -1,8 +1,7 @@
 //! What a VC has to send: packets that wait, and the slots of messages that are with the device.
 
 use super::{
-    leg::Leg,
-    link::MAX_PIECES,
+    link::{Link, MAX_PIECES},
     wire::{HEAD, Head, Kind},
 };
 use crate::{
@@ -38,7 +37,7 @@ pub struct Sends {
     pub(super) slots: Vec<Slot>,
     pub(super) free: Vec<u16>,
     pub(super) heads: Option<(Ref<SharedMemory>, Key)>,
-    pub(super) legs: Vec<Ref<Leg>>,
+    pub(super) links: Vec<Ref<Link>>,
     /// Where the one message lies that has more pieces than the device takes, and the slot that has the place now.
     pub(super) bounce: u32,
     pub(super) bouncing: Option<u16>,
@@ -86,7 +85,7 @@ impl Sends {
             bounce: 0,
             bouncing: None,
             stalled: None,
-            legs: Vec::new_in(NonPaged),
+            links: Vec::new_in(NonPaged),
             mapping: None,
             pumping: false,
             again: false,
@@ -117,12 +116,12 @@ impl Sends {
         Ok(())
     }
 
-    /// Takes packets from now on, for this leg too.
+    /// Takes packets from now on, for this leg's peer too.
     ///
     /// # Errors
     /// [`NoMemory`].
-    pub fn open(&mut self, leg: Ref<Leg>) -> Result<(), NoMemory> {
-        pool::try_push(&mut self.legs, leg)?;
+    pub fn open(&mut self, link: Ref<Link>) -> Result<(), NoMemory> {
+        pool::try_push(&mut self.links, link)?;
         self.is_open = true;
         Ok(())
     }
@@ -218,8 +217,7 @@ impl Sends {
     pub(super) fn post(&mut self, slot: u16, pieces: &[Sge]) {
         let mut posted = 0;
         if self.is_open {
-            for leg in &self.legs {
-                let Some(link) = leg.link() else { continue };
+            for link in &self.links {
                 let queue = link.qp().send();
                 let sges = pieces.iter().copied();
                 // Each leg has room for as many as there are slots.

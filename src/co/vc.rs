@@ -15,20 +15,22 @@
 use core::ffi::c_void;
 
 use super::{
-    family::{Family, FamilyHold},
+    circuit::{Circuit, Owner},
+    close_data::CloseData,
+    family::{Family, FamilyHold, Roster},
     format::{Call, Flow, MIN_RECEIVES, PrivateData},
-    leg::{CloseData, Leg, Stage, news},
-    manager::{Living, Manager},
+    leg::{Leg, Stage},
     params::OwnParams,
     sap::SapHold,
-    sends::Sends,
+    services::Services,
     upcall::{Handle, Params},
     wire::Hello,
 };
 use crate::{
     cm::Incoming,
+    dyn_ref,
     nt::{
-        NonPaged, Ref, SpinLock, Status, Vec, WorkItem, pool,
+        NonPaged, Passive, Ref, SpinLock, Status, Vec, pool,
         sync::{AtomicPtr, Ordering},
     },
 };
@@ -105,20 +107,36 @@ pub(super) struct Inner {
 
 /// A virtual circuit.
 pub struct Vc {
-    manager: Ref<Manager>,
     creator: Creator,
+    roster: Ref<Roster>,
     family: SpinLock<Option<FamilyHold>>,
-    handle: AtomicPtr<c_void>,
-    worker: WorkItem<Self>,
     pub(super) inner: SpinLock<Inner>,
-    pub(super) sends: SpinLock<Sends>,
-    me: SpinLock<Option<Ref<Self>>>,
-    _living: Living,
+    /// What NDIS calls it by: the reference's own address.
+    address: AtomicPtr<Self>,
+    pub(super) circuit: Ref<Circuit>,
+}
+
+impl Owner for Vc {
+    fn work(&self, passive: Passive<'_>) {
+        self.run(passive);
+    }
+
+    fn device_lost(&self) {
+        let inner = self.inner.lock();
+        for leg in &inner.legs {
+            leg.device_lost();
+        }
+    }
+
+    fn has_nothing_lent(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.legs.iter().all(|leg| leg.channel.receives.lock().is_idle())
+    }
 }
 
 impl Vc {
     fn make(family: FamilyHold, creator: Creator, handle: Handle, state: State) -> Result<Ref<Self>, Status> {
-        let manager = family.manager().clone();
+        let roster = family.roster().clone();
         let inner = Inner {
             state,
             active: false,
@@ -136,19 +154,19 @@ impl Vc {
             activating: false,
             activation: None,
         };
+        let circuit = Circuit::try_new(&roster.services, handle)?;
         let this = Ref::try_new(Self {
-            worker: WorkItem::try_new(manager.ndis(), Self::run)?,
-            manager: manager.clone(),
             creator,
+            roster: roster.clone(),
             family: SpinLock::new(Some(family)),
-            handle: AtomicPtr::new(handle.as_raw()),
             inner: SpinLock::new(inner),
-            sends: SpinLock::new(Sends::new()),
-            me: SpinLock::new(None),
-            _living: Living::new(&manager),
+            address: AtomicPtr::new(core::ptr::null_mut()),
+            circuit: circuit.clone(),
         })?;
-        manager.vcs().add(this.clone())?;
-        *this.me.lock() = Some(this.clone());
+        this.address
+            .store(Ref::as_ptr(&this).cast_mut(), Ordering::Release);
+        roster.circuits.add(circuit.clone())?;
+        circuit.set_owner(dyn_ref!(this.clone() => dyn Owner));
         Ok(this)
     }
 
@@ -173,7 +191,7 @@ impl Vc {
         let call = offered(&incoming, hello, private_data);
         let this = Self::make(sap.family(), Creator::Manager, Handle::NULL, State::Arriving)?;
         let prepared = OwnParams::try_new(&call).map_err(Status::from).and_then(|offer| {
-            let leg = Leg::incoming(&this, call, incoming.connection, incoming.endpoint)?;
+            let leg = Leg::incoming(&this.circuit, call, incoming.connection, incoming.endpoint)?;
             let mut inner = this.inner.lock();
             pool::try_push(&mut inner.legs, leg)?;
             inner.call = Some(call);
@@ -182,20 +200,20 @@ impl Vc {
             Ok(())
         });
         match prepared {
-            Ok(()) => Self::wake(&this),
+            Ok(()) => this.wake(),
             Err(_) => this.forget(),
         }
         prepared
     }
 
     /// What NDIS calls it by, until it is deleted.
-    pub const fn context(this: &Ref<Self>) -> *mut c_void {
-        Ref::as_ptr(this).cast_mut().cast()
+    pub fn context(&self) -> *mut c_void {
+        self.address.load(Ordering::Acquire).cast()
     }
 
-    /// The call manager.
-    pub const fn manager(&self) -> &Ref<Manager> {
-        &self.manager
+    /// What it works with.
+    pub(super) fn services(&self) -> &Services {
+        self.circuit.services()
     }
 
     /// Who made it.
@@ -205,12 +223,7 @@ impl Vc {
 
     /// NDIS's handle.
     pub fn handle(&self) -> Handle {
-        // SAFETY: what NDIS gave for this VC.
-        unsafe { Handle::new(self.handle.load(Ordering::Acquire)) }
-    }
-
-    pub(super) fn set_handle(&self, handle: Handle) {
-        self.handle.store(handle.as_raw(), Ordering::Release);
+        self.circuit.handle()
     }
 
     /// NDIS's handle of the family.
@@ -222,16 +235,8 @@ impl Vc {
     }
 
     /// Has the worker look. `<= DISPATCH_LEVEL`.
-    pub(super) fn wake(this: &Ref<Self>) {
-        this.worker.queue(this.clone());
-    }
-
-    /// As [`Self::wake`].
-    pub(super) fn wake_me(&self) {
-        let me = self.me.lock().clone();
-        if let Some(me) = me {
-            Self::wake(&me);
-        }
+    pub(super) fn wake(&self) {
+        Circuit::wake(&self.circuit);
     }
 
     /// `ProtocolCmDeleteVc` (VC-11). `<= DISPATCH_LEVEL`.
@@ -249,17 +254,16 @@ impl Vc {
 
     /// Nobody calls it by its context any more.
     pub(super) fn forget(&self) {
-        self.manager.vcs().remove(self);
+        self.roster.circuits.remove(&self.circuit);
         let (legs, sap) = {
             let mut inner = self.inner.lock();
             inner.state = State::Deleted;
             let legs = core::mem::replace(&mut inner.legs, Vec::new_in(NonPaged));
             (legs, inner.sap.take())
         };
-        let me = self.me.lock().take();
         let family = self.family.lock().take();
         drop((legs, sap, family));
-        drop(me);
+        self.circuit.leave();
     }
 
     /// `ProtocolCmMakeCall` (MAKE-03, MAKE-04). The context of the party, or NULL. `<= DISPATCH_LEVEL`.
@@ -267,20 +271,20 @@ impl Vc {
     /// # Errors
     /// The VC has a call; no memory.
     pub fn make_call(
-        this: &Ref<Self>,
+        &self,
         call: Call,
         rounded: bool,
         params: Params,
         party: Handle,
     ) -> Result<*mut c_void, Status> {
-        let leg = Leg::outgoing(this, party, call, None)?;
+        let leg = Leg::outgoing(&self.circuit, party, call, None)?;
         let context = {
-            let mut inner = this.inner.lock();
+            let mut inner = self.inner.lock();
             if inner.state != State::Idle {
                 return Err(Status::UNSUCCESSFUL);
             }
             inner.legs.try_reserve(1).map_err(crate::nt::NoMemory::from)?;
-            let context = give_party_context(&leg);
+            let context = Leg::give_party_context(&leg);
             inner.legs.push(leg);
             inner.state = State::Making;
             inner.call = Some(call);
@@ -289,7 +293,7 @@ impl Vc {
             inner.told = false;
             context
         };
-        Self::wake(this);
+        self.wake();
         Ok(context)
     }
 
@@ -297,14 +301,9 @@ impl Vc {
     ///
     /// # Errors
     /// The VC has no multipoint call; the messages are not the VC's; no memory.
-    pub fn add_party(
-        this: &Ref<Self>,
-        mut call: Call,
-        params: Params,
-        party: Handle,
-    ) -> Result<*mut c_void, Status> {
+    pub fn add_party(&self, mut call: Call, params: Params, party: Handle) -> Result<*mut c_void, Status> {
         {
-            let inner = this.inner.lock();
+            let inner = self.inner.lock();
             let current = inner
                 .call
                 .filter(|_| inner.state == State::Connected && is_multipoint(&inner));
@@ -315,33 +314,25 @@ impl Vc {
             // All parties get the same messages: as many on their way as the VC has places for.
             call.send_depth = current.send_depth;
         }
-        let leg = Leg::outgoing(this, party, call, Some(params))?;
+        let leg = Leg::outgoing(&self.circuit, party, call, Some(params))?;
         let context = {
-            let mut inner = this.inner.lock();
+            let mut inner = self.inner.lock();
             if inner.state != State::Connected {
                 return Err(Status::UNSUCCESSFUL);
             }
             inner.legs.try_reserve(1).map_err(crate::nt::NoMemory::from)?;
-            let context = give_party_context(&leg);
+            let context = Leg::give_party_context(&leg);
             inner.legs.push(leg);
             context
         };
-        Self::wake(this);
+        self.wake();
         Ok(context)
     }
 
-    /// `ProtocolCmDropParty` (PARTY-07): PENDING. `<= DISPATCH_LEVEL`.
-    pub fn drop_party(leg: &Leg, words: CloseData) -> Status {
-        leg.set_words(words);
-        leg.progress.lock().dropping = true;
-        Self::wake(leg.vc());
-        Status::PENDING
-    }
-
     /// `ProtocolCmCloseCall` (CLOSE-04, CLOSE-05). `<= DISPATCH_LEVEL`.
-    pub fn close_call(this: &Ref<Self>, party: Handle, words: CloseData) -> Status {
+    pub fn close_call(&self, party: Handle, words: CloseData) -> Status {
         {
-            let mut inner = this.inner.lock();
+            let mut inner = self.inner.lock();
             let open = matches!(
                 inner.state,
                 State::Making | State::Accepting | State::Connected | State::Broken
@@ -356,38 +347,38 @@ impl Vc {
             }
             inner.close = Some(Close { party, words });
         }
-        Self::wake(this);
+        self.wake();
         Status::PENDING
     }
 
     /// `ProtocolCmIncomingCallComplete`, or the dispatch said so itself (INC-06). `<= DISPATCH_LEVEL`.
-    pub fn decided(this: &Ref<Self>, status: Status, changes: Option<Result<Call, Status>>) {
+    pub fn decided(&self, status: Status, changes: Option<Result<Call, Status>>) {
         {
-            let mut inner = this.inner.lock();
+            let mut inner = self.inner.lock();
             if inner.state != State::Offered || inner.decision.is_some() {
                 return;
             }
             inner.decision = Some(Decision { status, changes });
         }
-        Self::wake(this);
+        self.wake();
     }
 
     /// `ProtocolCmActivateVcComplete` (VC-22). `<= DISPATCH_LEVEL`.
-    pub fn activated(this: &Ref<Self>, status: Status) {
+    pub fn activated(&self, status: Status) {
         {
-            let mut inner = this.inner.lock();
+            let mut inner = self.inner.lock();
             if !inner.activating {
                 return;
             }
             inner.activation = Some(status);
         }
-        Self::wake(this);
+        self.wake();
     }
 
     /// `ProtocolCmModifyCallQoS` (QOS-02): PENDING, or why not. `<= DISPATCH_LEVEL`.
-    pub fn modify(this: &Ref<Self>, call: Call, rounded: bool, params: Params) -> Status {
+    pub fn modify(&self, call: Call, rounded: bool, params: Params) -> Status {
         {
-            let mut inner = this.inner.lock();
+            let mut inner = self.inner.lock();
             let Some(current) = inner
                 .call
                 .filter(|_| inner.state == State::Connected && inner.close.is_none())
@@ -420,52 +411,18 @@ impl Vc {
                 refused: false,
             });
         }
-        Self::wake(this);
+        self.wake();
         Status::PENDING
     }
 
     /// Packets that the client gave and that are not given back.
     pub fn outstanding(&self) -> u64 {
-        u64::from(self.sends.lock().outstanding())
+        self.circuit.outstanding()
     }
 
     /// The call's parameters, while there is one.
     pub fn call(&self) -> Option<Call> {
         self.inner.lock().call
-    }
-
-    /// The device is gone: all connections are.
-    pub(super) fn device_lost(&self) {
-        let inner = self.inner.lock();
-        for leg in &inner.legs {
-            leg.tell(news::ABORTED);
-        }
-    }
-
-    /// Whether neither device nor client has a packet.
-    pub(super) fn is_quiet(&self) -> bool {
-        let inner = self.inner.lock();
-        let lent = inner.legs.iter().any(|leg| !leg.receives.lock().is_idle());
-        drop(inner);
-        !lent && self.sends.lock().is_idle()
-    }
-
-    /// The device may be using the heads of messages still.
-    pub(super) fn release_heads(&self, done: bool) {
-        if !done {
-            let heads = self.sends.lock().heads();
-            if let Some(heads) = heads {
-                self.manager.device().release(&heads, false);
-            }
-        }
-    }
-
-    /// The end of sending may be what the worker waits for.
-    pub(super) fn wake_if_closing(this: &Ref<Self>) {
-        let closing = matches!(this.inner.lock().state, State::Closing);
-        if closing {
-            Self::wake(this);
-        }
     }
 
     /// The leg at `index`.
@@ -481,15 +438,6 @@ impl Vc {
 
 fn is_multipoint(inner: &Inner) -> bool {
     inner.legs.first().is_some_and(|leg| !leg.party().is_null())
-}
-
-/// The context of a new leg's party, with a reference of its own; NULL in a point-to-point call.
-fn give_party_context(leg: &Ref<Leg>) -> *mut c_void {
-    if leg.party().is_null() {
-        core::ptr::null_mut()
-    } else {
-        Leg::context(leg)
-    }
 }
 
 /// What a peer's request comes to for this side.

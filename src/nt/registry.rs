@@ -46,7 +46,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     }
 
     /// Looks at all of them, at `DISPATCH_LEVEL` under the list's lock.
-    pub fn for_each(&self, mut look: impl FnMut(&T)) {
+    pub fn for_each(&self, mut look: impl FnMut(&Ref<T>)) {
         for member in self.members.lock().iter() {
             look(member);
         }

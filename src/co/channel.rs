@@ -1,52 +1,49 @@
-//! Receiving: from the device's completions to packets that the client holds, and back.
+//! The data side of a leg: from the device's completions to packets that the client holds, and back.
 //!
-//! A buffer is with the device (posted), waits for its turn (ready), or is with the client (lent). One caller at a time delivers, so
-//! that messages stay in order. When few buffers are left with the device, the client has to copy (the RESOURCES flag), so
-//! that the peer, and the call manager's own messages, never wait for a client that keeps its packets for long.
+//! One caller at a time delivers, so that messages stay in order. When few buffers are left with the device, the client has to copy
+//! (the RESOURCES flag), so that the peer, and the call manager's own messages, never wait for a client that keeps its packets for
+//! long.
 
 use core::ffi::c_void;
 
 use super::{
-    format::{Flow, MAX_CLOSE_DATA},
-    leg::{CloseData, Leg, Stage, news},
-    link::Link,
-    manager::count,
+    circuit::Circuit,
+    close_data::CloseData,
+    format::MAX_CLOSE_DATA,
+    link::{CONTROL_CONTEXT, Control, Link},
+    receives::{Ready, Receives},
+    services::count,
     upcall,
-    vc::Vc,
     wire::{HEAD, Head, Kind},
 };
 use crate::{
-    hw::{ArmKind, Cqe, CqeOpcode, CqeSyndrome},
-    nt::{NoMemory, Ref, Vec, packet::Packets, pool, sync::Ordering},
+    hw::{ArmKind, CompletionTarget, Cqe, CqeOpcode, CqeSyndrome, cq::CqFault},
+    nt::{
+        NoMemory, Once, Ref, SpinLock,
+        packet::Packets,
+        sync::{AtomicPtr, AtomicU32, Ordering},
+    },
 };
 
 /// Messages delivered, and sends completed, at a time.
 const BATCH: usize = 16;
 
-/// A message that waits to be delivered: buffer, and bytes without the head.
-#[derive(Clone, Copy, Debug, Default)]
-struct Ready {
-    index: u16,
-    length: u32,
-}
-
-/// The receive side of a leg. Behind its lock, which also serialises the completion queue.
-pub struct Receives {
-    /// A ring of as many places as there are buffers.
-    ready: Vec<Ready>,
-    first: usize,
-    waiting: usize,
-    depth: u16,
-    posted: u16,
-    lent: u16,
-    delivering: bool,
-    /// The client knows of the connection (INC-11).
-    is_open: bool,
-    /// The device takes buffers and completions come.
-    is_up: bool,
-    words: CloseData,
-    change: Option<Flow>,
-    answer: Option<bool>,
+/// What happened since the worker looked last.
+pub mod news {
+    #![expect(missing_docs, reason = "the names are those of the events")]
+    pub const REPLIED: u32 = 1;
+    pub const REJECTED: u32 = 2;
+    pub const ESTABLISHED: u32 = 4;
+    pub const TIMED_OUT: u32 = 8;
+    pub const PEER_LEFT: u32 = 16;
+    pub const DISCONNECTED: u32 = 32;
+    pub const ABORTED: u32 = 64;
+    pub const BROKE: u32 = 128;
+    pub const WORDS_SENT: u32 = 256;
+    /// A message of the peer's call manager.
+    pub const SIGNAL: u32 = 512;
+    /// The connection is over, however.
+    pub const OVER: u32 = REJECTED | TIMED_OUT | PEER_LEFT | DISCONNECTED | ABORTED | BROKE;
 }
 
 /// What a look at the completion queue found that concerns others.
@@ -64,6 +61,12 @@ impl Batch {
     };
 
     fn push(&mut self, context: u64, delivered: bool) {
+        if context >= CONTROL_CONTEXT {
+            if context == CONTROL_CONTEXT | u64::from(Control::Close as u32) {
+                self.news |= news::WORDS_SENT;
+            }
+            return;
+        }
         if let Some(place) = self.sent.get_mut(self.count) {
             *place = (context, delivered);
             self.count += 1;
@@ -75,98 +78,58 @@ impl Batch {
     }
 }
 
-impl Receives {
-    /// For a leg with `depth` buffers.
+/// The data side of one connection.
+pub struct Channel {
+    news: AtomicU32,
+    link: Once<Ref<Link>>,
+    /// What packets that are out name it by: the reference's own address.
+    address: AtomicPtr<Self>,
+    pub(super) receives: SpinLock<Receives>,
+    circuit: Ref<Circuit>,
+}
+
+impl Channel {
+    /// Without hardware yet, for `depth` receive buffers.
     ///
     /// # Errors
     /// [`NoMemory`].
-    pub fn try_new(depth: u16) -> Result<Self, NoMemory> {
-        Ok(Self {
-            ready: pool::try_vec(usize::from(depth), |_| Ready::default())?,
-            first: 0,
-            waiting: 0,
-            depth,
-            posted: 0,
-            lent: 0,
-            delivering: false,
-            is_open: false,
-            is_up: false,
-            words: CloseData::EMPTY,
-            change: None,
-            answer: None,
-        })
+    pub(super) fn try_new(circuit: &Ref<Circuit>, depth: u16) -> Result<Ref<Self>, NoMemory> {
+        let this = Ref::try_new(Self {
+            news: AtomicU32::new(0),
+            link: Once::new(),
+            address: AtomicPtr::new(core::ptr::null_mut()),
+            receives: SpinLock::new(Receives::try_new(depth)?),
+            circuit: circuit.clone(),
+        })?;
+        this.address
+            .store(Ref::as_ptr(&this).cast_mut(), Ordering::Release);
+        Ok(this)
     }
 
-    /// The client may get messages.
-    pub(super) fn open(&mut self) {
-        self.is_open = true;
+    /// What it shares with the other legs.
+    pub const fn circuit(&self) -> &Ref<Circuit> {
+        &self.circuit
     }
 
-    /// The client gets no more messages.
-    pub(super) fn shut(&mut self) {
-        self.is_open = false;
-        self.waiting = 0;
+    /// The hardware, once there is some.
+    pub fn link(&self) -> Option<&Ref<Link>> {
+        self.link.get()
     }
 
-    /// Whether the client has no packet and gets none now.
-    pub(super) const fn is_idle(&self) -> bool {
-        self.lent == 0 && !self.delivering
+    /// The hardware comes, once.
+    pub(super) fn set_link(&self, link: Ref<Link>) {
+        let _ = self.link.set(link);
     }
 
-    /// Whether everything that arrived has been delivered, or cannot be now.
-    pub(super) const fn is_drained(&self, paused: bool) -> bool {
-        !self.delivering && (self.waiting == 0 || paused)
+    pub(super) fn tell(&self, news: u32) {
+        self.news.fetch_or(news, Ordering::AcqRel);
+        Circuit::wake(&self.circuit);
     }
 
-    /// The peer's client's last words.
-    pub(super) const fn words(&self) -> CloseData {
-        self.words
+    pub(super) fn has(&self, news: u32) -> bool {
+        self.news.load(Ordering::Acquire) & news != 0
     }
 
-    /// The change that the peer asks for.
-    pub(super) fn take_change(&mut self) -> Option<Flow> {
-        self.change.take()
-    }
-
-    /// The peer's answer to a change.
-    pub(super) fn take_answer(&mut self) -> Option<bool> {
-        self.answer.take()
-    }
-
-    fn push(&mut self, ready: Ready) {
-        let capacity = self.ready.len().max(1);
-        let at = (self.first + self.waiting) % capacity;
-        if let Some(place) = self.ready.get_mut(at) {
-            *place = ready;
-            self.waiting += 1;
-        }
-    }
-
-    fn pop(&mut self) -> Option<Ready> {
-        if self.waiting == 0 {
-            return None;
-        }
-        let ready = self.ready.get(self.first).copied()?;
-        self.first = (self.first + 1) % self.ready.len().max(1);
-        self.waiting -= 1;
-        Some(ready)
-    }
-
-    /// Gives a buffer to the device, while it takes some.
-    fn post(&mut self, link: &Link, index: u16) {
-        if self.is_up {
-            link.post_receive(index);
-            self.posted += 1;
-        }
-    }
-
-    /// Few buffers are left with the device.
-    const fn is_low(&self) -> bool {
-        self.is_up && self.posted * 4 <= self.depth
-    }
-}
-
-impl Leg {
     /// Gives all buffers to the device and asks for its first event.
     pub(super) fn fill(&self, link: &Link) {
         let mut receives = self.receives.lock();
@@ -240,7 +203,7 @@ impl Leg {
     /// A message arrived: a client's waits for delivery, a call manager's is noted and its buffer reused.
     fn arrived(&self, receives: &mut Receives, link: &Link, index: u16, bytes: u32) -> u32 {
         let Ok(head) = Head::parse(link.head(index), bytes) else {
-            count(&self.vc().manager().counters().receive_errors);
+            count(&self.circuit.services().counters().receive_errors);
             return news::BROKE;
         };
         match head.kind {
@@ -258,7 +221,7 @@ impl Leg {
                 // No more than that, by the head.
                 if let Some(said) = words.get_mut(..head.length as usize) {
                     link.read(index, HEAD, said);
-                    receives.words = CloseData::capture(said).unwrap_or(CloseData::EMPTY);
+                    receives.close_data = CloseData::capture(said).unwrap_or(CloseData::EMPTY);
                 }
             }
         }
@@ -267,7 +230,7 @@ impl Leg {
     }
 
     fn settle(&self, batch: &Batch) {
-        Vc::sent(self.vc(), self, batch.sent.iter().take(batch.count).copied());
+        Circuit::sent(&self.circuit, batch.sent.iter().take(batch.count).copied());
         if batch.news != 0 {
             self.tell(batch.news);
         }
@@ -307,7 +270,7 @@ impl Leg {
             let mut indices = [0; BATCH];
             let (packets, back) = {
                 let mut receives = self.receives.lock();
-                let may = receives.is_open && !self.vc().manager().is_paused();
+                let may = receives.is_open && !self.circuit.services().is_paused();
                 if !may || receives.delivering || receives.waiting == 0 {
                     return;
                 }
@@ -315,7 +278,7 @@ impl Leg {
                 self.lend(&mut receives, &mut indices)
             };
             let lent = packets.len();
-            upcall::received(self.vc().handle(), packets, back);
+            upcall::received(self.circuit.handle(), packets, back);
             let mut receives = self.receives.lock();
             receives.delivering = false;
             if back {
@@ -330,7 +293,7 @@ impl Leg {
             drop(receives);
             if over {
                 // The worker may wait for the end of this.
-                Vc::wake(self.vc());
+                Circuit::wake(&self.circuit);
             }
         }
     }
@@ -338,8 +301,8 @@ impl Leg {
     /// Makes packets of what waits. With the second result they come back when the indication returns.
     fn lend(&self, receives: &mut Receives, indices: &mut [u16; BATCH]) -> (Packets, bool) {
         let back = receives.is_low();
-        let source = self.vc().handle().as_raw();
-        let owner = self.me.load(Ordering::Acquire);
+        let source = self.circuit.handle().as_raw();
+        let owner = self.address.load(Ordering::Acquire);
         let mut packets = Packets::new();
         for place in indices {
             let Some(ready) = receives.pop() else { break };
@@ -350,7 +313,7 @@ impl Leg {
             let index = core::ptr::without_provenance_mut::<c_void>(usize::from(ready.index));
             let words = [owner.cast(), index];
             packets.push(own.lend(source, words, HEAD as u32, ready.length));
-            self.vc().manager().counters().add_received(ready.length);
+            self.circuit.services().counters().add_received(ready.length);
         }
         if !back {
             receives.lent += packets.len() as u16;
@@ -358,16 +321,16 @@ impl Leg {
         (packets, back)
     }
 
-    /// `MiniportReturnNetBufferLists` (DATA-10, DATA-11): packets of any legs come back. `<= DISPATCH_LEVEL`.
+    /// `MiniportReturnNetBufferLists` (DATA-10, DATA-11): packets of any channels come back. `<= DISPATCH_LEVEL`.
     ///
     /// # Safety
-    /// Every packet was lent by a leg of this driver and not returned before.
+    /// Every packet was lent by a channel of this driver and not returned before.
     pub unsafe fn give_back(mut packets: Packets) {
         while let Some(mut packet) = packets.pop() {
             let [owner, index] = *packet.words();
-            // SAFETY: a leg lives as long as any of its packets is out.
-            let leg = unsafe { Ref::clone_raw(owner.cast::<Self>().cast_const()) };
-            leg.came_back(index.addr() as u16);
+            // SAFETY: a channel lives as long as any of its packets is out.
+            let channel = unsafe { Ref::clone_raw(owner.cast::<Self>().cast_const()) };
+            channel.came_back(index.addr() as u16);
         }
     }
 
@@ -381,14 +344,41 @@ impl Leg {
             !receives.is_up && receives.lent == 0
         };
         if idle {
-            Vc::wake(self.vc());
+            Circuit::wake(&self.circuit);
         }
     }
 
-    /// Whether the client may be told that the peer has left: everything before that was delivered.
+    /// Whether everything that arrived has been delivered, or cannot be now.
     pub(super) fn is_drained(&self) -> bool {
-        let paused = self.vc().manager().is_paused();
-        matches!(self.stage(), Stage::Lost(_)) && self.receives.lock().is_drained(paused)
+        let paused = self.circuit.services().is_paused();
+        self.receives.lock().is_drained(paused)
+    }
+
+    /// The client knows of the connection, which is up: it gets messages.
+    pub(super) fn open(&self) {
+        self.receives.lock().open();
+    }
+
+    /// Sends one of the call manager's messages.
+    pub(super) fn send_control(&self, which: Control, head: &Head, data: &[u8]) -> bool {
+        let Some(link) = self.link.get() else { return false };
+        // Serialises with the client's messages.
+        let _sends = self.circuit.sends.lock();
+        link.send_control(which, head, data)
+    }
+}
+
+impl CompletionTarget for Channel {
+    fn completed(&self) {
+        self.poll();
+    }
+
+    fn failed(&self, _: CqFault) {
+        self.tell(news::BROKE);
+    }
+
+    fn device_lost(&self) {
+        self.tell(news::BROKE);
     }
 }
 
