@@ -11,6 +11,7 @@ use super::{
     close_data::CloseData,
     format::MAX_CLOSE_DATA,
     link::{CONTROL_CONTEXT, Control, Link},
+    machine::leg::Happened,
     receives::{Ready, Receives},
     services::count,
     upcall,
@@ -28,42 +29,24 @@ use crate::{
 /// Messages delivered, and sends completed, at a time.
 const BATCH: usize = 16;
 
-/// What happened since the worker looked last.
-pub mod news {
-    #![expect(missing_docs, reason = "the names are those of the events")]
-    pub const REPLIED: u32 = 1;
-    pub const REJECTED: u32 = 2;
-    pub const ESTABLISHED: u32 = 4;
-    pub const TIMED_OUT: u32 = 8;
-    pub const PEER_LEFT: u32 = 16;
-    pub const DISCONNECTED: u32 = 32;
-    pub const ABORTED: u32 = 64;
-    pub const BROKE: u32 = 128;
-    pub const WORDS_SENT: u32 = 256;
-    /// A message of the peer's call manager.
-    pub const SIGNAL: u32 = 512;
-    /// The connection is over, however.
-    pub const OVER: u32 = REJECTED | TIMED_OUT | PEER_LEFT | DISCONNECTED | ABORTED | BROKE;
-}
-
 /// What a look at the completion queue found that concerns others.
 struct Batch {
     sent: [(u64, bool); BATCH],
     count: usize,
-    news: u32,
+    happened: Happened,
 }
 
 impl Batch {
     const EMPTY: Self = Self {
         sent: [(0, false); BATCH],
         count: 0,
-        news: 0,
+        happened: Happened::empty(),
     };
 
     fn push(&mut self, context: u64, delivered: bool) {
         if context >= CONTROL_CONTEXT {
             if context == CONTROL_CONTEXT | u64::from(Control::Close as u32) {
-                self.news |= news::WORDS_SENT;
+                self.happened |= Happened::SAID;
             }
             return;
         }
@@ -80,7 +63,8 @@ impl Batch {
 
 /// The data side of one connection.
 pub struct Channel {
-    news: AtomicU32,
+    /// [`Happened`], so far.
+    happened: AtomicU32,
     link: Once<Ref<Link>>,
     /// What packets that are out name it by: the reference's own address.
     address: AtomicPtr<Self>,
@@ -95,7 +79,7 @@ impl Channel {
     /// [`NoMemory`].
     pub(super) fn try_new(circuit: &Ref<Circuit>, depth: u16) -> Result<Ref<Self>, NoMemory> {
         let this = Ref::try_new(Self {
-            news: AtomicU32::new(0),
+            happened: AtomicU32::new(0),
             link: Once::new(),
             address: AtomicPtr::new(core::ptr::null_mut()),
             receives: SpinLock::new(Receives::try_new(depth)?),
@@ -121,13 +105,15 @@ impl Channel {
         let _ = self.link.set(link);
     }
 
-    pub(super) fn tell(&self, news: u32) {
-        self.news.fetch_or(news, Ordering::AcqRel);
+    /// Something happened: the worker looks.
+    pub(super) fn tell(&self, what: Happened) {
+        self.happened.fetch_or(what.bits(), Ordering::AcqRel);
         Circuit::wake(&self.circuit);
     }
 
-    pub(super) fn has(&self, news: u32) -> bool {
-        self.news.load(Ordering::Acquire) & news != 0
+    /// What has happened so far.
+    pub(super) fn happened(&self) -> Happened {
+        Happened::from_bits_retain(self.happened.load(Ordering::Acquire))
     }
 
     /// Gives all buffers to the device and asks for its first event.
@@ -182,29 +168,29 @@ impl Channel {
                 if let Ok(done) = link.qp().send().complete(cqe.counter()) {
                     batch.push(done.context, false);
                 }
-                batch.news |= broken_by(why);
+                batch.happened |= broken_by(why);
             }
             CqeOpcode::Receive => {
                 if let Ok(index) = link.qp().receive().complete(cqe.counter()) {
                     receives.posted = receives.posted.saturating_sub(1);
-                    batch.news |= self.arrived(receives, link, index as u16, cqe.byte_count());
+                    batch.happened |= self.arrived(receives, link, index as u16, cqe.byte_count());
                 }
             }
             CqeOpcode::ResponderError(why) => {
                 if link.qp().receive().complete(cqe.counter()).is_ok() {
                     receives.posted = receives.posted.saturating_sub(1);
                 }
-                batch.news |= broken_by(why);
+                batch.happened |= broken_by(why);
             }
-            _ => batch.news |= news::BROKE,
+            _ => batch.happened |= Happened::BROKE,
         }
     }
 
     /// A message arrived: a client's waits for delivery, a call manager's is noted and its buffer reused.
-    fn arrived(&self, receives: &mut Receives, link: &Link, index: u16, bytes: u32) -> u32 {
+    fn arrived(&self, receives: &mut Receives, link: &Link, index: u16, bytes: u32) -> Happened {
         let Ok(head) = Head::parse(link.head(index), bytes) else {
             count(&self.circuit.services().counters().receive_errors);
-            return news::BROKE;
+            return Happened::BROKE;
         };
         match head.kind {
             Kind::Data => {
@@ -212,7 +198,7 @@ impl Channel {
                     index,
                     length: head.length,
                 });
-                return 0;
+                return Happened::empty();
             }
             Kind::Change(flow) => receives.change = Some(flow),
             Kind::Answer { accepted } => receives.answer = Some(accepted),
@@ -226,13 +212,13 @@ impl Channel {
             }
         }
         receives.post(link, index);
-        news::SIGNAL
+        Happened::SIGNAL
     }
 
     fn settle(&self, batch: &Batch) {
         Circuit::sent(&self.circuit, batch.sent.iter().take(batch.count).copied());
-        if batch.news != 0 {
-            self.tell(batch.news);
+        if !batch.happened.is_empty() {
+            self.tell(batch.happened);
         }
     }
 
@@ -374,18 +360,18 @@ impl CompletionTarget for Channel {
     }
 
     fn failed(&self, _: CqFault) {
-        self.tell(news::BROKE);
+        self.tell(Happened::BROKE);
     }
 
     fn device_lost(&self) {
-        self.tell(news::BROKE);
+        self.tell(Happened::BROKE);
     }
 }
 
-fn broken_by(why: CqeSyndrome) -> u32 {
+fn broken_by(why: CqeSyndrome) -> Happened {
     if why == CqeSyndrome::Flushed {
-        0
+        Happened::empty()
     } else {
-        news::BROKE
+        Happened::BROKE
     }
 }

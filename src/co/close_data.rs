@@ -26,6 +26,11 @@ impl CloseData {
         Some(this)
     }
 
+    /// Whether there is nothing to say.
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// The bytes.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         self.bytes.get_mut(..self.length).unwrap_or_default()

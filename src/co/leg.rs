@@ -1,29 +1,14 @@
-//! One connection of a VC: to the peer of a call, or to one party of a multipoint call.
-//!
-//! | stage | entered when | left when |
-//! |---|---|---|
-//! | start | the client asks | the request is sent; it fails |
-//! | connecting | the request is sent | the peer replies, rejects, is silent |
-//! | offered | a peer's request arrived | the client accepts or not |
-//! | replying | the client accepted | the peer is ready, or gone |
-//! | ready | the connection is there | the call manager opens it |
-//! | up | the client knows | either side leaves, the connection breaks |
-//! | leaving | this side leaves, its client's last words are on their way | they arrived |
-//! | disconnecting | the peer was asked to let go | it did, or is silent |
-//! | failed | it never came up | this side leaves |
-//! | lost | the peer left, or the connection broke | this side leaves |
-//! | down | everything is given back to the device | - |
-//!
-//! Only the VC's worker changes the stage. What happens meanwhile becomes news and wakes it.
+//! One connection of a VC: to the peer of a call, or to one party of a multipoint call. Carries out what its state machine says.
 
 use core::ffi::c_void;
 
 use super::{
-    channel::{Channel, news},
+    channel::Channel,
     circuit::Circuit,
     close_data::CloseData,
     format::Call,
     link::{Control, Link},
+    machine::leg::{Action, Actions, Event, Happened, Machine, Seen, Stage},
     upcall::{Handle, Params},
     wire::{Head, Hello, Kind},
 };
@@ -37,53 +22,32 @@ use crate::{
     nt::{Passive, Ref, SpinLock, Status},
 };
 
-/// See the module's page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the module's page is their table")]
-pub enum Stage {
-    Start,
-    Connecting,
-    Offered,
-    Replying,
-    Ready,
-    Up,
-    Leaving,
-    Disconnecting,
-    Failed(Status),
-    Lost(Status),
-    Down,
-}
-
-/// What the worker knows of a leg.
-pub struct Progress {
-    pub(super) stage: Stage,
+/// Where a leg stands, and what it has for that.
+struct Progress {
+    machine: Machine,
     connection: Option<Ref<Connection>>,
     endpoint: Option<Ref<Endpoint>>,
     reply: Option<Reply>,
     /// Bytes of the longest message that the peer takes.
     takes: u32,
-    /// What the client wants to say when it leaves.
-    words: CloseData,
-    /// The request that this leg came with pends: `AddParty`.
-    pub(super) adding: Option<Params>,
-    /// The client wants to drop the party; the drop pends.
-    pub(super) dropping: bool,
-    /// The client was told that the peer left.
-    pub(super) told: bool,
-    /// The party's context was freed.
-    pub(super) forgotten: bool,
+    /// What the client wants to say when the leg leaves.
+    close_data: CloseData,
+    /// The parameters of the `AddParty` that pends.
+    adding: Option<Params>,
+    /// NDIS knows the party by its context, which a reference stands for.
+    is_known: bool,
 }
 
 /// One connection of a VC.
 pub struct Leg {
     party: Handle,
     call: Call,
-    pub(super) progress: SpinLock<Progress>,
+    progress: SpinLock<Progress>,
     pub(super) channel: Ref<Channel>,
 }
 
 impl Leg {
-    /// A leg that shall reach `call.remote`.
+    /// A leg that shall reach `call.remote`, for a party that is being added or for a call.
     ///
     /// # Errors
     /// No memory.
@@ -93,7 +57,8 @@ impl Leg {
         call: Call,
         adding: Option<Params>,
     ) -> Result<Ref<Self>, Status> {
-        Self::make(circuit, party, call, Stage::Start, (None, None), adding)
+        let machine = Machine::outgoing(adding.is_some());
+        Self::make(circuit, party, call, machine, (None, None), adding)
     }
 
     /// A leg of a peer's request.
@@ -107,14 +72,14 @@ impl Leg {
         endpoint: Ref<Endpoint>,
     ) -> Result<Ref<Self>, Status> {
         let ends = (Some(connection), Some(endpoint));
-        Self::make(circuit, Handle::NULL, call, Stage::Offered, ends, None)
+        Self::make(circuit, Handle::NULL, call, Machine::incoming(), ends, None)
     }
 
     fn make(
         circuit: &Ref<Circuit>,
         party: Handle,
         call: Call,
-        stage: Stage,
+        machine: Machine,
         (connection, endpoint): (Option<Ref<Connection>>, Option<Ref<Endpoint>>),
         adding: Option<Params>,
     ) -> Result<Ref<Self>, Status> {
@@ -123,16 +88,14 @@ impl Leg {
             party,
             call,
             progress: SpinLock::new(Progress {
-                stage,
+                machine,
                 connection,
                 endpoint,
                 reply: None,
                 takes: call.flow.transmit,
-                words: CloseData::EMPTY,
+                close_data: CloseData::EMPTY,
                 adding,
-                dropping: false,
-                told: false,
-                forgotten: false,
+                is_known: false,
             }),
             channel,
         })?)
@@ -153,117 +116,141 @@ impl Leg {
         &self.call
     }
 
-    /// The hardware, once there is some.
-    pub fn link(&self) -> Option<&Ref<Link>> {
-        self.channel.link()
-    }
-
     /// Where it stands.
     pub fn stage(&self) -> Stage {
-        self.progress.lock().stage
+        self.progress.lock().machine.stage()
     }
 
-    /// The context by which NDIS knows a party: stands for a reference until [`Self::forget_context`].
-    pub fn context(this: &Ref<Self>) -> *mut c_void {
+    /// Whether the client drops its party.
+    pub(super) fn is_dropping(&self) -> bool {
+        self.progress.lock().machine.is_dropping()
+    }
+
+    /// Bytes of the longest message that the peer takes.
+    pub(super) fn takes(&self) -> u32 {
+        self.progress.lock().takes
+    }
+
+    /// The context by which NDIS knows the party; NULL in a point-to-point call.
+    pub(super) fn context(this: &Ref<Self>) -> *mut c_void {
+        if this.party.is_null() {
+            return core::ptr::null_mut();
+        }
+        Ref::as_ptr(this).cast_mut().cast()
+    }
+
+    /// As [`Self::context`], which a reference stands for from here on.
+    pub(super) fn give_context(this: &Ref<Self>) -> *mut c_void {
+        if this.party.is_null() {
+            return core::ptr::null_mut();
+        }
+        this.progress.lock().is_known = true;
         Ref::into_raw(this.clone()).cast_mut().cast()
     }
 
-    /// The context of the leg's party, which a reference of its own stands for from here on; NULL in a point-to-point call.
-    pub(super) fn give_party_context(this: &Ref<Self>) -> *mut c_void {
-        if this.party.is_null() {
-            core::ptr::null_mut()
-        } else {
-            Self::context(this)
+    /// Nobody names the party any more (CLOSE-07).
+    pub(super) fn forget_context(this: &Ref<Self>) {
+        if core::mem::take(&mut this.progress.lock().is_known) {
+            // SAFETY: `give_context` gave it away, and it is taken back once.
+            drop(unsafe { Ref::from_raw(Ref::as_ptr(this)) });
         }
     }
 
-    /// The context of the leg's party; NULL in a point-to-point call.
-    pub(super) fn party_context(this: &Ref<Self>) -> *mut c_void {
-        if this.party.is_null() {
-            core::ptr::null_mut()
-        } else {
-            Ref::as_ptr(this).cast_mut().cast()
+    /// `ProtocolCmDropParty` (PARTY-07): PENDING, or there is no party that could be dropped. `<= DISPATCH_LEVEL`.
+    pub fn drop_party(&self, close_data: CloseData) -> Status {
+        {
+            let mut progress = self.progress.lock();
+            if !progress.machine.drop_party(!close_data.is_empty()) {
+                return Status::UNSUCCESSFUL;
+            }
+            progress.close_data = close_data;
         }
-    }
-
-    /// Frees the context of the leg's party, once (CLOSE-07).
-    pub(super) fn forget_party(this: &Ref<Self>) {
-        if this.party.is_null() || core::mem::replace(&mut this.progress.lock().forgotten, true) {
-            return;
-        }
-        // SAFETY: given away when the party was made; forgotten once.
-        unsafe { Self::forget_context(Self::party_context(this)) };
-    }
-
-    /// Whether the client may be told that the peer has left: everything before that was delivered.
-    pub(super) fn is_drained(&self) -> bool {
-        matches!(self.stage(), Stage::Lost(_)) && self.channel.is_drained()
-    }
-
-    /// Takes back the reference that [`Self::context`] gave away.
-    ///
-    /// # Safety
-    /// `context` came from there and nobody uses it any more.
-    pub unsafe fn forget_context(context: *mut c_void) {
-        // SAFETY: the caller's promise.
-        drop(unsafe { Ref::from_raw(context.cast::<Self>().cast_const()) });
-    }
-
-    /// `ProtocolCmDropParty` (PARTY-07): PENDING. `<= DISPATCH_LEVEL`.
-    pub fn drop_party(&self, words: CloseData) -> Status {
-        self.set_words(words);
-        self.progress.lock().dropping = true;
         Circuit::wake(self.circuit());
         Status::PENDING
     }
 
-    fn tell(&self, news: u32) {
-        self.channel.tell(news);
-    }
-
-    fn has(&self, news: u32) -> bool {
-        self.channel.has(news)
-    }
-
     /// The device is gone.
     pub(super) fn device_lost(&self) {
-        self.tell(news::ABORTED);
+        self.channel.tell(Happened::ABORTED);
     }
 
-    fn set(&self, stage: Stage) {
-        self.progress.lock().stage = stage;
+    /// What happened that it waits for: of the connection first, then of the party in a call that stands, or not. Delivers between the
+    /// two. Only the VC's worker.
+    pub(super) fn due(&self, stands: bool) -> Option<Event> {
+        let due = self.progress.lock().machine.due(self.channel.happened());
+        if due.is_some() {
+            return due;
+        }
+        self.channel.deliver();
+        let stage = self.stage();
+        let drained = matches!(stage, Stage::Lost { .. }) && self.channel.is_drained();
+        let returned = self.is_gone();
+        let progress = self.progress.lock();
+        progress.machine.party_due(Seen {
+            stands,
+            drained,
+            returned,
+        })
+    }
+
+    /// One step of its machine. Only the VC's worker.
+    pub(super) fn step(&self, event: Event) -> Actions {
+        self.progress.lock().machine.step(event)
+    }
+
+    /// This side leaves; the event to step with, with what the client says.
+    pub(super) fn leave(&self, close_data: CloseData) -> Event {
+        let mut progress = self.progress.lock();
+        if !progress.machine.is_dropping() {
+            progress.close_data = close_data;
+        }
+        let speaks = !progress.close_data.is_empty();
+        Event::Leave { speaks }
+    }
+
+    /// Carries out an action that concerns the connection alone; what came of it.
+    pub(super) fn perform(this: &Ref<Self>, action: Action, passive: Passive<'_>) -> Option<Event> {
+        let done = match action {
+            Action::Connect => Self::connect(this, passive),
+            Action::Complete => this.complete(passive),
+            Action::Answer => Self::answer(this, passive),
+            Action::GetReadyToSend => this.get_ready_to_send(passive),
+            Action::BeginSending => this.begin_sending_party(),
+            Action::Say => this.say(),
+            Action::Disconnect => this.disconnect(),
+            other => {
+                this.end(other, passive);
+                return None;
+            }
+        };
+        Some(Event::Done(done))
+    }
+
+    /// Those that cannot fail.
+    fn end(&self, action: Action, passive: Passive<'_>) {
+        match action {
+            Action::Deliver => self.channel.open(),
+            Action::Shut => self.channel.receives.lock().shut(),
+            Action::Grant => {
+                if let Some(connection) = self.connection() {
+                    // Grants what the peer asked for; there is nothing to wait for.
+                    let _ = connection.disconnect();
+                }
+            }
+            Action::Refuse { by_client: true } => self.refuse(RejectReason::CONSUMER),
+            Action::Refuse { by_client: false } => self.refuse(RejectReason::NO_RESOURCES),
+            Action::Abandon => self.abandon(),
+            Action::Release => self.release(passive),
+            _ => {}
+        }
     }
 
     fn connection(&self) -> Option<Ref<Connection>> {
         self.progress.lock().connection.clone()
     }
 
-    /// Goes on as far as it can; whether the stage changed. Only the VC's worker.
-    pub(super) fn advance(this: &Ref<Self>, passive: Passive<'_>) -> bool {
-        let before = this.stage();
-        match before {
-            Stage::Start => Self::start(this, passive),
-            Stage::Connecting | Stage::Replying if this.has(news::OVER) => this.fail(passive),
-            Stage::Connecting if this.has(news::REPLIED) => this.complete(passive),
-            Stage::Replying if this.has(news::ESTABLISHED) => {
-                this.come_up(this.ready_to_send(passive), passive);
-            }
-            Stage::Up if this.has(news::OVER) => this.lose(passive),
-            Stage::Leaving if this.has(news::OVER | news::WORDS_SENT) => this.disconnect(passive),
-            Stage::Disconnecting if this.has(news::OVER & !news::BROKE) => this.go_down(Stage::Down, passive),
-            _ => {}
-        }
-        this.stage() != before
-    }
-
     /// Sends the request.
-    fn start(this: &Ref<Self>, passive: Passive<'_>) {
-        if let Err(status) = Self::try_start(this, passive) {
-            this.go_down(Stage::Failed(status), passive);
-        }
-    }
-
-    fn try_start(this: &Ref<Self>, passive: Passive<'_>) -> Result<(), Status> {
+    fn connect(this: &Ref<Self>, passive: Passive<'_>) -> Result<(), Status> {
         let agent = this.circuit().services().agent();
         let endpoint = agent.endpoint(this.call.local, passive)?;
         let link = Self::make_link(this, passive)?;
@@ -275,7 +262,6 @@ impl Leg {
             limits: ReadLimits::default(),
             private_data: &hello.request(&this.call.private_data),
         };
-        this.set(Stage::Connecting);
         let events = dyn_ref!(this.clone() => dyn ConnectionEvents);
         let connection = agent.connect(&request, events, passive)?;
         let mut progress = this.progress.lock();
@@ -302,107 +288,54 @@ impl Leg {
         Ok(link)
     }
 
+    fn link(&self) -> Result<&Ref<Link>, Status> {
+        self.channel.link().ok_or(Status::INTERNAL_ERROR)
+    }
+
     /// The peer accepted: the queue pair becomes ready, then the peer is told.
-    fn complete(&self, passive: Passive<'_>) {
-        let done = self.connected_link(passive).and_then(|connection| {
-            let reply = self.progress.lock().reply;
-            let reply = reply.ok_or(Status::CONNECTION_ABORTED)?;
-            // A peer that is no call manager of this version cannot be talked to.
-            let (hello, _) = Hello::parse(&reply.private_data).map_err(|_| Status::NOT_SUPPORTED)?;
-            self.progress.lock().takes = hello.takes;
-            self.ready_to_send(passive)?;
-            connection.ready_to_use().map_err(|_| Status::CONNECTION_ABORTED)
-        });
-        self.come_up(done, passive);
+    fn complete(&self, passive: Passive<'_>) -> Result<(), Status> {
+        let connection = self.ready_to_receive(passive)?;
+        let reply = self.progress.lock().reply;
+        let reply = reply.ok_or(Status::CONNECTION_ABORTED)?;
+        // A peer that is no call manager of this version cannot be talked to.
+        let (hello, _) = Hello::parse(&reply.private_data).map_err(|_| Status::NOT_SUPPORTED)?;
+        self.progress.lock().takes = hello.takes;
+        self.get_ready_to_send(passive)?;
+        connection.ready_to_use().map_err(|_| Status::CONNECTION_ABORTED)
     }
 
-    fn ready_to_send(&self, passive: Passive<'_>) -> Result<(), Status> {
-        let link = self.link().ok_or(Status::INTERNAL_ERROR)?;
-        link.ready_to_send(passive)
-    }
-
-    fn come_up(&self, done: Result<(), Status>, passive: Passive<'_>) {
-        match done {
-            Ok(()) => self.set(Stage::Ready),
-            Err(status) => {
-                self.abandon();
-                self.go_down(Stage::Failed(status), passive);
-            }
-        }
-    }
-
-    fn connected_link(&self, passive: Passive<'_>) -> Result<Ref<Connection>, Status> {
+    fn ready_to_receive(&self, passive: Passive<'_>) -> Result<Ref<Connection>, Status> {
         let connection = self.connection().ok_or(Status::CONNECTION_ABORTED)?;
         let parameters = connection
             .parameters(ReadLimits::default())
             .map_err(|_| Status::CONNECTION_ABORTED)?;
-        let link = self.link().ok_or(Status::INTERNAL_ERROR)?;
-        link.ready_to_receive(&parameters, passive)?;
+        self.link()?.ready_to_receive(&parameters, passive)?;
         Ok(connection)
     }
 
-    /// The client accepted a peer's request: answers it.
-    ///
-    /// # Errors
-    /// The device refused, or the peer has gone; the leg failed then.
-    pub(super) fn accept(this: &Ref<Self>, passive: Passive<'_>) -> Result<(), Status> {
-        let accepted = Self::make_link(this, passive).and_then(|link| {
-            this.begin_sending()?;
-            let connection = this.connected_link(passive)?;
-            let answer = Answer {
-                qpn: link.number(),
-                limits: ReadLimits::default(),
-                private_data: &this.hello().reply(),
-            };
-            this.set(Stage::Replying);
-            let events = dyn_ref!(this.clone() => dyn ConnectionEvents);
-            Ok(connection.reply(&answer, events)?)
-        });
-        if let Err(status) = accepted {
-            this.refuse(RejectReason::NO_RESOURCES);
-            this.go_down(Stage::Failed(status), passive);
-        }
-        accepted
+    fn get_ready_to_send(&self, passive: Passive<'_>) -> Result<(), Status> {
+        self.link()?.ready_to_send(passive)
     }
 
-    /// Rejects a peer's request.
-    pub(super) fn refuse(&self, reason: RejectReason) {
+    /// Answers a peer's request.
+    fn answer(this: &Ref<Self>, passive: Passive<'_>) -> Result<(), Status> {
+        let link = Self::make_link(this, passive)?;
+        this.begin_sending()?;
+        let connection = this.ready_to_receive(passive)?;
+        let answer = Answer {
+            qpn: link.number(),
+            limits: ReadLimits::default(),
+            private_data: &this.hello().reply(),
+        };
+        let events = dyn_ref!(this.clone() => dyn ConnectionEvents);
+        Ok(connection.reply(&answer, events)?)
+    }
+
+    fn refuse(&self, reason: RejectReason) {
         if let Some(connection) = self.connection() {
             // The peer may have given up: then there is nothing to reject.
             let _ = connection.reject(reason, &[]);
         }
-    }
-
-    /// The connection did not come up.
-    fn fail(&self, passive: Passive<'_>) {
-        let status = if self.has(news::REJECTED) {
-            Status::CONNECTION_REFUSED
-        } else if self.has(news::TIMED_OUT) {
-            Status::IO_TIMEOUT
-        } else {
-            Status::CONNECTION_ABORTED
-        };
-        self.abandon();
-        self.go_down(Stage::Failed(status), passive);
-    }
-
-    /// The peer left, or the connection broke.
-    fn lose(&self, passive: Passive<'_>) {
-        let left = self.has(news::PEER_LEFT);
-        if left {
-            if let Some(connection) = self.connection() {
-                // Grants what the peer asked for; there is nothing to wait for.
-                let _ = connection.disconnect();
-            }
-        } else {
-            self.abandon();
-        }
-        let status = if left {
-            Status::SUCCESS
-        } else {
-            Status::CONNECTION_ABORTED
-        };
-        self.go_down(Stage::Lost(status), passive);
     }
 
     /// Its peer gets the client's messages from now on.
@@ -410,59 +343,43 @@ impl Leg {
     /// # Errors
     /// No memory.
     pub(super) fn begin_sending(&self) -> Result<(), Status> {
-        let link = self.link().ok_or(Status::INTERNAL_ERROR)?;
+        let link = self.link()?;
         Ok(self.circuit().sends.lock().open(link.clone())?)
     }
 
-    /// This side leaves, with `words` for the peer. Only the VC's worker; again is nothing.
-    pub(super) fn leave(&self, mut words: CloseData, passive: Passive<'_>) {
-        self.channel.receives.lock().shut();
-        match self.stage() {
-            Stage::Up => {
-                let said = !words.as_mut_slice().is_empty() && self.say(&mut words);
-                if said {
-                    self.set(Stage::Leaving);
-                } else {
-                    self.disconnect(passive);
-                }
-            }
-            Stage::Leaving | Stage::Disconnecting | Stage::Down => {}
-            Stage::Offered => {
-                self.refuse(RejectReason::CONSUMER);
-                self.go_down(Stage::Down, passive);
-            }
-            _ => {
-                self.abandon();
-                self.go_down(Stage::Down, passive);
-            }
+    fn begin_sending_party(&self) -> Result<(), Status> {
+        if self.takes() < self.call.flow.transmit {
+            return Err(Status::NOT_SUPPORTED);
         }
+        self.begin_sending()
     }
 
-    fn say(&self, words: &mut CloseData) -> bool {
-        let data = words.as_mut_slice();
+    /// Sends the close data.
+    fn say(&self) -> Result<(), Status> {
+        let mut close_data = self.progress.lock().close_data;
+        let data = close_data.as_mut_slice();
         let head = Head {
             kind: Kind::Close,
             length: data.len() as u32,
         };
-        self.channel.send_control(Control::Close, &head, data)
+        let said = self.channel.send_control(Control::Close, &head, data);
+        said.then_some(()).ok_or(Status::CONNECTION_ABORTED)
     }
 
-    fn disconnect(&self, passive: Passive<'_>) {
+    /// Asks the peer to let go.
+    fn disconnect(&self) -> Result<(), Status> {
         if self.circuit().services().device().is_dead() {
             self.abandon();
-            return self.go_down(Stage::Down, passive);
+            return Err(Status::CONNECTION_ABORTED);
         }
-        let asked = self
-            .connection()
-            .is_some_and(|connection| connection.disconnect() == Ok(Disconnect::Pending));
-        if asked {
-            self.set(Stage::Disconnecting);
+        let connection = self.connection().ok_or(Status::CONNECTION_ABORTED)?;
+        if connection.disconnect() == Ok(Disconnect::Pending) {
+            Ok(())
         } else {
-            self.go_down(Stage::Down, passive);
+            Err(Status::CONNECTION_ABORTED)
         }
     }
 
-    /// No more events come of the connection.
     fn abandon(&self) {
         if let Some(connection) = self.connection() {
             connection.abandon();
@@ -470,82 +387,68 @@ impl Leg {
     }
 
     /// Gives everything back to the device: no message is sent or received any more. What arrived before can still be delivered.
-    fn go_down(&self, stage: Stage, passive: Passive<'_>) {
-        if matches!(self.stage(), Stage::Failed(_) | Stage::Lost(_) | Stage::Down) {
-            // Nothing is left to give back.
-            return self.set(stage);
-        }
-        if let Some(link) = self.link() {
+    fn release(&self, passive: Passive<'_>) {
+        if let Some(link) = self.channel.link() {
             self.circuit().stop_sending(link);
             let done = link.stop(passive);
             self.circuit().release_heads(done);
             self.channel.finish();
             link.end(passive);
         }
-        let (connection, endpoint) = {
-            let mut progress = self.progress.lock();
-            progress.stage = stage;
-            (progress.connection.take(), progress.endpoint.take())
-        };
-        drop((connection, endpoint));
+        drop(self.take_ends());
     }
 
-    /// What the client wants the peer to hear at the end.
-    pub(super) fn set_words(&self, words: CloseData) {
-        self.progress.lock().words = words;
+    fn take_ends(&self) -> (Option<Ref<Connection>>, Option<Ref<Endpoint>>) {
+        let mut progress = self.progress.lock();
+        (progress.connection.take(), progress.endpoint.take())
     }
 
-    /// See [`Self::set_words`].
-    pub(super) fn words(&self) -> CloseData {
-        self.progress.lock().words
+    /// Takes connection and address away, for another leg in this one's place.
+    pub(super) fn replace(&self) -> Option<(Ref<Connection>, Ref<Endpoint>)> {
+        self.progress.lock().machine.replace();
+        let (connection, endpoint) = self.take_ends();
+        connection.zip(endpoint)
+    }
+
+    /// The parameters of the `AddParty` that ends.
+    pub(super) fn take_adding(&self) -> Option<Params> {
+        self.progress.lock().adding.take()
     }
 
     /// Whether nothing refers to its buffers any more.
     pub(super) fn is_gone(&self) -> bool {
         self.stage() == Stage::Down && self.channel.receives.lock().is_idle()
     }
-
-    /// Takes connection and address away, for another leg in this one's place.
-    pub(super) fn take_ends(&self) -> Option<(Ref<Connection>, Ref<Endpoint>)> {
-        let mut progress = self.progress.lock();
-        progress.stage = Stage::Down;
-        progress.connection.take().zip(progress.endpoint.take())
-    }
-
-    /// Bytes of the longest message that the peer takes.
-    pub(super) fn takes(&self) -> u32 {
-        self.progress.lock().takes
-    }
 }
 
 impl ConnectionEvents for Leg {
     fn replied(&self, reply: &Reply) {
         self.progress.lock().reply = Some(*reply);
-        self.tell(news::REPLIED);
+        self.channel.tell(Happened::REPLIED);
     }
 
     fn rejected(&self, _: &Rejection) {
-        self.tell(news::REJECTED);
+        self.channel.tell(Happened::REJECTED);
     }
 
     fn established(&self) {
-        self.tell(news::ESTABLISHED);
+        self.channel.tell(Happened::ESTABLISHED);
     }
 
     fn timed_out(&self) {
-        self.tell(news::TIMED_OUT);
+        self.channel.tell(Happened::TIMED_OUT);
     }
 
     fn disconnect_requested(&self) {
-        self.tell(news::PEER_LEFT);
+        self.channel.tell(Happened::PEER_LEFT);
     }
 
     fn disconnected(&self, _: Outcome) {
-        self.tell(news::DISCONNECTED);
+        self.channel.tell(Happened::DISCONNECTED);
     }
 
     fn aborted(&self) {
-        self.tell(news::ABORTED);
+        self.channel.tell(Happened::ABORTED);
     }
 }
 
@@ -557,7 +460,9 @@ impl QpTarget for Leg {
                     connection.communication_established();
                 }
             }
-            QpEvent::InvalidRequest | QpEvent::AccessError | QpEvent::Catastrophic => self.tell(news::BROKE),
+            QpEvent::InvalidRequest | QpEvent::AccessError | QpEvent::Catastrophic => {
+                self.channel.tell(Happened::BROKE);
+            }
             QpEvent::SendQueueDrained | QpEvent::LastWqe | QpEvent::Path => {}
         }
     }

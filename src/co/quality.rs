@@ -1,55 +1,70 @@
-//! Changes of a call's quality of service: the longest messages of both directions.
-//!
-//! The side that wants a change asks its peers and waits for their answers. When both sides ask at once, the caller's change
-//! stands and the other is refused.
+//! Changes of a call's quality of service: the longest messages of both directions. What the state machine decides is carried out here.
 
 use super::{
     format::{Call, Flow},
-    leg::{Leg, Stage},
+    leg::Leg,
     link::Control,
+    machine::{call::Event, leg::Stage},
     params::{self, OwnParams},
     upcall,
-    vc::{Creator, Inner, Vc},
+    vc::Vc,
     wire::{Head, Kind},
 };
-use crate::nt::Status;
+use crate::nt::{Ref, Status};
 
 impl Vc {
-    /// Goes on with changes of either side. Only the worker; whether anything was done.
-    pub(super) fn step_quality(&self) -> bool {
-        let waits = self.inner.lock().change.is_some();
-        let moved = if waits { false } else { self.take_changes() };
-        let waits = self.inner.lock().change.is_some();
-        if waits {
-            return self.step_change() || moved;
+    /// What a peer's call manager said that the call listens to now.
+    pub(super) fn peers_say(&self) -> Option<(Event, Option<Ref<Leg>>)> {
+        let (changes, answers) = {
+            let inner = self.inner.lock();
+            (inner.machine.hears_changes(), inner.machine.hears_answers())
+        };
+        if !changes && !answers {
+            return None;
         }
-        self.step_modify() || moved
-    }
-
-    /// Looks whether a peer asks.
-    fn take_changes(&self) -> bool {
-        let mut moved = false;
         let mut index = 0;
         while let Some(leg) = self.leg(index) {
             index += 1;
-            let asked = leg.channel.receives.lock().take_change();
-            let Some(flow) = asked else { continue };
-            moved = true;
-            let taken = self.consider(flow.mirrored());
-            if !taken {
-                answer(&leg, false);
+            let wants = if changes {
+                leg.channel.receives.lock().take_change()
+            } else {
+                None
+            };
+            if let Some(flow) = wants {
+                let possible = self.keep_change(flow.mirrored());
+                return Some((Event::PeerWants { possible }, Some(leg)));
             }
         }
-        moved
+        if answers { self.answer_of_a_peer() } else { None }
     }
 
-    /// Whether a peer's change can be offered to the client.
-    fn consider(&self, flow: Flow) -> bool {
+    fn answer_of_a_peer(&self) -> Option<(Event, Option<Ref<Leg>>)> {
+        let mut deserted = None;
+        let mut index = 0;
+        while let Some(leg) = self.leg(index) {
+            index += 1;
+            let answer = leg.channel.receives.lock().take_answer();
+            if let Some(accepted) = answer {
+                return Some((Event::Answered { accepted }, Some(leg)));
+            }
+            if leg.stage() != Stage::Up {
+                // Who has left does not answer.
+                deserted = Some((Event::Deserted, Some(leg)));
+            }
+        }
+        deserted
+    }
+
+    /// Whether a peer's change is possible: then it is kept.
+    fn keep_change(&self, flow: Flow) -> bool {
         let wanted = {
             let inner = self.inner.lock();
-            changed_call(&inner, flow, self.creator())
+            inner
+                .call
+                .filter(|call| inner.legs.len() == 1 && flow.transmit.max(flow.receive) <= call.message_size)
         };
         let Some(call) = wanted else { return false };
+        let call = Call { flow, ..call };
         let Ok(own) = OwnParams::try_new(&call) else {
             return false;
         };
@@ -57,127 +72,63 @@ impl Vc {
         true
     }
 
-    /// Activates the VC with what the peer wants, then tells the client, then answers (QOS-07, QOS-09).
-    fn step_change(&self) -> bool {
-        let lent = {
+    /// The VC is active with what the peer wants: the client gets to know (QOS-07).
+    pub(super) fn take_change(&self) {
+        let taken = {
             let mut inner = self.inner.lock();
-            inner.change.as_mut().map(|(own, _)| own.lend())
-        };
-        let Some(lent) = lent else { return false };
-        let Some(status) = self.activate(lent) else {
-            return false;
-        };
-        let change = {
-            let mut inner = self.inner.lock();
-            let change = inner.change.take();
-            if let (Some((_, call)), Status::SUCCESS) = (&change, status) {
-                inner.call = Some(*call);
+            let taken = inner.change.as_mut().map(|(own, call)| (own.lend(), *call));
+            if let Some((_, call)) = taken {
+                inner.call = Some(call);
             }
-            change
+            taken
         };
-        let Some((own, call)) = change else { return false };
-        if status == Status::SUCCESS {
+        if let Some((lent, call)) = taken {
             self.circuit.sends.lock().set_longest(call.flow.transmit);
             upcall::incoming_qos(self.handle(), lent);
         }
-        let kept = status == Status::SUCCESS && self.inner.lock().close.is_none();
-        if let Some(leg) = self.leg(0) {
-            answer(&leg, kept);
-        }
-        drop(own);
-        true
     }
 
-    /// Goes on with the client's change (QOS-03, QOS-04).
-    fn step_modify(&self) -> bool {
-        let asked = match &self.inner.lock().modify {
-            None => return false,
-            Some(modify) => modify.asked,
+    /// The peer gets to know what became of its change (QOS-09).
+    pub(super) fn answer_change(&self, from: Option<&Ref<Leg>>, accepted: bool) {
+        let change = self.inner.lock().change.take();
+        drop(change);
+        let head = Head {
+            kind: Kind::Answer { accepted },
+            length: 0,
         };
-        if !asked {
-            self.ask();
-            return true;
+        let leg = from.cloned().or_else(|| self.leg(0));
+        if let Some(leg) = leg.filter(|leg| leg.stage() == Stage::Up) {
+            leg.channel.send_control(Control::Answer, &head, &[]);
         }
-        self.take_answers();
-        let (params, refused) = {
-            let inner = self.inner.lock();
-            match &inner.modify {
-                // What NDIS is activating stands, whoever leaves meanwhile.
-                Some(modify) if modify.waiting == 0 => (modify.params, modify.refused && !inner.activating),
-                _ => return false,
-            }
-        };
-        let status = if refused {
-            Status::UNSUCCESSFUL
-        } else {
-            match self.activate(params) {
-                None => return false,
-                Some(Status::SUCCESS) => Status::SUCCESS,
-                Some(_) => Status::UNSUCCESSFUL,
-            }
-        };
-        self.end_modify(status);
-        true
     }
 
-    fn ask(&self) {
-        let flow = {
-            let mut inner = self.inner.lock();
-            let Some(modify) = inner.modify.as_mut() else {
-                return;
-            };
-            modify.asked = true;
-            modify.call.flow
+    /// Asks all peers for the client's change.
+    pub(super) fn ask(&self) -> Event {
+        let (mut answers, mut refused) = (0, false);
+        let flow = self.inner.lock().modify.as_ref().map(|modify| modify.call.flow);
+        let Some(flow) = flow else {
+            return Event::Asked { answers, refused };
         };
         let head = Head {
             kind: Kind::Change(flow),
             length: 0,
         };
-        let (mut waiting, mut refused) = (0, false);
         let mut index = 0;
         while let Some(leg) = self.leg(index) {
             index += 1;
-            // An answer to an earlier change is none to self.
+            // An answer to an earlier change is none to this.
             leg.channel.receives.lock().take_answer();
             if leg.stage() == Stage::Up && leg.channel.send_control(Control::Change, &head, &[]) {
-                waiting += 1;
+                answers += 1;
             } else {
                 refused = true;
             }
         }
-        let mut inner = self.inner.lock();
-        if let Some(modify) = inner.modify.as_mut() {
-            modify.waiting = waiting;
-            modify.refused = refused || waiting == 0;
-        }
+        Event::Asked { answers, refused }
     }
 
-    fn take_answers(&self) {
-        let (mut answers, mut refused, mut lost) = (0, false, false);
-        let mut index = 0;
-        while let Some(leg) = self.leg(index) {
-            index += 1;
-            match leg.channel.receives.lock().take_answer() {
-                Some(accepted) => {
-                    answers += 1;
-                    refused |= !accepted;
-                }
-                None => lost |= leg.stage() != Stage::Up,
-            }
-        }
-        let mut inner = self.inner.lock();
-        if let Some(modify) = inner.modify.as_mut() {
-            modify.refused |= refused;
-            modify.waiting = modify.waiting.saturating_sub(answers);
-            if lost {
-                // Who has left does not answer.
-                modify.refused = true;
-                modify.waiting = 0;
-            }
-        }
-    }
-
-    fn end_modify(&self, status: Status) {
+    /// The client's change is made, or is not (QOS-05).
+    pub(super) fn end_change(&self, status: Status) {
         let modify = {
             let mut inner = self.inner.lock();
             let modify = inner.modify.take();
@@ -195,24 +146,5 @@ impl Vc {
             }
         }
         upcall::qos_modified(status, self.handle(), modify.params);
-    }
-}
-
-/// The call as the peer wants it, unless that cannot be.
-fn changed_call(inner: &Inner, flow: Flow, creator: Creator) -> Option<Call> {
-    let call = inner.call?;
-    let fits = flow.transmit.max(flow.receive) <= call.message_size;
-    let alone = inner.legs.len() == 1 && inner.close.is_none() && !inner.activating;
-    let ours_stands = creator == Creator::Client && inner.modify.is_some();
-    (fits && alone && !ours_stands).then_some(Call { flow, ..call })
-}
-
-fn answer(leg: &Leg, accepted: bool) {
-    let head = Head {
-        kind: Kind::Answer { accepted },
-        length: 0,
-    };
-    if leg.stage() == Stage::Up {
-        leg.channel.send_control(Control::Answer, &head, &[]);
     }
 }

@@ -1,16 +1,6 @@
-//! Virtual circuits: what clients and NDIS ask of them. What comes of it is in [`super::call`].
+//! Virtual circuits: what clients and NDIS ask of them. What comes of it is in [`super::worker`].
 //!
-//! | state | meaning |
-//! |---|---|
-//! | idle | no call |
-//! | making | the client's call is being set up |
-//! | arriving, offered, accepting | a peer's call: NDIS gets to know, the client thinks, the peer is answered |
-//! | connected | data flows |
-//! | broken | a peer's call that could not be kept after the client accepted it: the client closes it |
-//! | closing | the client closes the call |
-//! | deleted | nobody knows the VC any more |
-//!
-//! Handlers note what is asked for and wake the VC's worker, which alone changes the state of a call: so each request has one end.
+//! Requests are admitted or refused by the call's state machine, an admitted one wakes the VC's worker: so each has one end.
 
 use core::ffi::c_void;
 
@@ -19,7 +9,8 @@ use super::{
     close_data::CloseData,
     family::{Family, FamilyHold, Roster},
     format::{Call, Flow, MIN_RECEIVES, PrivateData},
-    leg::{Leg, Stage},
+    leg::Leg,
+    machine::call::{Creator, Machine, Refused},
     params::OwnParams,
     sap::SapHold,
     services::Services,
@@ -38,34 +29,18 @@ use crate::{
 /// Messages on their way, and receive buffers, of a call that a peer made, unless the client wants others.
 const DEFAULT_DEPTH: u16 = 32;
 
-/// See the module's page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the module's page is their table")]
-pub enum State {
-    Idle,
-    Making,
-    Arriving,
-    Offered,
-    Accepting,
-    Connected,
-    Broken,
-    Closing,
-    Deleted,
-}
-
-/// Who made the VC and so deletes it (VC-07).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Creator {
-    /// `NdisCoCreateVc`.
-    Client,
-    /// `NdisMCmCreateVc`.
-    Manager,
+/// The client's call that pends.
+pub(super) struct Make {
+    pub(super) params: Params,
+    /// The parameters had to be rounded.
+    pub(super) rounded: bool,
+    pub(super) party: Handle,
 }
 
 /// A close that pends.
 pub(super) struct Close {
     pub(super) party: Handle,
-    pub(super) words: CloseData,
+    pub(super) close_data: CloseData,
 }
 
 /// A change of the quality of service that pends.
@@ -73,41 +48,28 @@ pub(super) struct Modify {
     pub(super) params: Params,
     pub(super) call: Call,
     pub(super) rounded: bool,
-    pub(super) asked: bool,
-    pub(super) waiting: u32,
-    pub(super) refused: bool,
 }
 
-/// The client's answer to an offer.
-pub(super) struct Decision {
-    pub(super) status: Status,
-    /// What it wants changed; `None`: nothing. An error: what cannot be.
-    pub(super) changes: Option<Result<Call, Status>>,
-}
-
-/// The state of the VC's call.
+/// The VC's call, and what belongs to requests that pend.
 pub(super) struct Inner {
-    pub(super) state: State,
-    pub(super) active: bool,
+    pub(super) machine: Machine,
+    /// The call's own leg first.
     pub(super) legs: Vec<Ref<Leg>>,
     pub(super) call: Option<Call>,
-    pub(super) make: Option<(Params, bool)>,
-    pub(super) failure: Option<Status>,
+    pub(super) make: Option<Make>,
     pub(super) close: Option<Close>,
-    /// The client was told that the peer closed (CLOSE-30).
-    pub(super) told: bool,
+    /// Until the client has been asked.
     pub(super) sap: Option<SapHold>,
     pub(super) offer: Option<OwnParams>,
-    pub(super) decision: Option<Decision>,
+    /// What the client wants changed of an offer; an error: what cannot be.
+    pub(super) changes: Option<Result<Call, Status>>,
     pub(super) modify: Option<Modify>,
+    /// What the peer wants.
     pub(super) change: Option<(OwnParams, Call)>,
-    pub(super) activating: bool,
-    pub(super) activation: Option<Status>,
 }
 
 /// A virtual circuit.
 pub struct Vc {
-    creator: Creator,
     roster: Ref<Roster>,
     family: SpinLock<Option<FamilyHold>>,
     pub(super) inner: SpinLock<Inner>,
@@ -135,28 +97,22 @@ impl Owner for Vc {
 }
 
 impl Vc {
-    fn make(family: FamilyHold, creator: Creator, handle: Handle, state: State) -> Result<Ref<Self>, Status> {
+    fn make(family: FamilyHold, creator: Creator, handle: Handle) -> Result<Ref<Self>, Status> {
         let roster = family.roster().clone();
         let inner = Inner {
-            state,
-            active: false,
+            machine: Machine::new(creator),
             legs: Vec::new_in(NonPaged),
             call: None,
             make: None,
-            failure: None,
             close: None,
-            told: false,
             sap: None,
             offer: None,
-            decision: None,
+            changes: None,
             modify: None,
             change: None,
-            activating: false,
-            activation: None,
         };
         let circuit = Circuit::try_new(&roster.services, handle)?;
         let this = Ref::try_new(Self {
-            creator,
             roster: roster.clone(),
             family: SpinLock::new(Some(family)),
             inner: SpinLock::new(inner),
@@ -175,7 +131,7 @@ impl Vc {
     /// # Errors
     /// No memory.
     pub fn create(family: &Ref<Family>, handle: Handle) -> Result<Ref<Self>, Status> {
-        Self::make(Family::hold(family), Creator::Client, handle, State::Idle)
+        Self::make(Family::hold(family), Creator::Client, handle)
     }
 
     /// A peer asks for a call on a SAP. `<= DISPATCH_LEVEL`.
@@ -189,7 +145,7 @@ impl Vc {
         private_data: PrivateData,
     ) -> Result<(), Status> {
         let call = offered(&incoming, hello, private_data);
-        let this = Self::make(sap.family(), Creator::Manager, Handle::NULL, State::Arriving)?;
+        let this = Self::make(sap.family(), Creator::Manager, Handle::NULL)?;
         let prepared = OwnParams::try_new(&call).map_err(Status::from).and_then(|offer| {
             let leg = Leg::incoming(&this.circuit, call, incoming.connection, incoming.endpoint)?;
             let mut inner = this.inner.lock();
@@ -216,11 +172,6 @@ impl Vc {
         self.circuit.services()
     }
 
-    /// Who made it.
-    pub const fn creator(&self) -> Creator {
-        self.creator
-    }
-
     /// NDIS's handle.
     pub fn handle(&self) -> Handle {
         self.circuit.handle()
@@ -241,12 +192,9 @@ impl Vc {
 
     /// `ProtocolCmDeleteVc` (VC-11). `<= DISPATCH_LEVEL`.
     pub fn delete(&self) -> Status {
-        {
-            let mut inner = self.inner.lock();
-            if inner.state != State::Idle {
-                return Status::NDIS_NOT_ACCEPTED;
-            }
-            inner.state = State::Deleted;
+        let deleted = self.inner.lock().machine.delete();
+        if deleted.is_err() {
+            return Status::NDIS_NOT_ACCEPTED;
         }
         self.forget();
         Status::SUCCESS
@@ -257,7 +205,6 @@ impl Vc {
         self.roster.circuits.remove(&self.circuit);
         let (legs, sap) = {
             let mut inner = self.inner.lock();
-            inner.state = State::Deleted;
             let legs = core::mem::replace(&mut inner.legs, Vec::new_in(NonPaged));
             (legs, inner.sap.take())
         };
@@ -280,17 +227,16 @@ impl Vc {
         let leg = Leg::outgoing(&self.circuit, party, call, None)?;
         let context = {
             let mut inner = self.inner.lock();
-            if inner.state != State::Idle {
-                return Err(Status::UNSUCCESSFUL);
-            }
             inner.legs.try_reserve(1).map_err(crate::nt::NoMemory::from)?;
-            let context = Leg::give_party_context(&leg);
+            inner.machine.make().map_err(|Refused| Status::UNSUCCESSFUL)?;
+            let context = Leg::give_context(&leg);
             inner.legs.push(leg);
-            inner.state = State::Making;
             inner.call = Some(call);
-            inner.make = Some((params, rounded));
-            inner.failure = None;
-            inner.told = false;
+            inner.make = Some(Make {
+                params,
+                rounded,
+                party,
+            });
             context
         };
         self.wake();
@@ -306,7 +252,7 @@ impl Vc {
             let inner = self.inner.lock();
             let current = inner
                 .call
-                .filter(|_| inner.state == State::Connected && is_multipoint(&inner));
+                .filter(|_| inner.machine.add_party().is_ok() && is_multipoint(&inner));
             let current = current.ok_or(Status::UNSUCCESSFUL)?;
             if call.message_size != current.message_size || call.flow != current.flow {
                 return Err(Status::NOT_SUPPORTED);
@@ -317,11 +263,12 @@ impl Vc {
         let leg = Leg::outgoing(&self.circuit, party, call, Some(params))?;
         let context = {
             let mut inner = self.inner.lock();
-            if inner.state != State::Connected {
-                return Err(Status::UNSUCCESSFUL);
-            }
+            inner
+                .machine
+                .add_party()
+                .map_err(|Refused| Status::UNSUCCESSFUL)?;
             inner.legs.try_reserve(1).map_err(crate::nt::NoMemory::from)?;
-            let context = Leg::give_party_context(&leg);
+            let context = Leg::give_context(&leg);
             inner.legs.push(leg);
             context
         };
@@ -330,64 +277,56 @@ impl Vc {
     }
 
     /// `ProtocolCmCloseCall` (CLOSE-04, CLOSE-05). `<= DISPATCH_LEVEL`.
-    pub fn close_call(&self, party: Handle, words: CloseData) -> Status {
+    pub fn close_call(&self, party: Handle, close_data: CloseData) -> Status {
         {
             let mut inner = self.inner.lock();
-            let open = matches!(
-                inner.state,
-                State::Making | State::Accepting | State::Connected | State::Broken
-            );
-            let others = inner
-                .legs
-                .iter()
-                .filter(|leg| !leg.progress.lock().dropping)
-                .count();
-            if !open || inner.close.is_some() || others > 1 {
+            let kept = |leg: &&Ref<Leg>| !leg.is_dropping();
+            let parties = inner.legs.iter().filter(kept).count();
+            if inner.machine.close(parties).is_err() {
                 return Status::UNSUCCESSFUL;
             }
-            inner.close = Some(Close { party, words });
+            inner.close = Some(Close { party, close_data });
         }
         self.wake();
         Status::PENDING
+    }
+
+    /// What the client says as it closes.
+    pub(super) fn close_data(&self) -> CloseData {
+        let inner = self.inner.lock();
+        inner
+            .close
+            .as_ref()
+            .map_or(CloseData::EMPTY, |close| close.close_data)
     }
 
     /// `ProtocolCmIncomingCallComplete`, or the dispatch said so itself (INC-06). `<= DISPATCH_LEVEL`.
     pub fn decided(&self, status: Status, changes: Option<Result<Call, Status>>) {
         {
             let mut inner = self.inner.lock();
-            if inner.state != State::Offered || inner.decision.is_some() {
+            if inner.machine.decide(status == Status::SUCCESS).is_err() {
                 return;
             }
-            inner.decision = Some(Decision { status, changes });
+            inner.changes = changes;
         }
         self.wake();
     }
 
     /// `ProtocolCmActivateVcComplete` (VC-22). `<= DISPATCH_LEVEL`.
     pub fn activated(&self, status: Status) {
-        {
-            let mut inner = self.inner.lock();
-            if !inner.activating {
-                return;
-            }
-            inner.activation = Some(status);
+        let expected = self.inner.lock().machine.activated(status);
+        if expected.is_ok() {
+            self.wake();
         }
-        self.wake();
     }
 
     /// `ProtocolCmModifyCallQoS` (QOS-02): PENDING, or why not. `<= DISPATCH_LEVEL`.
     pub fn modify(&self, call: Call, rounded: bool, params: Params) -> Status {
         {
             let mut inner = self.inner.lock();
-            let Some(current) = inner
-                .call
-                .filter(|_| inner.state == State::Connected && inner.close.is_none())
-            else {
+            let Some(current) = inner.call.filter(|_| inner.machine.may_change()) else {
                 return Status::UNSUCCESSFUL;
             };
-            if inner.modify.is_some() {
-                return Status::UNSUCCESSFUL;
-            }
             // Only the flows can change while the connection stands.
             let same = Call {
                 flow: current.flow,
@@ -399,6 +338,9 @@ impl Vc {
             if !same {
                 return Status::NDIS_INVALID_DATA;
             }
+            if inner.machine.modify().is_err() {
+                return Status::UNSUCCESSFUL;
+            }
             inner.modify = Some(Modify {
                 params,
                 call: Call {
@@ -406,9 +348,6 @@ impl Vc {
                     ..current
                 },
                 rounded,
-                asked: false,
-                waiting: 0,
-                refused: false,
             });
         }
         self.wake();
@@ -428,11 +367,6 @@ impl Vc {
     /// The leg at `index`.
     pub(super) fn leg(&self, index: usize) -> Option<Ref<Leg>> {
         self.inner.lock().legs.get(index).cloned()
-    }
-
-    /// Legs whose peers have not left.
-    pub(super) fn live_legs(inner: &Inner) -> usize {
-        inner.legs.iter().filter(|leg| leg.stage() == Stage::Up).count()
     }
 }
 

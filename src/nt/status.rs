@@ -3,7 +3,7 @@
 use core::fmt;
 
 /// A kernel status: negative is an error, everything else succeeded (MS-ERREF section 2.3).
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct Status(pub i32);
 

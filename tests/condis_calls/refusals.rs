@@ -7,7 +7,7 @@ use cxndk::sys::ndis::{
     NDIS_OID_REQUEST, NdisRequestQueryInformation, NdisRequestSetInformation, OID_GEN_MAXIMUM_FRAME_SIZE,
     OID_GEN_MAXIMUM_TOTAL_SIZE,
 };
-use cxndk_testbed::consumers::condis::{News, OfferAnswer};
+use cxndk_testbed::consumers::condis::{CoHandle, News, OfferAnswer};
 use cxndk_testbed::ndis::condis;
 use cxndk_testbed::sim::{
     self,
@@ -132,6 +132,31 @@ fn an_offer_that_is_accepted_too_late_is_closed() {
             scene.b.answer(peer, 0, None);
             scene.close_incoming();
             assert!(!scene.b.news(peer).contains(&News::Connected));
+            assert_eq!(scene.a.delete_vc(vc), 0);
+        });
+    }
+}
+
+/// Proves INC-06, CLOSE-05, CLOSE-09: a client that has accepted a call may close it at once, before it is connected.
+#[test]
+fn a_call_is_closed_at_once_by_the_client_that_accepted_it() {
+    for seed in 0..10 {
+        Scene::run(seed, 0, |scene| {
+            scene.b.answer_offers(scene.family_b, OfferAnswer::Later);
+            let vc = scene.a.create_vc(scene.family_a);
+            scene.a.make_call(vc, scene.call(), None);
+            until("offered", || {
+                let peers = scene.incoming();
+                let offered = |peer: &CoHandle| !scene.b.news(*peer).is_empty();
+                peers.first().is_some_and(offered)
+            });
+            let peer = scene.incoming()[0];
+            scene.b.answer(peer, 0, None);
+            Scene::close(&scene.b, peer, None, b"");
+            until("answered", || !scene.a.made(vc).is_empty());
+            if scene.a.made(vc) == [0] {
+                Scene::close(&scene.a, vc, None, b"");
+            }
             assert_eq!(scene.a.delete_vc(vc), 0);
         });
     }
