@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use cxndk_testbed::consumers::ndk::{Adapter, Cq, Notify, Qp};
 use cxndk_testbed::consumers::node::on;
+use cxndk_testbed::ndis::{Personality, ResourceList};
 use cxndk_testbed::sim::{self, HostId};
 use cxndk_testbed::world::{Machine, WorldConfig};
 use support::{DISPATCH_LEVEL, QUEUES, occupy, queue_on, scenario_in};
@@ -92,12 +93,24 @@ fn a_queue_is_heard_of_on_the_processor_that_its_consumer_prefers() {
     }
 }
 
-/// Proves CREATE-10, INT-10: the same where processors are in groups.
+/// Proves CREATE-10, INT-10: the same where processors are in groups, whichever of its lists of resources the bus driver's stack hands on.
 #[test]
 fn a_queue_is_heard_of_in_the_group_that_its_consumer_prefers() {
-    for seed in 0..3 {
+    for (seed, resources) in [ResourceList::Translated, ResourceList::Raw]
+        .into_iter()
+        .cycle()
+        .take(4)
+        .enumerate()
+    {
+        let seed = seed as u64;
         scenario_in(&world(seed, 12, 4), |world| {
             let host = &world.hosts[0];
+            host.adapter.stop();
+            host.adapter.set_personality(Personality {
+                resources,
+                ..host.adapter.personality()
+            });
+            host.adapter.start().expect("it starts again");
             let open = host.open_ndk();
             let adapter = open.adapter();
             on(host.id, "consumer", move || {

@@ -86,7 +86,7 @@ impl Interrupts {
             // SAFETY: as above.
             let entry = unsafe { entry.read() };
             Processors {
-                group: resources.group(entry.Vector, entry.Irql),
+                group: resources.group(message, entry.Vector, entry.Irql),
                 mask: entry.TargetProcessorSet as u64,
             }
         })

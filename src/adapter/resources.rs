@@ -39,22 +39,38 @@ impl Resources<'_> {
         })
     }
 
-    /// The group of the processors of a message that the system connected at this vector and level, as the translated descriptor of the
-    /// message names it; the first group if the list has none such.
-    pub(super) fn group(&self, vector: u32, level: u8) -> u16 {
-        let mut messages = self.descriptors.iter().filter(|d| is_message(d));
-        messages
-            .find_map(|descriptor| {
-                // SAFETY: an interrupt descriptor, as its type says.
-                let bytes = unsafe { descriptor.u.Interrupt };
-                // `u.MessageInterrupt.Translated`: Level, Group, Vector, Affinity.
-                let [l0, l1, g0, g1, v0, v1, v2, v3, ..] = bytes;
-                let ours = u16::from_le_bytes([l0, l1]) == u16::from(level)
-                    && u32::from_le_bytes([v0, v1, v2, v3]) == vector;
-                ours.then(|| u16::from_le_bytes([g0, g1]))
-            })
+    /// The group of the processors that `message` comes to, which the system connected at this vector and level.
+    ///
+    /// The list is the translated one, in which the message has the descriptor with its vector and level, or the raw one, whose vectors
+    /// are the bus's own and whose messages follow each other. The first group if the list does not know the message.
+    pub(super) fn group(&self, message: u32, vector: u32, level: u8) -> u16 {
+        let mut interrupts = self.interrupts();
+        interrupts
+            .find_map(|bytes| translated_group(bytes, vector, level))
+            .or_else(|| self.interrupts().nth(message as usize).map(raw_group))
             .unwrap_or(0)
     }
+
+    /// The `u.MessageInterrupt` of each message's descriptor.
+    fn interrupts(&self) -> impl Iterator<Item = [u8; 16]> {
+        let messages = self.descriptors.iter().filter(|d| is_message(d));
+        // SAFETY: an interrupt descriptor, as its type says.
+        messages.map(|descriptor| unsafe { descriptor.u.Interrupt })
+    }
+}
+
+/// `u.MessageInterrupt.Translated`: Level, Group, Vector, Affinity.
+fn translated_group(bytes: [u8; 16], vector: u32, level: u8) -> Option<u16> {
+    let [l0, l1, g0, g1, v0, v1, v2, v3, ..] = bytes;
+    let ours =
+        u16::from_le_bytes([l0, l1]) == u16::from(level) && u32::from_le_bytes([v0, v1, v2, v3]) == vector;
+    ours.then(|| u16::from_le_bytes([g0, g1]))
+}
+
+/// `u.MessageInterrupt.Raw`: Group, `MessageCount`, Vector, Affinity.
+fn raw_group(bytes: [u8; 16]) -> u16 {
+    let [g0, g1, ..] = bytes;
+    u16::from_le_bytes([g0, g1])
 }
 
 fn is_message(descriptor: &CM_PARTIAL_RESOURCE_DESCRIPTOR) -> bool {

@@ -10,6 +10,7 @@ use super::attributes::Attributes;
 use super::driver::DriverState;
 use super::ndk::edge::Edge;
 use super::oid::OidQueue;
+use super::personality::Personality;
 use super::placement::Placement;
 use super::registry::Registry;
 use super::send::Sends;
@@ -72,6 +73,7 @@ pub(super) struct AdapterState {
     pub(super) registry: RefCell<Registry>,
     pub(super) resources: RefCell<Vec<u64>>,
     pub(super) placement: Cell<Placement>,
+    pub(super) personality: Cell<Personality>,
     pub(super) state: Cell<State>,
     pub(super) attributes: Attributes,
     pub(super) held: Held,
@@ -84,6 +86,8 @@ pub(super) struct AdapterState {
     pub(super) halting: Cell<bool>,
     /// The driver asked for the removal of the adapter since it was initialized.
     pub(super) failed: Cell<bool>,
+    /// A packet filter that lets frames through was set since Initialize.
+    pub(super) filter_set: Cell<bool>,
     /// `SurpriseRemoved` was announced.
     pub(super) removed: Cell<bool>,
     /// A shared memory allocation failed in this Initialize and no event log entry was written since.

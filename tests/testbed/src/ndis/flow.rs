@@ -4,10 +4,9 @@ use std::ptr;
 use std::rc::Rc;
 
 use cxndk::sys::ndis::{
-    CM_MEMORY_RESOURCE, CM_PARTIAL_RESOURCE_DESCRIPTOR, CM_PARTIAL_RESOURCE_DESCRIPTOR_u,
-    CM_PARTIAL_RESOURCE_LIST, NDIS_HANDLE, NDIS_MINIPORT_INIT_PARAMETERS, NDIS_MINIPORT_PAUSE_PARAMETERS,
-    NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT, NDIS_OBJECT_TYPE_MINIPORT_INIT_PARAMETERS, NDIS_STATUS,
-    NDIS_STATUS_FAILURE, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS, NET_DEVICE_PNP_EVENT,
+    NDIS_HANDLE, NDIS_MINIPORT_INIT_PARAMETERS, NDIS_MINIPORT_PAUSE_PARAMETERS, NDIS_OBJECT_HEADER,
+    NDIS_OBJECT_TYPE_DEFAULT, NDIS_OBJECT_TYPE_MINIPORT_INIT_PARAMETERS, NDIS_STATUS, NDIS_STATUS_FAILURE,
+    NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS, NET_DEVICE_PNP_EVENT,
 };
 
 use super::adapter::{AdapterState, State};
@@ -55,13 +54,6 @@ pub(super) const MANDATORY_OIDS: [(u32, bool); 22] = [
 
 /// Bytes of a frame before its payload, with a tag.
 const FRAME_HEADER: u32 = 18;
-/// `CmResourceTypeMemory`.
-const RESOURCE_MEMORY: u8 = 3;
-/// `CmResourceTypeInterrupt`.
-const RESOURCE_INTERRUPT: u8 = 2;
-/// `CM_RESOURCE_INTERRUPT_LATCHED | CM_RESOURCE_INTERRUPT_MESSAGE`.
-const LATCHED_MESSAGE: u16 = 3;
-
 pub(super) fn header(kind: u32, size: u16) -> NDIS_OBJECT_HEADER {
     NDIS_OBJECT_HEADER {
         Type: kind as u8,
@@ -95,66 +87,12 @@ impl AdapterState {
         }
     }
 
-    /// The memory of BAR 0 and one descriptor for each message, as `PnP` gives them out.
-    fn build_resources(&self) {
-        let (base, length) = kernel::bar(&self.function);
-        let messages = kernel::message_count(&self.function);
-        let placement = self.placement.get().chosen();
-        self.placement.set(placement);
-        let memory = CM_PARTIAL_RESOURCE_DESCRIPTOR {
-            Type: RESOURCE_MEMORY,
-            ShareDisposition: 1,
-            Flags: 0,
-            u: CM_PARTIAL_RESOURCE_DESCRIPTOR_u {
-                Memory: CM_MEMORY_RESOURCE {
-                    Start: base as i64,
-                    Length: length,
-                },
-            },
-        };
-        let interrupt = |message: u32| {
-            let mut bytes = [0; 16];
-            // `u.MessageInterrupt.Translated`: level, group, vector, processors.
-            bytes[..2].copy_from_slice(&u16::from(super::interrupt::DEVICE_IRQL).to_le_bytes());
-            bytes[2..4].copy_from_slice(&placement.group(message).to_le_bytes());
-            bytes[4..8].copy_from_slice(&(0x50 + message).to_le_bytes());
-            bytes[8..].copy_from_slice(&placement.set(message).to_le_bytes());
-            CM_PARTIAL_RESOURCE_DESCRIPTOR {
-                Type: RESOURCE_INTERRUPT,
-                ShareDisposition: 1,
-                Flags: LATCHED_MESSAGE,
-                u: CM_PARTIAL_RESOURCE_DESCRIPTOR_u { Interrupt: bytes },
-            }
-        };
-        let count = 1 + messages as usize;
-        let head = std::mem::offset_of!(CM_PARTIAL_RESOURCE_LIST, PartialDescriptors);
-        let bytes = head + count * size_of::<CM_PARTIAL_RESOURCE_DESCRIPTOR>();
-        self.resources.replace(vec![0; bytes.div_ceil(8)]);
-        let list = self.resource_list();
-        // SAFETY: the list has room for its head.
-        unsafe { (*list).Version = 1 };
-        // SAFETY: as above.
-        unsafe { (*list).Revision = 1 };
-        // SAFETY: as above.
-        unsafe { (*list).Count = count as u32 };
-        let first = list
-            .cast::<u8>()
-            .wrapping_add(head)
-            .cast::<CM_PARTIAL_RESOURCE_DESCRIPTOR>();
-        for (at, descriptor) in std::iter::once(memory)
-            .chain((0..messages).map(interrupt))
-            .enumerate()
-        {
-            // SAFETY: the list has room for `count` descriptors.
-            unsafe { first.add(at).write_unaligned(descriptor) };
-        }
-    }
-
     pub(super) fn initialize(&self) -> NDIS_STATUS {
         self.expect("STATE-01", "MiniportInitializeEx", &[State::Halted]);
         self.attributes.clear();
         self.unlogged_failure.set(false);
         self.failed.set(false);
+        self.filter_set.set(false);
         self.build_resources();
         let logged = self.log.borrow().len();
         let pool = kernel::pool_outstanding(self.host);

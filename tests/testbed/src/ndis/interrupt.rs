@@ -17,15 +17,27 @@ use wdk_standin::PHYSICAL_ADDRESS;
 
 use super::adapter::{self, AdapterState, State};
 use super::kernel::{self, Level};
+use super::personality::{DpcObjects, InterruptAnswer};
 use super::table::{self, Object};
 use crate::sim::{self, MICROSECOND, MILLISECOND, Stream, faults};
 
 /// The device IRQL of every message.
 pub const DEVICE_IRQL: u8 = 9;
+/// Interrupt vector of message 0 of a device; those of the others follow.
+pub(super) const FIRST_VECTOR: u32 = 0x50;
 /// Bit 0 of `NDIS_RECEIVE_THROTTLE_PARAMETERS::BitField4`: `MoreNblsPending`.
 const MORE_PENDING: u32 = 1;
 /// A DPC that runs longer in one go has no bound (INT-09); the watchdog of Windows waits 10 s, this one does not.
 const LONGEST_DPC: u64 = 100 * MILLISECOND;
+
+/// The DPCs of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Dpc {
+    /// Where the service routine asked for it.
+    Default,
+    /// Aimed at this processor.
+    On(u32),
+}
 
 /// One registration of the messages of a device.
 pub(super) struct Interrupt {
@@ -38,8 +50,8 @@ pub(super) struct Interrupt {
     connected: Cell<bool>,
     /// Per message, or one for all with `MsiSyncWithAllMessages`: whether its interrupt lock is held.
     locks: Vec<Cell<bool>>,
-    /// Queued DPCs by message and processor, with their context.
-    queued: RefCell<BTreeMap<(u32, u32), usize>>,
+    /// Queued DPCs of each message, with their context.
+    queued: RefCell<BTreeMap<(u32, Dpc), usize>>,
     /// Service routines and DPCs that are running or queued.
     busy: Cell<u32>,
     /// How many messages were served.
@@ -87,15 +99,27 @@ pub unsafe extern "win64" fn NdisMRegisterInterruptEx(
     let fresh = table::reserve();
     interrupt.adapter.held.interrupts.borrow_mut().push(fresh);
     table::insert(fresh, Object::Interrupt(Rc::clone(&interrupt)));
-    // SAFETY: the caller gives a place for the handle.
-    unsafe { interrupt_handle.write(fresh) };
-    // SAFETY: the caller's characteristics, in which NDIS returns what was connected.
-    unsafe { (*characteristics).InterruptType = NDIS_CONNECT_MESSAGE_BASED };
-    let info = interrupt.info.borrow_mut().as_mut_ptr().cast();
-    // SAFETY: as above.
-    unsafe { (*characteristics).MessageInfoTable = info };
-    interrupt.connect();
-    kernel::preempt();
+    let answer = || {
+        // SAFETY: the caller gives a place for the handle.
+        unsafe { interrupt_handle.write(fresh) };
+        // SAFETY: the caller's characteristics, in which NDIS returns what was connected.
+        unsafe { (*characteristics).InterruptType = NDIS_CONNECT_MESSAGE_BASED };
+        let info = interrupt.info.borrow_mut().as_mut_ptr().cast();
+        // SAFETY: as above.
+        unsafe { (*characteristics).MessageInfoTable = info };
+    };
+    match interrupt.adapter.personality.get().interrupts {
+        InterruptAnswer::First => {
+            answer();
+            interrupt.connect();
+            kernel::preempt();
+        }
+        InterruptAnswer::Last => {
+            interrupt.connect();
+            interrupt.raise_left_over();
+            answer();
+        }
+    }
     NDIS_STATUS_SUCCESS
 }
 
@@ -162,6 +186,15 @@ impl Interrupt {
         }
     }
 
+    /// A message from before the device was reset comes now and then, and is served before the driver knows its registration (INT-05).
+    fn raise_left_over(&self) {
+        if sim::choose(Stream::Personality, 2) == 0 {
+            let message = sim::choose(Stream::Personality, self.messages.into());
+            self.adapter.function.raise(message as usize);
+        }
+        sim::sleep(10 * MICROSECOND);
+    }
+
     /// The service routine of one message; runs at device IRQL on the message's processor.
     fn service(self: &Rc<Self>, message: u32) {
         if !self.connected.get() {
@@ -196,7 +229,12 @@ impl Interrupt {
             );
         }
         if queue_default != 0 {
-            self.queue(message, sim::processor(), 0);
+            let processor = sim::processor();
+            let dpc = match self.adapter.personality.get().dpcs {
+                DpcObjects::PerProcessor => Dpc::On(processor),
+                DpcObjects::DefaultApart => Dpc::Default,
+            };
+            self.queue(message, dpc, processor, 0);
         } else {
             // The answer has room for 32 processors of the first group.
             self.queue_mask(message, (0, targets.into()), 0);
@@ -221,7 +259,7 @@ impl Interrupt {
         let all = kernel::group_processors(self.adapter.host, group);
         let wanted = all.enumerate().filter(|(bit, _)| mask >> bit & 1 != 0);
         wanted
-            .filter(|(_, processor)| self.queue(message, *processor, context))
+            .filter(|(_, processor)| self.queue(message, Dpc::On(*processor), *processor, context))
             .fold(0, |done, (bit, _)| done | 1 << bit)
     }
 
@@ -237,30 +275,26 @@ impl Interrupt {
         }
     }
 
-    /// Queues the DPC of this message for this processor; false if it is queued already (INT-03).
-    fn queue(self: &Rc<Self>, message: u32, processor: u32, context: usize) -> bool {
+    /// Queues a DPC of this message, to run on this processor; false if it is queued already (INT-03).
+    fn queue(self: &Rc<Self>, message: u32, dpc: Dpc, processor: u32, context: usize) -> bool {
         let fresh = {
             let mut queued = self.queued.borrow_mut();
-            let fresh = !queued.contains_key(&(message, processor));
-            queued.entry((message, processor)).or_insert(context);
+            let fresh = !queued.contains_key(&(message, dpc));
+            queued.entry((message, dpc)).or_insert(context);
             fresh
         };
         if fresh {
             self.busy.set(self.busy.get() + 1);
             let this = Rc::clone(self);
             kernel::queue_dpc(self.adapter.host, processor, move || {
-                this.run_dpc(message, processor);
+                this.run_dpc(message, dpc, processor);
             });
         }
         fresh
     }
 
-    fn run_dpc(self: &Rc<Self>, message: u32, processor: u32) {
-        let context = self
-            .queued
-            .borrow_mut()
-            .remove(&(message, processor))
-            .unwrap_or(0);
+    fn run_dpc(self: &Rc<Self>, message: u32, dpc: Dpc, processor: u32) {
+        let context = self.queued.borrow_mut().remove(&(message, dpc)).unwrap_or(0);
         let began = sim::now();
         let limit = if sim::choose(Stream::Ndis, 4) == 0 {
             16
@@ -293,7 +327,7 @@ impl Interrupt {
             );
         }
         if throttle.BitField4 & MORE_PENDING != 0 {
-            self.queue(message, processor, context);
+            self.queue(message, dpc, processor, context);
         }
         self.busy.set(self.busy.get() - 1);
     }
@@ -318,7 +352,7 @@ fn message_info(adapter: &AdapterState, messages: u32) -> Vec<u64> {
             TargetProcessorSet: adapter.placement.get().set(message) as usize,
             InterruptObject: ptr::null_mut(),
             MessageData: data,
-            Vector: 0x50 + message,
+            Vector: FIRST_VECTOR + message,
             Irql: DEVICE_IRQL,
             Mode: 1,
             Polarity: 0,

@@ -38,6 +38,7 @@
 //! `packet::tests`. CoNDIS is in [`condis`], protocol drivers above adapters are in `protocol`.
 
 mod adapter;
+mod assigned;
 mod attributes;
 pub mod condis;
 mod configuration;
@@ -52,6 +53,7 @@ mod kernel;
 pub mod ndk;
 mod oid;
 mod packet;
+mod personality;
 mod placement;
 mod pnp;
 mod protocol;
@@ -76,6 +78,10 @@ pub use driver::DriverEntry;
 pub use interrupt::{DEVICE_IRQL, interrupts_served};
 pub use ndk::edge::{NdkAdapter, NdkEvent, open_ndk_of_interface};
 pub use oid::OidError;
+pub use personality::{
+    DpcObjects, FailedStart, InterruptAnswer, LastProtocol, Personality, PowerEvent, ResourceList,
+    SendsAtPause,
+};
 pub use placement::MESSAGE_POLICY;
 pub use pnp::{Adapter, Device, Driver, StartError};
 pub use status::{Indication, LogEntry};

@@ -13,6 +13,7 @@ use super::inf::{Inf, InfError, Install};
 use super::kernel::{self, Level};
 use super::ndk::edge::Edge;
 use super::oid::{OidError, OidQueue};
+use super::personality::{FailedStart, Personality, PowerEvent, SendsAtPause};
 use super::placement::Placement;
 use super::protocol;
 use super::registry::Registry;
@@ -170,11 +171,13 @@ impl Driver {
             oids: OidQueue::default(),
             sends: Sends::default(),
             placement: Cell::new(placement),
+            personality: Cell::new(Personality::drawn()),
             edge: Edge::default(),
             log: RefCell::default(),
             indications: RefCell::default(),
             halting: Cell::new(false),
             failed: Cell::new(false),
+            filter_set: Cell::new(false),
             removed: Cell::new(false),
             unlogged_failure: Cell::new(false),
             pool_before: Cell::new(0),
@@ -288,14 +291,36 @@ impl Adapter {
         }
     }
 
-    /// Initialize, the `PnP` event and restart: from Halted to Running.
+    /// Initialize, the `PnP` event and restart: from Halted to Running. After a restart that failed it is Halted or Paused, as
+    /// [`FailedStart`] says.
     ///
     /// # Errors
     /// The step that failed.
     pub fn start(&self) -> Result<(), StartError> {
+        let personality = self.personality();
         self.initialize()?;
-        self.power_profile_changed();
-        self.restart()
+        if personality.power == PowerEvent::BeforeRestart {
+            self.power_profile_changed();
+        }
+        let restarted = self.restart();
+        if restarted.is_err() && personality.failed_start == FailedStart::Halts {
+            self.halt(cxndk::sys::ndis::NdisHaltDeviceInitializationFailed);
+        }
+        restarted?;
+        if personality.power == PowerEvent::AfterRestart {
+            self.power_profile_changed();
+        }
+        Ok(())
+    }
+
+    /// How this NDIS does what the contract leaves open.
+    pub fn personality(&self) -> Personality {
+        self.state.personality.get()
+    }
+
+    /// Has NDIS be so from now on, not as the seed chose.
+    pub fn set_personality(&self, personality: Personality) {
+        self.state.personality.set(personality);
     }
 
     /// `MiniportDevicePnPEventNotify` with `NdisDevicePnPEventPowerProfileChanged`: the machine runs on battery now.
@@ -309,6 +334,9 @@ impl Adapter {
     pub fn pause(&self) {
         self.operation("Pause", |state| {
             protocol::pause_all(state);
+            if state.personality.get().sends == SendsAtPause::Drained {
+                state.drain_sends();
+            }
             state.pause();
         });
     }
@@ -317,6 +345,7 @@ impl Adapter {
     pub fn halt(&self, action: i32) {
         self.operation("Halt", move |state| {
             protocol::unbind_all(state);
+            state.last_protocol_left();
             state.halt(action);
         });
     }

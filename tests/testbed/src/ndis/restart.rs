@@ -4,12 +4,14 @@ use std::ptr;
 
 use cxndk::sys::ndis::{
     NDIS_MINIPORT_RESTART_PARAMETERS, NDIS_OBJECT_TYPE_DEFAULT, NDIS_RESTART_ATTRIBUTES, NDIS_STATUS,
-    NDIS_STATUS_FAILURE, NDIS_STATUS_SUCCESS,
+    NDIS_STATUS_FAILURE, NDIS_STATUS_INVALID_DATA, NDIS_STATUS_INVALID_LENGTH, NDIS_STATUS_INVALID_OID,
+    NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_SUCCESS,
 };
 
 use super::adapter::{AdapterState, State};
 use super::flow::{LOOKAHEAD, MULTICAST_LIST, PACKET_FILTER, header};
 use super::kernel;
+use super::personality::LastProtocol;
 use crate::sim::{self, Stream};
 
 /// `OID_GEN_MINIPORT_RESTART_ATTRIBUTES`: the entry with `NDIS_RESTART_GENERAL_ATTRIBUTES`.
@@ -127,6 +129,29 @@ impl AdapterState {
         status
     }
 
+    /// Nobody wants frames any more: the filter is set to nothing, if NDIS is one that does, and the adapter was ever told of another.
+    pub(super) fn last_protocol_left(&self) {
+        let clears = self.personality.get().last_protocol == LastProtocol::ClearsFilter;
+        if !clears || !self.filter_set.replace(false) {
+            return;
+        }
+        // A device that broke may refuse; that nobody wants frames is no bad value (OID-02).
+        let refusals = [
+            NDIS_STATUS_INVALID_DATA,
+            NDIS_STATUS_INVALID_LENGTH,
+            NDIS_STATUS_INVALID_OID,
+            NDIS_STATUS_NOT_SUPPORTED,
+        ];
+        let result = self.oid(false, true, PACKET_FILTER, &mut [0; 4]);
+        let refused = result.err().filter(|error| refusals.contains(&error.status));
+        if let Some(error) = refused {
+            sim::fail(
+                "OID-02",
+                format!("{}: packet filter 0 is refused: {:#x}", self.name, error.status),
+            );
+        }
+    }
+
     /// What NDIS and the protocols set when data starts to move.
     fn configure(&self) {
         let set = |oid: u32, bytes: &mut [u8]| {
@@ -150,5 +175,6 @@ impl AdapterState {
         }
         set(MULTICAST_LIST, &mut [0x01, 0x00, 0x5e, 0, 0, 1]);
         set(PACKET_FILTER, &mut 0xb_u32.to_le_bytes());
+        self.filter_set.set(true);
     }
 }

@@ -34,6 +34,8 @@ pub enum Stream {
     Numbers,
     /// The random numbers that hosts' systems give out.
     Entropy,
+    /// How systems do what their contract leaves open.
+    Personality,
     /// Anything else, numbered by its user.
     Custom(u16),
 }
@@ -57,6 +59,7 @@ impl Stream {
             Self::Preemption => Self::NAMED + u16::MAX as usize + 1,
             Self::Numbers => Self::NAMED + u16::MAX as usize + 2,
             Self::Entropy => Self::NAMED + u16::MAX as usize + 3,
+            Self::Personality => Self::NAMED + u16::MAX as usize + 4,
             Self::Custom(n) => Self::NAMED + n as usize,
         }
     }

@@ -5,6 +5,7 @@ mod devices;
 mod interrupts;
 mod leaks;
 mod oids;
+mod personality;
 mod sends;
 mod states;
 mod tiny;
@@ -107,6 +108,9 @@ enum Wrong {
     RestartEditsAndFails,
     RestartBreaksList,
     RestartFailsSilently,
+    RestartFails,
+    DpcKnowsHandle,
+    RefusesNoFilter,
 }
 
 /// Makes a structure wrong that the driver gives NDIS.
@@ -140,6 +144,8 @@ struct Tiny {
     jumbo: Cell<u32>,
     isrs: Cell<u32>,
     dpcs: Cell<u32>,
+    /// State of the adapter, running or paused, at each `PnP` event.
+    paused_at_events: RefCell<Vec<bool>>,
     timer_runs: Cell<u32>,
     async_shared: Cell<usize>,
 }

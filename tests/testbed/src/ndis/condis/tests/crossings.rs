@@ -43,7 +43,7 @@ fn other_news_that_cross_a_close_may_be_lost() {
         ring();
         at("close_call", || manager::connect(INCOMING));
         act(|| client::close(INCOMING, ptr::null_mut()));
-        until("vc gone");
+        until("manager deleted");
         leave();
     });
     assert_eq!(connected, BTreeSet::from([false, true]));
@@ -98,7 +98,7 @@ fn a_sap_that_is_given_up_brings_no_more_calls() {
         at("deregister_sap", manager::offer);
         leave();
         until("decided 0xc0000001");
-        until("vc gone");
+        until("manager deleted");
         assert!(!log().iter().any(|line| line == "offered"));
         take();
         leave();

@@ -7,7 +7,7 @@ use cxndk::sys::ndis::{
     NDIS_STATUS_FAILURE, NDIS_STATUS_NOT_ACCEPTED, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PENDING,
 };
 
-use super::{INCOMING, OUTGOING, act, adapter, client, log, manager, pair, run, until};
+use super::{INCOMING, OUTGOING, act, adapter, client, log, manager, pair, run, times, until, until_times};
 
 /// Every flow at several seeds, with a call manager that answers at once and with one that pends.
 pub(super) fn passes(scenario: fn()) {
@@ -48,12 +48,13 @@ pub(super) fn take() {
 
 /// The client closes the call that came in, and the call manager's VC goes.
 pub(super) fn end_incoming() {
+    let (closed, deleted) = (times("closed 0x0"), times("manager deleted"));
     act(|| client::close(INCOMING, ptr::null_mut()));
-    until("closed 0x0");
+    until_times("closed 0x0", closed + 1);
     if !pair().pends.get() {
         act(manager::delete_incoming);
     }
-    until("vc gone");
+    until_times("manager deleted", deleted + 1);
 }
 
 /// The client gives its SAP up.
@@ -150,7 +151,7 @@ fn an_incoming_call_is_taken_and_closed() {
         if !pair().pends.get() {
             act(manager::delete_incoming);
         }
-        until("vc gone");
+        until("manager deleted");
         leave();
     });
 }
@@ -174,7 +175,7 @@ fn an_incoming_call_is_refused() {
     passes(|| {
         pair().decision.set(NDIS_STATUS_FAILURE);
         ring();
-        until("vc gone");
+        until("manager deleted");
         leave();
     });
 }

@@ -267,8 +267,18 @@ fn host() -> HostId {
 
 /// Waits for something to be logged.
 fn until(what: &str) {
+    until_times(what, 1);
+}
+
+/// How often it was noted.
+fn times(what: &str) -> usize {
+    pair().log.borrow().iter().filter(|line| *line == what).count()
+}
+
+/// Waits until it is noted for the `count`th time.
+fn until_times(what: &str, count: usize) {
     for _ in 0..10_000 {
-        if pair().log.borrow().iter().any(|line| line == what) {
+        if times(what) >= count {
             return;
         }
         sim::sleep(sim::MICROSECOND);

@@ -82,7 +82,10 @@ unsafe extern "win64" fn set_options(driver: *mut c_void, _context: *mut c_void)
     connections::set_options(driver)
 }
 unsafe extern "win64" fn cancel(_context: *mut c_void, _id: *mut c_void) {}
-unsafe extern "win64" fn pnp_event(_context: *mut c_void, _event: *mut NET_DEVICE_PNP_EVENT) {}
+unsafe extern "win64" fn pnp_event(_context: *mut c_void, _event: *mut NET_DEVICE_PNP_EVENT) {
+    let paused = tiny().paused.get();
+    tiny().paused_at_events.borrow_mut().push(paused);
+}
 
 unsafe extern "win64" fn initialize(
     adapter: *mut c_void,
@@ -414,7 +417,8 @@ unsafe extern "win64" fn isr(_context: *mut c_void, _message: u32, queue: *mut u
 /// Every fifth DPC wants another on the first processor, and on which the rules have none.
 fn queue_again(message: u32, count: u32) {
     let interrupt = tiny().interrupt.get() as NDIS_HANDLE;
-    if !count.is_multiple_of(5) || interrupt.is_null() {
+    let knows = !interrupt.is_null() || wrong(Wrong::DpcKnowsHandle);
+    if !count.is_multiple_of(5) && !wrong(Wrong::DpcKnowsHandle) || !knows {
         return;
     }
     let mut target = GROUP_AFFINITY {

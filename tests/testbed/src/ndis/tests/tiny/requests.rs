@@ -101,6 +101,14 @@ pub(super) unsafe extern "win64" fn oid(_context: *mut c_void, request: *mut NDI
     if code != 0x0001_010E {
         return NDIS_STATUS_SUCCESS;
     }
+    if wrong(Wrong::RefusesNoFilter) {
+        // SAFETY: NDIS's set of the filter has a buffer of its size.
+        let filter: *const u32 = unsafe { (*request).DATA.INFORMATION.InformationBuffer }.cast();
+        // SAFETY: as above.
+        if unsafe { filter.read_unaligned() } == 0 {
+            return NDIS_STATUS_INVALID_DATA;
+        }
+    }
     tiny().pended.set(request as usize);
     // SAFETY: handle and routine are good.
     unsafe { NdisQueueIoWorkItem(handle(&tiny().work_item), Some(complete_oid), ptr::null_mut()) };

@@ -19,6 +19,11 @@ pub(super) unsafe extern "win64" fn restart(
     if wrong(Wrong::RestartFailsSilently) {
         return NDIS_STATUS_FAILURE;
     }
+    if wrong(Wrong::RestartFails) {
+        // SAFETY: the handle is the adapter's.
+        unsafe { NdisWriteErrorLogEntry(handle(&tiny().adapter), 0xc000_1389, 1, 0, 0, 0) };
+        return NDIS_STATUS_FAILURE;
+    }
     match attributes {
         Some(attributes) if wrong(Wrong::RestartBreaksList) => attributes.Oid = 1,
         Some(attributes) if wrong(Wrong::RestartEditsAndFails) => {
