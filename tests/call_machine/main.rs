@@ -4,6 +4,7 @@
 mod contract;
 mod model;
 mod moves;
+mod settle;
 mod world;
 
 use cxndk::co::machine::call::{Action, Call, Creator, Event, Machine, Purpose};
@@ -66,6 +67,9 @@ fn a_close_waits_for_the_make_and_for_the_activation() {
     machine.make().expect("an idle VC");
     walk(&mut machine, &[Event::Ready]);
     machine.close(1).expect("a call");
+    machine.activated(Status::SUCCESS).expect("NDIS activates");
+    let due = machine.due(Some(Stage::Ready), || false);
+    assert_eq!(due, Some(Event::Close), "before the activation is looked at");
     let actions = walk(
         &mut machine,
         &[
@@ -154,6 +158,14 @@ fn a_change_is_made_by_agreement_of_all() {
         };
         assert_eq!(actions, [Action::Ask, last]);
     }
+    let mut machine = made();
+    machine.modify().expect("a call that stands");
+    let nobody = Event::Asked {
+        answers: 0,
+        refused: true,
+    };
+    let actions = walk(&mut machine, &[Event::Modify, nobody]);
+    assert_eq!(actions, [Action::Ask, Action::EndChange(Status::UNSUCCESSFUL)]);
 }
 
 /// Proves QOS-07, QOS-08, QOS-09 of the state machine: the peer hears yes after the client has heard of its change, no if the client closes
@@ -305,5 +317,7 @@ fn what_never_ends_is_noticed() {
     world.take(moves::Move::Make).expect("an idle VC");
     let pends = world.contract.nothing_pends(world.call.call());
     assert!(pends.is_err_and(|rule| rule.contains("GEN-02")));
-    world.settle().expect("it ends if everybody does what he must");
+    world
+        .settle(false)
+        .expect("it ends if everybody does what he must");
 }

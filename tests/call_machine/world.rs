@@ -24,10 +24,14 @@ pub struct Leg {
     pub linked: bool,
     /// It was given back.
     pub released: bool,
+    /// Its close data is on its way.
+    pub saying: bool,
     /// The client gets what arrives.
     pub open: bool,
     /// The client has a packet.
     pub lent: bool,
+    /// It has been asked for a change, and has to answer.
+    pub asked: bool,
     /// The peer's call manager wants a change, or has answered one.
     pub wants: bool,
     pub answer: Option<bool>,
@@ -71,6 +75,8 @@ impl World {
             happened: Happened::empty(),
             linked: false,
             released: false,
+            saying: false,
+            asked: false,
             open: false,
             lent: false,
             wants: false,
@@ -139,7 +145,7 @@ impl World {
         const ANY: &[Outcome] = &[Outcome::Well, Outcome::Badly, Outcome::Later];
         match self.todo.front() {
             Some(Todo::Call(Action::Activate(_) | Action::Offer, _)) => ANY,
-            Some(Todo::Call(Action::Introduce | Action::MakeRoom, _)) => EITHER,
+            Some(Todo::Call(Action::Introduce | Action::MakeRoom | Action::Ask, _)) => EITHER,
             Some(Todo::Leg(_, action)) if can_fail(*action) => EITHER,
             Some(_) => SURE,
             None if self.due().is_some() => SURE,
@@ -166,7 +172,8 @@ impl World {
                 Happened::ABORTED,
                 Happened::SAID,
             ] {
-                if leg.linked && !leg.happened.contains(what) {
+                let may = what != Happened::SAID || leg.saying;
+                if leg.linked && may && !leg.happened.contains(what) {
                     moves.push(Move::Happens(leg.id, what));
                 }
             }
@@ -215,13 +222,12 @@ impl World {
             moves.push(Move::Add);
         }
         // The last party goes with the call (PARTY-08).
-        let known = contract
-            .parties
-            .iter()
-            .filter(|(_, party)| *party == Party::There);
-        let known: Vec<_> = known.map(|(id, _)| *id).collect();
-        if known.len() > 1 {
-            moves.extend(known.into_iter().map(Move::Drop));
+        if contract.parties.len() > 1 {
+            let there = contract
+                .parties
+                .iter()
+                .filter(|(_, party)| *party == Party::There);
+            moves.extend(there.map(|(id, _)| Move::Drop(*id)));
         }
     }
 
@@ -309,7 +315,7 @@ impl World {
     }
 
     /// The worker goes on with what it is about, or with what is due.
-    fn work(&mut self, outcome: Outcome) -> Result<(), String> {
+    pub fn work(&mut self, outcome: Outcome) -> Result<(), String> {
         let Some(todo) = self.todo.pop_front().or_else(|| self.due()) else {
             return Ok(());
         };
@@ -332,7 +338,9 @@ impl World {
     fn step(&mut self, event: Event, from: Option<u8>) -> Result<(), String> {
         match (event, from) {
             (Event::PeerWants { .. }, Some(id)) => self.with(id, |leg| leg.wants = false),
-            (Event::Answered { .. }, Some(id)) => self.with(id, |leg| leg.answer = None),
+            (Event::Answered { .. }, Some(id)) => {
+                self.with(id, |leg| (leg.answer, leg.asked) = (None, false));
+            }
             _ => {}
         }
         let closing = self.call.is_closing();
@@ -373,6 +381,7 @@ impl World {
                 check(!leg.released, "CLOSE-08: a connection is given back once")?;
                 self.with(id, |leg| leg.released = true);
             }
+            L::Say => self.with(id, |leg| leg.saying = outcome == Outcome::Well),
             L::Deliver => self.with(id, |leg| leg.open = true),
             L::Shut => self.with(id, |leg| leg.open = false),
             L::Added(status) => {
@@ -455,10 +464,13 @@ impl World {
             }
             Action::Made | Action::Connected => self.open_first(),
             Action::Ask => {
-                let up = |leg: &&Leg| leg.machine.stage() == Stage::Up;
+                let up = |leg: &&Leg| leg.machine.stage() == Stage::Up && done.is_ok();
                 let answers = self.legs.iter().filter(up).count() as u32;
                 let refused = answers as usize != self.legs.len();
-                self.legs.iter_mut().for_each(|leg| leg.answer = None);
+                for leg in &mut self.legs {
+                    leg.answer = None;
+                    leg.asked = leg.machine.stage() == Stage::Up && done.is_ok();
+                }
                 self.then(Event::Asked { answers, refused });
             }
             Action::TakeChange => self.then(Event::Done(Ok(()))),
@@ -479,55 +491,6 @@ impl World {
             debug_assert_eq!(actions.into_iter().count(), 0);
             first.open = true;
         }
-    }
-
-    /// What is pending ends, as everybody does what he must: NDIS answers, connections end, packets come back, the client decides and at
-    /// last closes.
-    ///
-    /// # Errors
-    /// The rule that was broken, or what never ended.
-    pub fn settle(mut self) -> Result<(), String> {
-        for _ in 0..3 {
-            self.rest()?;
-            if self.contract.may_close() && self.contract.parties.len() < 2 {
-                self.take(Move::Close)?;
-            }
-            let parties = self.contract.parties.clone();
-            for (id, party) in parties.iter().skip(1) {
-                if !self.contract.close && *party == Party::There {
-                    self.take(Move::Drop(*id))?;
-                }
-            }
-        }
-        self.rest()?;
-        self.contract.nothing_pends(self.call.call())?;
-        let over = matches!(self.call.call(), Call::Idle | Call::Deleted);
-        check(over && self.legs.is_empty(), "GEN-02: a call that is closed ends")
-    }
-
-    /// Until nothing is due.
-    fn rest(&mut self) -> Result<(), String> {
-        for _ in 0..400 {
-            let pends = self.contract.activation_pends;
-            if pends && self.todo.is_empty() {
-                self.take(Move::Activated(Status::SUCCESS))?;
-            }
-            if self.todo.is_empty() && self.contract.offered && !self.contract.decided {
-                self.take(Move::Decide(true))?;
-            }
-            for leg in &mut self.legs {
-                leg.lent = false;
-                if leg.linked {
-                    leg.happened |= Happened::ABORTED | Happened::SAID;
-                    leg.answer = Some(false);
-                }
-            }
-            if self.todo.is_empty() && self.due().is_none() {
-                return Ok(());
-            }
-            self.work(Outcome::Well)?;
-        }
-        Err("GEN-02: the worker never rests".into())
     }
 }
 

@@ -491,7 +491,6 @@ impl Machine {
 
     /// The client closes: everything ends, then it gets to know (CLOSE-08).
     fn close_now(&mut self) -> Actions {
-        self.waiting.modify = false;
         if self.is_activating() {
             let (step, active) = (Closing::Activating, true);
             return self.to(Call::Closing { step, active }, [Action::AbortSends]);
