@@ -5,7 +5,6 @@
 use core::{ffi::c_void, ptr::null_mut};
 
 use super::{
-    protocol,
     run::{Life, Run, Way},
     side::Side,
 };
@@ -17,26 +16,6 @@ use crate::{
         ndis::NDIS_STATUS_PENDING,
     },
 };
-
-/// `NdisRegisterProtocolDriver`: NDIS binds the client to the adapter, now or soon.
-///
-/// # Errors
-/// What NDIS said.
-pub(super) fn register_protocol(run: &Ref<Run>, _: Passive<'_>) -> Result<(), Status> {
-    let mut characteristics = protocol::characteristics();
-    let context = Run::context(run);
-    // SAFETY: complete characteristics; the run stays until the deregistration.
-    Status(unsafe {
-        condis::NdisRegisterProtocolDriver(context, &raw mut characteristics, run.protocol_place())
-    })
-    .ok()
-}
-
-/// `NdisDeregisterProtocolDriver`: NDIS undoes the binding, and calls nothing of the client afterwards.
-pub(super) fn deregister_protocol(run: &Run, _: Passive<'_>) {
-    // SAFETY: registered; nothing that was made with the handle is left.
-    unsafe { condis::NdisDeregisterProtocolDriver(run.protocol()) }
-}
 
 /// `NdisClOpenAddressFamilyEx` (AF-05), from `ProtocolCoAfRegisterNotify`.
 pub(super) fn open_family(run: &Ref<Run>, family: *mut CO_ADDRESS_FAMILY) {
@@ -150,12 +129,12 @@ pub(super) fn sap_deregistered(run: &Run) {
 ///
 /// # Errors
 /// What NDIS or the call manager said.
-pub(super) fn create_vc(caller: &Ref<Side>) -> Result<(), Status> {
+pub(super) fn create_vc(run: &Run, caller: &Ref<Side>) -> Result<(), Status> {
     if caller.has_vc() {
         return Ok(());
     }
     let (binding, family) = {
-        let state = caller.run().state.lock();
+        let state = run.state.lock();
         (state.adapter.handle, state.family.handle)
     };
     let context = Ref::as_ptr(caller).cast_mut().cast();
@@ -215,6 +194,21 @@ pub(super) fn send(side: &Side, message: &mut Message, index: usize) {
     unsafe { condis::NdisCoSendNetBufferLists(vc.as_raw(), list, 0) }
 }
 
+/// `NdisCloseAdapterEx`, to its end.
+pub(super) fn close_adapter(run: &Run, passive: Passive<'_>) {
+    let Some(handle) = run.state.lock().adapter.begin_close() else {
+        return;
+    };
+    // SAFETY: an open binding with nothing on it.
+    let status = unsafe { condis::NdisCloseAdapterEx(handle.as_raw()) };
+    if status != NDIS_STATUS_PENDING {
+        run.state.lock().adapter.life = Life::Closed(Status::SUCCESS);
+    }
+    while run.state.lock().adapter.life == Life::Closing {
+        passive.sleep_ms(1);
+    }
+}
+
 /// The script has nothing on the adapter any more: closes it if an unbind waits for that.
 pub(super) fn release_adapter(run: &Run, passive: Passive<'_>) {
     let unbinding = {
@@ -223,7 +217,7 @@ pub(super) fn release_adapter(run: &Run, passive: Passive<'_>) {
         state.unbinding.take()
     };
     if let Some(unbinding) = unbinding {
-        protocol::close_adapter(run, passive);
+        close_adapter(run, passive);
         // SAFETY: the unbind that pends.
         unsafe { condis::NdisCompleteUnbindAdapterEx(unbinding.as_raw()) }
     }

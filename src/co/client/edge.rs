@@ -7,18 +7,20 @@ use core::ffi::c_void;
 
 use super::{
     ask,
-    protocol::{af_register_notify, give_back, run},
     run::Run,
-    side::Side,
+    side::{Side, Test},
 };
 use crate::{
-    co::{params, upcall::Handle},
+    co::{format, params, upcall::Handle},
+    dyn_ref,
     nt::{Ref, Status, packet::Packets},
     sys::{
         condis::{
-            CO_CALL_PARAMETERS, CO_SAP, NDIS_CO_CLIENT_OPTIONAL_HANDLERS,
+            self, CO_ADDRESS_FAMILY, CO_CALL_PARAMETERS, CO_SAP, NDIS_CO_CLIENT_OPTIONAL_HANDLERS,
             NDIS_CO_CLIENT_OPTIONAL_HANDLERS_REVISION_1, NDIS_PROTOCOL_CO_CHARACTERISTICS,
-            NDIS_PROTOCOL_CO_CHARACTERISTICS_REVISION_1, NDIS_SIZEOF_CO_CLIENT_OPTIONAL_HANDLERS_REVISION_1,
+            NDIS_PROTOCOL_CO_CHARACTERISTICS_REVISION_1, NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL,
+            NDIS_RECEIVE_FLAGS_RESOURCES, NDIS_RETURN_FLAGS_DISPATCH_LEVEL,
+            NDIS_SIZEOF_CO_CLIENT_OPTIONAL_HANDLERS_REVISION_1,
             NDIS_SIZEOF_PROTOCOL_CO_CHARACTERISTICS_REVISION_1,
         },
         ndis::{
@@ -107,10 +109,10 @@ unsafe extern "win64" fn create_vc(
     place: *mut *mut c_void,
 ) -> i32 {
     // SAFETY: NDIS's duty: the context of the family.
-    let run = unsafe { run(context) };
+    let run = unsafe { Run::of(context) };
     // SAFETY: the handle of the VC that is made.
     let handle = unsafe { Handle::new(handle) };
-    match Side::try_new(&run, false, handle) {
+    match Side::try_new(dyn_ref!(run => dyn Test), false, handle) {
         Ok(side) => {
             // SAFETY: NDIS's place for the result.
             unsafe { place.write(Side::give_context(side)) };
@@ -134,7 +136,7 @@ unsafe extern "win64" fn incoming_call(
     parameters: *mut CO_CALL_PARAMETERS,
 ) -> i32 {
     // SAFETY: NDIS's duty: the context of the SAP.
-    let run = unsafe { run(sap) };
+    let run = unsafe { Run::of(sap) };
     // SAFETY: NDIS's duty.
     let side = unsafe { side(vc) };
     // SAFETY: the call manager's parameters, alive during the call.
@@ -177,21 +179,21 @@ unsafe extern "win64" fn make_call_complete(
 /// `ProtocolClOpenAfCompleteEx` (AF-10).
 unsafe extern "win64" fn open_af_complete(context: *mut c_void, handle: *mut c_void, status: i32) {
     // SAFETY: NDIS's duty.
-    let run = unsafe { run(context) };
+    let run = unsafe { Run::of(context) };
     ask::family_opened(&run, Status(status), handle);
 }
 
 /// `ProtocolClCloseAfComplete` (AF-15).
 unsafe extern "win64" fn close_af_complete(status: i32, context: *mut c_void) {
     // SAFETY: NDIS's duty.
-    let run = unsafe { run(context) };
+    let run = unsafe { Run::of(context) };
     ask::family_closed(&run, Status(status));
 }
 
 /// `ProtocolClNotifyCloseAf`: the call manager goes. The script closes everything and says so (AF-22, AF-23).
 unsafe extern "win64" fn notify_close_af(context: *mut c_void) -> i32 {
     // SAFETY: NDIS's duty.
-    let run = unsafe { run(context) };
+    let run = unsafe { Run::of(context) };
     run.state.lock().notified = true;
     run.abort(Status::NDIS_CLOSING);
     NDIS_STATUS_PENDING
@@ -205,14 +207,14 @@ unsafe extern "win64" fn register_sap_complete(
     handle: *mut c_void,
 ) {
     // SAFETY: NDIS's duty.
-    let run = unsafe { run(sap) };
+    let run = unsafe { Run::of(sap) };
     ask::sap_registered(&run, Status(status), handle);
 }
 
 /// `ProtocolClDeregisterSapComplete` (SAP-11).
 unsafe extern "win64" fn deregister_sap_complete(_: i32, sap: *mut c_void) {
     // SAFETY: NDIS's duty.
-    let run = unsafe { run(sap) };
+    let run = unsafe { Run::of(sap) };
     ask::sap_deregistered(&run);
 }
 
@@ -229,7 +231,7 @@ unsafe extern "win64" fn co_receive(
     // SAFETY: lent, to be looked at.
     side.receive(&unsafe { Packets::from_raw(chain) });
     // SAFETY: NDIS lent the chain by these flags.
-    unsafe { give_back(side.run(), chain, flags) }
+    unsafe { give_back(side.test().binding(), chain, flags) }
 }
 
 /// `ProtocolCoSendNetBufferListsComplete` (DATA-04).
@@ -283,3 +285,34 @@ unsafe extern "win64" fn drop_party_complete(_: i32, _: *mut c_void) {}
 
 /// The client has no parties.
 unsafe extern "win64" fn incoming_drop_party(_: i32, _: *mut c_void, _: *mut c_void, _: u32) {}
+
+/// Gives back what was indicated, unless it goes back by itself (DATA-10, DATA-12).
+///
+/// # Safety
+/// NDIS indicated `chain` with `flags`, and nobody uses it any more.
+pub(super) unsafe fn give_back(binding: Handle, chain: *mut NET_BUFFER_LIST, flags: u32) {
+    if flags & NDIS_RECEIVE_FLAGS_RESOURCES != 0 {
+        return;
+    }
+    let level = if flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL != 0 {
+        NDIS_RETURN_FLAGS_DISPATCH_LEVEL
+    } else {
+        0
+    };
+    // SAFETY: the caller's promise.
+    unsafe { condis::NdisReturnNetBufferLists(binding.as_raw(), chain, level) }
+}
+
+/// `ProtocolCoAfRegisterNotify`: opens the call manager's family (AF-05). `PASSIVE_LEVEL`.
+unsafe extern "win64" fn af_register_notify(context: *mut c_void, family: *mut CO_ADDRESS_FAMILY) {
+    // SAFETY: NDIS's duty.
+    let run = unsafe { Run::of(context) };
+    // SAFETY: NDIS's description, alive during the call.
+    let offered = unsafe { &*family };
+    let known = offered.AddressFamily == format::ADDRESS_FAMILY
+        && offered.MajorVersion == format::FAMILY_MAJOR
+        && offered.MinorVersion == format::FAMILY_MINOR;
+    if known {
+        ask::open_family(&run, family);
+    }
+}

@@ -1,14 +1,13 @@
 //! The driver's own CoNDIS client: on request it calls itself over the adapter's loopback and reports.
 //!
-//! | module | what lives there |
+//! | module, low to high | what lives there |
 //! |---|---|
-//! | [`report`] | what a program asks and gets |
-//! | [`control`] | the control device, and one run at a time |
-//! | [`run`] | what a run shares with its handlers |
-//! | `script` | what a run does, and how it undoes it from anywhere |
+//! | [`report`], [`pattern`] | what a program asks and gets; what messages contain |
+//! | [`side`], [`run`] | one side of the call; what a run shares with its handlers |
 //! | `ask` | what the script asks NDIS for |
-//! | `protocol`, `edge` | what NDIS calls: of a protocol driver, of a CoNDIS client |
-//! | [`side`], [`pattern`] | the two sides of the call; what messages contain |
+//! | `edge`, `protocol` | what NDIS calls: of a CoNDIS client, of a protocol driver |
+//! | `script` | what a run does, and how it undoes it from anywhere |
+//! | [`control`] | the control device, and one run at a time |
 //!
 //! The client has no more of the call manager than any other client has: both talk through NDIS alone.
 

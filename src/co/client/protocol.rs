@@ -6,19 +6,19 @@
 use core::{ffi::c_void, ptr::null_mut};
 
 use super::{
-    ask, edge,
+    ask::close_adapter,
+    edge,
     run::{Life, Run, Way},
 };
 use crate::{
-    co::{format, upcall::Handle},
+    co::upcall::Handle,
     nt::{Passive, Ref, Status, control_device::Text},
     sys::{
         condis::{
-            self, CO_ADDRESS_FAMILY, NDIS_BIND_PARAMETERS, NDIS_OBJECT_TYPE_PROTOCOL_DRIVER_CHARACTERISTICS,
+            self, NDIS_BIND_PARAMETERS, NDIS_OBJECT_TYPE_PROTOCOL_DRIVER_CHARACTERISTICS,
             NDIS_OPEN_PARAMETERS, NDIS_OPEN_PARAMETERS_REVISION_1, NDIS_PROTOCOL_DRIVER_CHARACTERISTICS,
-            NDIS_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2, NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL,
-            NDIS_RECEIVE_FLAGS_RESOURCES, NDIS_RETURN_FLAGS_DISPATCH_LEVEL,
-            NDIS_SIZEOF_OPEN_PARAMETERS_REVISION_1, NDIS_SIZEOF_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
+            NDIS_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2, NDIS_SIZEOF_OPEN_PARAMETERS_REVISION_1,
+            NDIS_SIZEOF_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
         },
         ndis::{
             self, NDIS_MEDIUM, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_OPEN_PARAMETERS, NDIS_OID_REQUEST,
@@ -33,8 +33,28 @@ static NAME: Text<6> = Text::new("cxndk");
 /// NDIS version of the contract that the client keeps: 6.60, as the miniport's.
 const NDIS_VERSION: (u8, u8) = (6, 60);
 
+/// `NdisRegisterProtocolDriver`: NDIS binds the client to the adapter, now or soon.
+///
+/// # Errors
+/// What NDIS said.
+pub(super) fn register(run: &Ref<Run>, _: Passive<'_>) -> Result<(), Status> {
+    let mut characteristics = characteristics();
+    let context = Run::context(run);
+    // SAFETY: complete characteristics; the run stays until the deregistration.
+    Status(unsafe {
+        condis::NdisRegisterProtocolDriver(context, &raw mut characteristics, run.protocol_place())
+    })
+    .ok()
+}
+
+/// `NdisDeregisterProtocolDriver`: NDIS undoes the binding, and calls nothing of the client afterwards.
+pub(super) fn deregister(run: &Run, _: Passive<'_>) {
+    // SAFETY: registered; nothing that was made with the handle is left.
+    unsafe { condis::NdisDeregisterProtocolDriver(run.protocol()) }
+}
+
 /// What NDIS shall call.
-pub(super) const fn characteristics() -> NDIS_PROTOCOL_DRIVER_CHARACTERISTICS {
+const fn characteristics() -> NDIS_PROTOCOL_DRIVER_CHARACTERISTICS {
     NDIS_PROTOCOL_DRIVER_CHARACTERISTICS {
         Header: NDIS_OBJECT_HEADER {
             Type: NDIS_OBJECT_TYPE_PROTOCOL_DRIVER_CHARACTERISTICS,
@@ -62,15 +82,6 @@ pub(super) const fn characteristics() -> NDIS_PROTOCOL_DRIVER_CHARACTERISTICS {
     }
 }
 
-/// The run behind a context.
-///
-/// # Safety
-/// `context` is [`Run::context`] of a run that is registered.
-pub(super) unsafe fn run(context: *mut c_void) -> Ref<Run> {
-    // SAFETY: the caller's promise.
-    unsafe { Ref::clone_raw(context.cast::<Run>().cast_const()) }
-}
-
 /// `ProtocolBindAdapterEx`: the adapter under test, and no other. `PASSIVE_LEVEL`.
 unsafe extern "win64" fn bind(
     context: *mut c_void,
@@ -80,7 +91,7 @@ unsafe extern "win64" fn bind(
     // SAFETY: NDIS calls at PASSIVE_LEVEL.
     let passive = unsafe { Passive::assume() };
     // SAFETY: NDIS's duty.
-    let run = unsafe { run(context) };
+    let run = unsafe { Run::of(context) };
     // SAFETY: NDIS's parameters, alive during the call.
     let parameters = unsafe { &*parameters };
     if parameters.BoundIfNetluid != run.plan().luid {
@@ -152,7 +163,7 @@ const fn opened(status: Status) -> Life {
 /// `ProtocolOpenAdapterCompleteEx`.
 unsafe extern "win64" fn open_complete(context: *mut c_void, status: i32) {
     // SAFETY: NDIS's duty.
-    let run = unsafe { run(context) };
+    let run = unsafe { Run::of(context) };
     run.state.lock().adapter.life = opened(Status(status));
 }
 
@@ -162,7 +173,7 @@ unsafe extern "win64" fn unbind(unbind: *mut c_void, context: *mut c_void) -> i3
     // SAFETY: NDIS calls at PASSIVE_LEVEL.
     let passive = unsafe { Passive::assume() };
     // SAFETY: NDIS's duty.
-    let run = unsafe { run(context) };
+    let run = unsafe { Run::of(context) };
     {
         let mut state = run.state.lock();
         if state.way != Way::Released {
@@ -177,25 +188,10 @@ unsafe extern "win64" fn unbind(unbind: *mut c_void, context: *mut c_void) -> i3
     Status::SUCCESS.0
 }
 
-/// `NdisCloseAdapterEx`, to its end.
-pub(super) fn close_adapter(run: &Run, passive: Passive<'_>) {
-    let Some(handle) = run.state.lock().adapter.begin_close() else {
-        return;
-    };
-    // SAFETY: an open binding with nothing on it.
-    let status = unsafe { condis::NdisCloseAdapterEx(handle.as_raw()) };
-    if status != NDIS_STATUS_PENDING {
-        run.state.lock().adapter.life = Life::Closed(Status::SUCCESS);
-    }
-    while run.state.lock().adapter.life == Life::Closing {
-        passive.sleep_ms(1);
-    }
-}
-
 /// `ProtocolCloseAdapterCompleteEx`.
 unsafe extern "win64" fn close_complete(context: *mut c_void) {
     // SAFETY: NDIS's duty.
-    let run = unsafe { run(context) };
+    let run = unsafe { Run::of(context) };
     run.state.lock().adapter.life = Life::Closed(Status::SUCCESS);
 }
 
@@ -210,7 +206,7 @@ unsafe extern "win64" fn net_pnp_event(context: *mut c_void, event: *mut NET_PNP
         return Status::SUCCESS.0;
     }
     // SAFETY: NDIS's duty.
-    let run = unsafe { run(context) };
+    let run = unsafe { Run::of(context) };
     if event == NetEventRestart {
         run.state.lock().running = true;
         run.tell();
@@ -241,39 +237,7 @@ unsafe extern "win64" fn receive(
     flags: u32,
 ) {
     // SAFETY: NDIS's duty.
-    let run = unsafe { run(context) };
+    let run = unsafe { Run::of(context) };
     // SAFETY: NDIS lent the chain by these flags.
-    unsafe { give_back(&run, chain, flags) }
-}
-
-/// Gives back what was indicated, unless it goes back by itself (DATA-10, DATA-12).
-///
-/// # Safety
-/// NDIS indicated `chain` with `flags`, and nobody uses it any more.
-pub(super) unsafe fn give_back(run: &Run, chain: *mut NET_BUFFER_LIST, flags: u32) {
-    if flags & NDIS_RECEIVE_FLAGS_RESOURCES != 0 {
-        return;
-    }
-    let binding = run.state.lock().adapter.handle;
-    let level = if flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL != 0 {
-        NDIS_RETURN_FLAGS_DISPATCH_LEVEL
-    } else {
-        0
-    };
-    // SAFETY: the caller's promise.
-    unsafe { condis::NdisReturnNetBufferLists(binding.as_raw(), chain, level) }
-}
-
-/// `ProtocolCoAfRegisterNotify`: opens the call manager's family (AF-05). `PASSIVE_LEVEL`.
-pub(super) unsafe extern "win64" fn af_register_notify(context: *mut c_void, family: *mut CO_ADDRESS_FAMILY) {
-    // SAFETY: NDIS's duty.
-    let run = unsafe { run(context) };
-    // SAFETY: NDIS's description, alive during the call.
-    let offered = unsafe { &*family };
-    let known = offered.AddressFamily == format::ADDRESS_FAMILY
-        && offered.MajorVersion == format::FAMILY_MAJOR
-        && offered.MinorVersion == format::FAMILY_MINOR;
-    if known {
-        ask::open_family(&run, family);
-    }
+    unsafe { edge::give_back(run.binding(), chain, flags) }
 }

@@ -7,7 +7,7 @@ use core::ffi::c_void;
 
 use super::{
     report::{SideReport, TestReport, TestRequest},
-    side::Side,
+    side::{Side, Test},
 };
 use crate::{
     co::{format::PrivateData, upcall::Handle},
@@ -206,11 +206,6 @@ impl Run {
         }
     }
 
-    /// What to do.
-    pub fn plan(&self) -> TestRequest {
-        self.asked.lock().plan
-    }
-
     /// Whether it is the run of this request.
     pub fn is_of(&self, request: usize) -> bool {
         self.asked.lock().address == request
@@ -227,19 +222,38 @@ impl Run {
         self.tell();
     }
 
-    /// Has the script look. `<= DISPATCH_LEVEL`.
-    pub(super) fn tell(&self) {
-        self.news.set();
-    }
-
     /// What the script waits for.
     pub(super) const fn news(&self) -> &Event {
         &self.news
     }
 
+    /// What to do.
+    pub fn plan(&self) -> TestRequest {
+        self.asked.lock().plan
+    }
+
+    /// Has the script look. `<= DISPATCH_LEVEL`.
+    pub(super) fn tell(&self) {
+        self.news.set();
+    }
+
+    /// NDIS's handle of the open of the adapter.
+    pub(super) fn binding(&self) -> Handle {
+        self.state.lock().adapter.handle
+    }
+
     /// By what NDIS knows the run.
     pub(super) const fn context(this: &Ref<Self>) -> *mut c_void {
         Ref::as_ptr(this).cast_mut().cast()
+    }
+
+    /// The run behind [`Self::context`].
+    ///
+    /// # Safety
+    /// `context` came from there, of a run that is registered.
+    pub(super) unsafe fn of(context: *mut c_void) -> Ref<Self> {
+        // SAFETY: the caller's promise.
+        unsafe { Ref::clone_raw(context.cast::<Self>().cast_const()) }
     }
 
     /// Where NDIS puts the protocol driver's handle.
@@ -288,12 +302,6 @@ impl Run {
         state.running
     }
 
-    /// Messages came back.
-    pub(super) fn end_sends(&self, count: u32) {
-        let mut state = self.state.lock();
-        state.sending = state.sending.saturating_sub(count);
-    }
-
     /// Whether no message is on its way.
     pub(super) fn is_quiet(&self) -> bool {
         self.state.lock().sending == 0
@@ -317,6 +325,25 @@ impl Run {
             request,
             report: (!cancelled).then_some(report),
         })
+    }
+}
+
+impl Test for Run {
+    fn plan(&self) -> TestRequest {
+        Self::plan(self)
+    }
+
+    fn binding(&self) -> Handle {
+        Self::binding(self)
+    }
+
+    fn tell(&self) {
+        Self::tell(self);
+    }
+
+    fn end_sends(&self, count: u32) {
+        let mut state = self.state.lock();
+        state.sending = state.sending.saturating_sub(count);
     }
 }
 

@@ -10,10 +10,10 @@ use core::{
 };
 
 use super::{
-    ask,
+    ask, protocol,
     report::{Step, TestReport},
     run::{Life, Run, Way},
-    side::{self, DEPTH, Side},
+    side::{self, DEPTH, Side, Test},
 };
 use crate::{
     co::{
@@ -21,6 +21,7 @@ use crate::{
         params::OwnParams,
         upcall::Handle,
     },
+    dyn_ref,
     nt::{
         NdisHandle, NonPaged, Passive, Ref, Status, Vec, message::Message, net, packet::PacketPool, pool,
         time::Instant,
@@ -84,7 +85,7 @@ impl<'a> Script<'a> {
     /// Deregisters the client; NDIS calls nothing of it when this returns. Not for anything that NDIS may wait for.
     pub(super) fn deregister(&mut self) {
         if self.registered {
-            ask::deregister_protocol(self.run, self.passive);
+            protocol::deregister(self.run, self.passive);
             self.note_end(Step::Deregister);
         }
         self.run.publish(&self.report);
@@ -190,7 +191,7 @@ impl<'a> Script<'a> {
     }
 
     fn register(&mut self) -> Result<(), Status> {
-        ask::register_protocol(self.run, self.passive)?;
+        protocol::register(self.run, self.passive)?;
         self.registered = true;
         // SAFETY: registered; everything that is made with the handle goes before it is deregistered.
         let ndis = unsafe { NdisHandle::new(self.run.protocol()) };
@@ -257,10 +258,10 @@ impl<'a> Script<'a> {
         let caller = if let Some(caller) = &self.caller {
             caller.clone()
         } else {
-            let caller = Side::try_new(self.run, true, Handle::NULL)?;
+            let caller = Side::try_new(dyn_ref!(self.run.clone() => dyn Test), true, Handle::NULL)?;
             self.caller.insert(caller).clone()
         };
-        ask::create_vc(&caller)?;
+        ask::create_vc(self.run, &caller)?;
         caller.begin_call(number);
         let mut parameters = OwnParams::try_new(&self.parameters()?)?;
         ask::make_call(&caller, &mut parameters);

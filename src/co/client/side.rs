@@ -16,7 +16,6 @@ use core::ffi::c_void;
 use super::{
     pattern::Pattern,
     report::{SideReport, TestRequest},
-    run::Run,
 };
 use crate::{
     co::upcall::Handle,
@@ -74,9 +73,24 @@ pub(super) struct Flow {
     pub(super) failure: Option<Status>,
 }
 
+/// What a side needs of the test that it belongs to.
+pub(super) trait Test: Send + Sync {
+    /// What to do.
+    fn plan(&self) -> TestRequest;
+
+    /// NDIS's handle of the client's open of the adapter.
+    fn binding(&self) -> Handle;
+
+    /// Has the script look. `<= DISPATCH_LEVEL`.
+    fn tell(&self);
+
+    /// Messages came back.
+    fn end_sends(&self, count: u32);
+}
+
 /// One side.
 pub struct Side {
-    run: Ref<Run>,
+    test: Ref<dyn Test>,
     is_caller: bool,
     pub(super) vc: SpinLock<Vc>,
     pub(super) flow: SpinLock<Flow>,
@@ -85,9 +99,13 @@ pub struct Side {
 
 impl Side {
     /// The side that calls, without a VC, or the one that takes a call on the call manager's VC `handle`.
-    pub(super) fn try_new(run: &Ref<Run>, is_caller: bool, handle: Handle) -> Result<Ref<Self>, NoMemory> {
+    pub(super) fn try_new(
+        test: Ref<dyn Test>,
+        is_caller: bool,
+        handle: Handle,
+    ) -> Result<Ref<Self>, NoMemory> {
         Ref::try_new(Self {
-            run: run.clone(),
+            test,
             is_caller,
             vc: SpinLock::new(Vc {
                 handle,
@@ -107,8 +125,8 @@ impl Side {
     }
 
     /// The test.
-    pub(super) const fn run(&self) -> &Ref<Run> {
-        &self.run
+    pub(super) fn test(&self) -> &dyn Test {
+        &*self.test
     }
 
     /// What it counted.
@@ -149,7 +167,7 @@ impl Side {
         if status == Status::SUCCESS {
             self.report.lock().calls += 1;
         }
-        self.run.tell();
+        self.test.tell();
     }
 
     /// The taker said yes.
@@ -168,14 +186,14 @@ impl Side {
                 vc.life = Life::Connected;
             }
         }
-        self.run.tell();
+        self.test.tell();
     }
 
     /// `ProtocolClIncomingCloseCall`: the script answers with a close (CLOSE-31).
     pub(super) fn peer_closed(&self, status: Status) {
         self.vc.lock().peer_closed = Some(status);
         self.report.lock().peer_closes += 1;
-        self.run.tell();
+        self.test.tell();
     }
 
     /// The VC is there: the caller's, for the first of its calls.
@@ -248,14 +266,14 @@ impl Side {
         }
         // A close that failed is asked for again after a pause, not at once.
         if status == Status::SUCCESS {
-            self.run.tell();
+            self.test.tell();
         }
     }
 
     /// `ProtocolCoDeleteVc`.
     pub(super) fn deleted(&self) {
         self.vc.lock().deleted = true;
-        self.run.tell();
+        self.test.tell();
     }
 
     /// Whether no message is on its way.
@@ -279,7 +297,7 @@ impl Side {
         if index >= DEPTH {
             return None;
         }
-        let pattern = Pattern::new(self.run.plan().seed, self.is_caller, flow.call, flow.sent);
+        let pattern = Pattern::new(self.test.plan().seed, self.is_caller, flow.call, flow.sent);
         flow.free &= !(1 << index);
         flow.sent += 1;
         self.report.lock().sent += 1;
@@ -305,18 +323,18 @@ impl Side {
             count += 1;
             rest = next;
         }
-        self.run.end_sends(count);
-        self.run.tell();
+        self.test.end_sends(count);
+        self.test.tell();
     }
 
     /// `ProtocolCoReceiveNetBufferLists`: looks at all messages of a chain, which stays as it is.
     pub(super) fn receive(&self, packets: &Packets) {
         packets.each_buffer(|buffer| self.arrived(buffer));
-        self.run.tell();
+        self.test.tell();
     }
 
     fn arrived(&self, buffer: Buffer) {
-        let plan = self.run.plan();
+        let plan = self.test.plan();
         let mut flow = self.flow.lock();
         // Those under way with a message that could not be sent arrive without it; its sender was told.
         let last = flow.expected.saturating_add(DEPTH).min(plan.messages);
