@@ -7,7 +7,7 @@
 use super::{
     circuit::Circuit,
     link::{Link, MAX_PIECES},
-    sends::{Mapped, Next},
+    sends::{Done, Mapped, Next},
     services::count,
     upcall,
 };
@@ -140,14 +140,13 @@ impl Circuit {
     /// The device can see the message: posts it. `DISPATCH_LEVEL`, sooner or later.
     fn post_mapped(this: &Ref<Self>, mapped: Mapped) {
         let Mapped { slot, buffer, .. } = mapped;
-        let mut back = Packets::new();
         let nothing = Sge {
             address: 0,
             length: 0,
             key: Key(0),
         };
         let mut list = [nothing; MAX_PIECES];
-        let freed = {
+        let done = {
             let mut sends = this.sends.lock();
             let view = mapped.map.as_ref().map(|(map, skip)| (map, *skip));
             let mut used = sends.pieces(slot, view, buffer.len() as u32, &mut list);
@@ -176,26 +175,28 @@ impl Circuit {
                 .slots
                 .get(usize::from(slot))
                 .is_some_and(|place| place.legs == 0);
-            if unsent {
-                sends.free_slot(slot, failure, &mut back)
-            } else {
-                None
-            }
+            if unsent { sends.take(slot, failure) } else { None }
         };
-        drop(freed);
-        this.give_all_back(back);
+        this.finish(done);
         Self::pump(this);
     }
 
-    fn unmapped(&self, slot: u16, status: Status) {
+    /// Gives back a slot that nobody uses, and its packet if that was all of it.
+    fn finish(&self, done: Option<Done>) {
+        let Some(done) = done else { return };
+        let unmapped = done.unmap();
         let mut back = Packets::new();
-        let freed = {
+        self.sends.lock().finish(unmapped, &mut back);
+        self.give_all_back(back);
+    }
+
+    fn unmapped(&self, slot: u16, status: Status) {
+        let done = {
             let mut sends = self.sends.lock();
             sends.mapping = None;
-            sends.free_slot(slot, status, &mut back)
+            sends.take(slot, status)
         };
-        drop(freed);
-        self.give_all_back(back);
+        self.finish(done);
     }
 
     fn give_all_back(&self, mut packets: Packets) {
@@ -211,11 +212,20 @@ impl Circuit {
     pub(super) fn sent(this: &Ref<Self>, done: impl Iterator<Item = (u64, bool)>) {
         let mut back = Packets::new();
         let mut any = false;
+        let mut last = None;
         for (context, delivered) in done {
             any = true;
-            // The mapping is dropped after the lock: that calls the kernel.
-            let freed = this.sends.lock().leg_done(context as u16, delivered, &mut back);
-            drop(freed);
+            let done = {
+                let mut sends = this.sends.lock();
+                if let Some(unmapped) = last.take() {
+                    sends.finish(unmapped, &mut back);
+                }
+                sends.leg_done(context as u16, delivered)
+            };
+            last = done.map(Done::unmap);
+        }
+        if let Some(unmapped) = last {
+            this.sends.lock().finish(unmapped, &mut back);
         }
         if any {
             this.give_all_back(back);

@@ -62,6 +62,30 @@ pub(super) struct Mapped {
     pub(super) map: Option<(ScatterGather, u32)>,
 }
 
+/// What was in a slot.
+#[must_use = "its packet waits for the slot to be given back"]
+pub(super) struct Done {
+    slot: u16,
+    packet: Packet,
+    map: Option<ScatterGather>,
+}
+
+/// As [`Done`], and the device cannot see the message any more.
+#[must_use = "the packet waits for the slot to be given back"]
+pub(super) struct Unmapped {
+    slot: u16,
+    packet: Packet,
+}
+
+impl Done {
+    /// Takes the message from the device's sight. That calls the kernel: no lock is held.
+    pub(super) fn unmap(self) -> Unmapped {
+        let Self { slot, packet, map } = self;
+        drop(map);
+        Unmapped { slot, packet }
+    }
+}
+
 /// What the pump does next.
 pub(super) enum Next {
     Nothing,
@@ -232,41 +256,37 @@ impl Sends {
         }
     }
 
-    /// One leg is done with a slot. What the caller has to give back and drop.
-    pub(super) fn leg_done(
-        &mut self,
-        slot: u16,
-        delivered: bool,
-        back: &mut Packets,
-    ) -> Option<ScatterGather> {
+    /// One leg is done with a slot; what was in it, if that was the last one.
+    pub(super) fn leg_done(&mut self, slot: u16, delivered: bool) -> Option<Done> {
         let place = self.slots.get_mut(usize::from(slot))?;
         place.legs = place.legs.saturating_sub(1);
         place.delivered |= delivered;
         if place.legs != 0 {
             return None;
         }
-        self.free_slot(slot, Status::NDIS_REQUEST_ABORTED, back)
+        self.take(slot, Status::NDIS_REQUEST_ABORTED)
     }
 
-    /// Gives a slot back; `failure` is the packet's status unless a peer has the message.
-    pub(super) fn free_slot(
-        &mut self,
-        slot: u16,
-        failure: Status,
-        back: &mut Packets,
-    ) -> Option<ScatterGather> {
+    /// Takes what is in a slot; `failure` is the packet's status unless a peer has the message.
+    pub(super) fn take(&mut self, slot: u16, failure: Status) -> Option<Done> {
         let place = self.slots.get_mut(usize::from(slot))?;
-        let mut done = core::mem::take(place);
-        let mut packet = done.packet.take()?;
+        let done = core::mem::take(place);
+        let mut packet = done.packet?;
         if !done.delivered {
             packet.set_status(failure);
         }
+        let map = done.map;
+        Some(Done { slot, packet, map })
+    }
+
+    /// Gives a slot back whose message the device cannot see any more: only now its packet may go.
+    pub(super) fn finish(&mut self, unmapped: Unmapped, back: &mut Packets) {
+        let Unmapped { slot, packet } = unmapped;
         self.free.push(slot);
         self.bouncing.take_if(|user| *user == slot);
         if let Some(packet) = self.part_done(packet) {
             back.push(packet);
         }
-        done.map
     }
 
     /// Copies a message of too many pieces to the place for such; the pieces that it has there. `None` when its memory cannot be

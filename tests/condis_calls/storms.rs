@@ -5,6 +5,9 @@ use cxndk_testbed::sim;
 
 use super::scene::{Scene, numbered, until};
 
+/// So many that a few of them meet, where a map comes late, on two processors.
+const SEEDS_OF_LOST_PACKETS: u64 = 10;
+
 fn modified(news: &News) -> bool {
     matches!(news, News::QosModified(_))
 }
@@ -114,6 +117,26 @@ fn many_calls_come_and_go_at_once() {
                 assert_eq!(scene.a.delete_vc(*vc), 0);
             }
             scene.close_incoming();
+        });
+    }
+}
+
+/// Proves DATA-04, DATA-05, DMA-06: a packet comes back when the device cannot see it any more and not before, also while one processor has
+/// just found that no peer takes its message and another one is done with the packet otherwise.
+#[test]
+fn packets_that_no_peer_takes_are_unmapped_before_they_come_back() {
+    for seed in 0..SEEDS_OF_LOST_PACKETS {
+        Scene::run(seed, 0, |scene| {
+            let (vc, peer) = scene.connect();
+            scene.link(false);
+            // All but the first few wait until the connection is lost.
+            (0..1_000).for_each(|n| scene.a.send(vc, &[numbered(n, 200)]));
+            until("told", || scene.a.peer_closed(vc));
+            until("all came back", || scene.a.sent(vc).len() == 1_000);
+            Scene::close(&scene.a, vc, None, b"");
+            Scene::close(&scene.b, peer, None, b"");
+            scene.link(true);
+            assert_eq!(scene.a.delete_vc(vc), 0);
         });
     }
 }
