@@ -203,9 +203,9 @@ impl Channel {
             Kind::Change(flow) => receives.change = Some(flow),
             Kind::Answer { accepted } => receives.answer = Some(accepted),
             Kind::Close => {
-                let mut words = [0; MAX_CLOSE_DATA];
+                let mut close_data = [0; MAX_CLOSE_DATA];
                 // No more than that, by the head.
-                if let Some(said) = words.get_mut(..head.length as usize) {
+                if let Some(said) = close_data.get_mut(..head.length as usize) {
                     link.read(index, HEAD, said);
                     receives.close_data = CloseData::capture(said).unwrap_or(CloseData::EMPTY);
                 }

@@ -212,11 +212,11 @@ unsafe fn pended(result: Result<*mut c_void, Status>, place: *mut *mut c_void) -
     }
 }
 
-/// A client's last words.
+/// A client's close data.
 ///
 /// # Safety
 /// `data` is NULL or leads to `size` bytes.
-unsafe fn words(data: *const c_void, size: u32) -> Option<CloseData> {
+unsafe fn close_data(data: *const c_void, size: u32) -> Option<CloseData> {
     if data.is_null() || size == 0 {
         return Some(CloseData::EMPTY);
     }
@@ -239,20 +239,20 @@ unsafe extern "win64" fn cm_close_call(
         unsafe { object::<Leg>(party) }.party()
     };
     // SAFETY: the client's duty.
-    let Some(words) = (unsafe { words(data, size) }) else {
+    let Some(close_data) = (unsafe { close_data(data, size) }) else {
         return Status::NDIS_INVALID_DATA.0;
     };
-    vc.close_call(party, words).0
+    vc.close_call(party, close_data).0
 }
 
 unsafe extern "win64" fn cm_drop_party(party: *mut c_void, data: *mut c_void, size: u32) -> i32 {
     // SAFETY: NDIS's duty.
     let leg = unsafe { object::<Leg>(party) };
     // SAFETY: the client's duty.
-    let Some(words) = (unsafe { words(data, size) }) else {
+    let Some(close_data) = (unsafe { close_data(data, size) }) else {
         return Status::NDIS_INVALID_DATA.0;
     };
-    leg.drop_party(words).0
+    leg.drop_party(close_data).0
 }
 
 unsafe extern "win64" fn cm_incoming_call_complete(

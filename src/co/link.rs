@@ -30,7 +30,7 @@ pub enum Control {
     Change = 0,
     /// The answer to one.
     Answer = 1,
-    /// The client's last words.
+    /// What the client says at the end.
     Close = 2,
 }
 
