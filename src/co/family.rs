@@ -46,7 +46,7 @@ pub struct Family {
     lifetime: Lifetime,
     notified: AtomicBool,
     /// The reference that NDIS's context stands for.
-    me: SpinLock<Option<Ref<Self>>>,
+    kept: SpinLock<Option<Ref<Self>>>,
     /// The reference that NDIS's context stands for until the client has answered a notice.
     unanswered: SpinLock<Option<Ref<Self>>>,
     _living: Living,
@@ -73,12 +73,12 @@ impl Family {
             handle,
             lifetime: Lifetime::new(),
             notified: AtomicBool::new(false),
-            me: SpinLock::new(None),
+            kept: SpinLock::new(None),
             unanswered: SpinLock::new(None),
             _living: Living::new(&roster.services),
         })?;
         roster.families.add(this.clone())?;
-        *this.me.lock() = Some(this.clone());
+        *this.kept.lock() = Some(this.clone());
         Ok(this)
     }
 
@@ -120,8 +120,8 @@ impl Family {
 
     /// `ProtocolCmNotifyCloseAfComplete` (AF-24), or the answer came at once.
     pub fn answered(&self) {
-        let me = self.unanswered.lock().take();
-        drop(me);
+        let unanswered = self.unanswered.lock().take();
+        drop(unanswered);
     }
 
     /// `ProtocolCmCloseAf` (AF-13). `<= DISPATCH_LEVEL`.
@@ -135,8 +135,8 @@ impl Family {
 
     fn forget(&self) {
         self.roster.families.remove(self);
-        let me = self.me.lock().take();
-        drop(me);
+        let kept = self.kept.lock().take();
+        drop(kept);
     }
 
     /// A hold for something that was asked for on the open family.

@@ -25,7 +25,7 @@ pub struct Sap {
     lifetime: Lifetime,
     listener: SpinLock<Option<Ref<Listener>>>,
     /// The reference that NDIS's context stands for.
-    me: SpinLock<Option<Ref<Self>>>,
+    kept: SpinLock<Option<Ref<Self>>>,
     _living: Living,
 }
 
@@ -44,10 +44,10 @@ impl Sap {
             handle,
             lifetime: Lifetime::new(),
             listener: SpinLock::new(None),
-            me: SpinLock::new(None),
+            kept: SpinLock::new(None),
             _living: Living::new(family.services()),
         })?;
-        *this.me.lock() = Some(this.clone());
+        *this.kept.lock() = Some(this.clone());
         let spawned = task::spawn(family.services().ndis(), {
             let this = this.clone();
             move |passive| Self::listen(&this, sap, passive)
@@ -96,13 +96,13 @@ impl Sap {
 
     /// A hold for a call that arrives, unless the SAP is being deregistered.
     pub(super) fn hold(&self) -> Option<SapHold> {
-        let me = self.me.lock().clone();
-        me.filter(|me| me.lifetime.hold_if_open()).map(SapHold)
+        let kept = self.kept.lock().clone();
+        kept.filter(|sap| sap.lifetime.hold_if_open()).map(SapHold)
     }
 
     fn forget(&self) {
-        let me = self.me.lock().take();
-        drop(me);
+        let kept = self.kept.lock().take();
+        drop(kept);
     }
 }
 

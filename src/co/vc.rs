@@ -21,7 +21,7 @@ use crate::{
     cm::Incoming,
     dyn_ref,
     nt::{
-        NonPaged, Passive, Ref, SpinLock, Status, Vec, pool,
+        NonPaged, Ref, SpinLock, Status, Vec, pool,
         sync::{AtomicPtr, Ordering},
     },
 };
@@ -76,24 +76,6 @@ pub struct Vc {
     /// What NDIS calls it by: the reference's own address.
     address: AtomicPtr<Self>,
     pub(super) circuit: Ref<Circuit>,
-}
-
-impl Owner for Vc {
-    fn work(&self, passive: Passive<'_>) {
-        self.run(passive);
-    }
-
-    fn device_lost(&self) {
-        let inner = self.inner.lock();
-        for leg in &inner.legs {
-            leg.device_lost();
-        }
-    }
-
-    fn has_nothing_lent(&self) -> bool {
-        let inner = self.inner.lock();
-        inner.legs.iter().all(|leg| leg.channel.receives.lock().is_idle())
-    }
 }
 
 impl Vc {

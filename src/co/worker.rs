@@ -4,6 +4,7 @@
 //! it does.
 
 use super::{
+    circuit::Owner,
     leg::Leg,
     machine::{
         call::{Action, Event, Purpose},
@@ -20,9 +21,27 @@ use crate::{
     nt::{NonPaged, Passive, Ref, Status, Vec},
 };
 
+impl Owner for Vc {
+    fn work(&self, passive: Passive<'_>) {
+        self.run(passive);
+    }
+
+    fn device_lost(&self) {
+        let inner = self.inner.lock();
+        for leg in &inner.legs {
+            leg.device_lost();
+        }
+    }
+
+    fn has_nothing_lent(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.legs.iter().all(|leg| leg.channel.receives.lock().is_idle())
+    }
+}
+
 impl Vc {
     /// The work item: until neither a leg nor the call has an event that is due.
-    pub(super) fn run(&self, passive: Passive<'_>) {
+    fn run(&self, passive: Passive<'_>) {
         let mut index = 0;
         loop {
             while let Some(leg) = self.leg(index) {

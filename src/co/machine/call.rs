@@ -41,7 +41,8 @@
 //! | `Closing` undoing | undone, the client's VC | `Idle` | closed |
 //! | | undone, a VC of ours | `Deleted` | closed, delete |
 //!
-//! In `Connected` the quality of service may change: see [`super::change`]. What the table lacks is ignored.
+//! A call that does not come about is counted. Nobody is told of an end who has asked for a close meanwhile (CLOSE-33). In `Connected` the
+//! quality of service may change: see [`super::change`]. What the table lacks is ignored.
 
 pub use super::step::{Action, Actions, Creator, Event, Purpose};
 
