@@ -9,7 +9,7 @@ use super::{
 use crate::nt::{
     Box, Dma, Event, Mdl, NoMemory, Ref, ScatterGather, SpinLock, Status,
     dma::Direction,
-    irql, pool,
+    event, irql, pool,
     sync::{AtomicU32, Ordering},
 };
 
@@ -141,7 +141,7 @@ impl Build {
     /// The call returns.
     fn returns(&self) -> Status {
         if let Some(written) = &self.written {
-            irql::wait_for(written, || self.state.load(Ordering::Acquire) == DONE);
+            event::wait_for(written, || self.state.load(Ordering::Acquire) == DONE);
             return *self.status.lock();
         }
         let may_pend = self.pending.lock().is_some();

@@ -2,8 +2,11 @@
 
 use core::{cell::UnsafeCell, mem::MaybeUninit};
 
-use super::{Box, NoMemory, Passive, pool};
+use super::{Box, NoMemory, Passive, irql, pool};
 use crate::sys::ndis::{self, NDIS_EVENT};
+
+/// How often a wait at `APC_LEVEL` looks, in microseconds.
+const APC_PAUSE_US: u32 = 100;
 
 /// A notification event: once set it stays set, and lets every waiter through, until reset.
 #[derive(Debug)]
@@ -57,5 +60,19 @@ impl Event {
 
     fn raw(&self) -> *mut NDIS_EVENT {
         self.event.get().cast()
+    }
+}
+
+/// Waits until `event` is set, at or after which `is_done`, where [`irql::may_wait`] said that one may.
+pub fn wait_for(event: &Event, is_done: impl Fn() -> bool) {
+    if irql::is_passive() {
+        // SAFETY: just looked; nothing between here and there changes the level.
+        event.wait(unsafe { Passive::assume() });
+        return;
+    }
+    // At APC_LEVEL events of NDIS cannot be waited for.
+    while !is_done() {
+        // SAFETY: below DISPATCH_LEVEL, as the caller says.
+        unsafe { ndis::NdisMSleep(APC_PAUSE_US) }
     }
 }

@@ -4,21 +4,18 @@ use core::marker::PhantomData;
 
 use wdk_sys::{KIRQL, ntddk};
 
-use super::Event;
 use crate::sys::ndis;
 
 /// `PASSIVE_LEVEL`.
 const PASSIVE_LEVEL: KIRQL = 0;
 /// `DISPATCH_LEVEL`.
 const DISPATCH_LEVEL: KIRQL = 2;
-/// How often a wait at `APC_LEVEL` looks, in microseconds.
-const APC_PAUSE_US: u32 = 100;
 
 /// Proof that the code runs at `PASSIVE_LEVEL` and may wait.
 ///
 /// Only the entry points that the kernel calls at `PASSIVE_LEVEL` make one: `DriverEntry`, unload, Initialize, Halt, Pause, Restart,
 /// OID requests, NDK adapter open and close and the NDK functions that NDKPI defines as passive-only, bind, unbind and PnP events of
-/// the driver's own client, and work items; and [`wait_for`], which looks. The
+/// the driver's own client, and work items; and [`super::event::wait_for`], which looks. The
 /// lifetime is that of the call. A function that holds a [`super::SpinGuard`] or [`DispatchGuard`] must not use a token
 /// that it got before; the simulated kernel ends a run that does.
 #[derive(Clone, Copy, Debug)]
@@ -51,18 +48,9 @@ pub fn may_wait() -> bool {
     current() < DISPATCH_LEVEL
 }
 
-/// Waits until `event` is set, at or after which `is_done`, where [`may_wait`] said that one may.
-pub fn wait_for(event: &Event, is_done: impl Fn() -> bool) {
-    if current() == PASSIVE_LEVEL {
-        // SAFETY: just looked; nothing between here and there changes the level.
-        event.wait(unsafe { Passive::assume() });
-        return;
-    }
-    // At APC_LEVEL events of NDIS cannot be waited for.
-    while !is_done() {
-        // SAFETY: below DISPATCH_LEVEL, as the caller says.
-        unsafe { ndis::NdisMSleep(APC_PAUSE_US) }
-    }
+/// Whether the code runs at `PASSIVE_LEVEL`.
+pub(super) fn is_passive() -> bool {
+    current() == PASSIVE_LEVEL
 }
 
 /// The level of this processor.

@@ -1,5 +1,6 @@
 //! What no lint checks of our own source: sizes, first lines, floors, rules, leftovers.
 
+mod circles;
 mod contracts;
 mod mentions;
 mod rules;
