@@ -66,6 +66,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod transition;
 mod work;
 
 /// The INF source of the driver under test.
