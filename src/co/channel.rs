@@ -8,8 +8,7 @@ use core::ffi::c_void;
 
 use super::{
     circuit::Circuit,
-    close_data::CloseData,
-    format::MAX_CLOSE_DATA,
+    format::{CloseData, MAX_CLOSE_DATA},
     link::{CONTROL_CONTEXT, Control, Link},
     machine::leg::Happened,
     receives::{Ready, Receives},

@@ -6,9 +6,8 @@ use core::{ffi::c_void, ptr::null_mut};
 
 use super::{
     circuit::Circuit,
-    close_data::CloseData,
     family::Family,
-    format::FormatError,
+    format::{CloseData, FormatError},
     leg::Leg,
     params,
     sap::Sap,

@@ -34,7 +34,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::{
     cm::address::{AF_INET, AF_INET6},
-    nt::Status,
+    nt::{Captured, Status},
     sys::condis::{
         CO_CALL_MANAGER_PARAMETERS, CO_SAP, CO_SPECIFIC_PARAMETERS, FLOWSPEC, QOS_NOT_SPECIFIED,
         SERVICETYPE_BESTEFFORT,
@@ -278,38 +278,19 @@ pub struct Call {
 }
 
 /// Private data of a call's request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PrivateData {
-    bytes: [u8; MAX_PRIVATE_DATA],
-    length: u16,
-}
+pub type PrivateData = Captured<MAX_PRIVATE_DATA>;
+
+/// What a client says at the end of a call, or when it drops a party (CLOSE-05).
+pub type CloseData = Captured<MAX_CLOSE_DATA>;
 
 impl PrivateData {
-    /// None.
-    pub const EMPTY: Self = Self {
-        bytes: [0; MAX_PRIVATE_DATA],
-        length: 0,
-    };
-
     /// A copy of `data`.
     ///
     /// # Errors
     /// [`FormatError::PrivateData`] for more than [`MAX_PRIVATE_DATA`] bytes.
     pub fn new(data: &[u8]) -> Result<Self, FormatError> {
         let length = u16::try_from(data.len()).unwrap_or(u16::MAX);
-        let mut this = Self {
-            length,
-            ..Self::EMPTY
-        };
-        let room = this.bytes.get_mut(..data.len());
-        room.ok_or(FormatError::PrivateData(length))?
-            .copy_from_slice(data);
-        Ok(this)
-    }
-
-    /// The bytes.
-    pub fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+        Self::capture(data).ok_or(FormatError::PrivateData(length))
     }
 }
 
@@ -406,9 +387,9 @@ impl Call {
                 message_size: self.message_size,
                 send_depth: self.send_depth,
                 receive_depth: self.receive_depth,
-                private_length: self.private_data.length,
+                private_length: self.private_data.len() as u16,
                 reserved: 0,
-                private_data: self.private_data.bytes,
+                private_data: self.private_data.padded(),
             },
         }
     }

@@ -5,8 +5,7 @@ use core::ffi::c_void;
 use super::{
     channel::Channel,
     circuit::Circuit,
-    close_data::CloseData,
-    format::Call,
+    format::{Call, CloseData},
     link::{Control, Link},
     machine::leg::{Action, Actions, Event, Happened, Machine, Seen, Stage},
     upcall::{Handle, Params},

@@ -2,7 +2,7 @@
 //!
 //! | module, low to high | what lives there |
 //! |---|---|
-//! | [`format`], [`close_data`] | what clients write into SAPs and call parameters, and say at the end |
+//! | [`format`] | what clients write into SAPs and call parameters, and say at the end |
 //! | [`wire`] | what two call managers tell each other |
 //! | [`upcall`], [`params`] | what NDIS is told; reading and lending call parameters |
 //! | [`services`] | what every part works with |
@@ -23,7 +23,6 @@ pub mod arrival;
 pub mod channel;
 pub mod circuit;
 pub mod client;
-pub mod close_data;
 pub mod edge;
 pub mod family;
 pub mod format;

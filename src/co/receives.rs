@@ -2,7 +2,10 @@
 //!
 //! A buffer is with the device (posted), waits for its turn (ready), or is with the client (lent).
 
-use super::{close_data::CloseData, format::Flow, link::Link};
+use super::{
+    format::{CloseData, Flow},
+    link::Link,
+};
 use crate::nt::{NoMemory, Vec, pool};
 
 /// A message that waits to be delivered: buffer, and bytes without the head.

@@ -6,9 +6,8 @@ use core::ffi::c_void;
 
 use super::{
     circuit::{Circuit, Owner},
-    close_data::CloseData,
     family::{Family, FamilyHold, Roster},
-    format::{Call, Flow, MIN_RECEIVES, PrivateData},
+    format::{Call, CloseData, Flow, MIN_RECEIVES, PrivateData},
     leg::Leg,
     machine::call::{Creator, Machine, Refused},
     params::OwnParams,

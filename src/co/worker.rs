@@ -358,7 +358,7 @@ impl Vc {
     /// With what the peer's client said, if it was a peer that left.
     fn tell_end(&self, from: Option<&Ref<Leg>>, status: Status) {
         let said = from.map(|leg| leg.channel.receives.lock().close_data());
-        let mut said = said.unwrap_or(super::close_data::CloseData::EMPTY);
+        let mut said = said.unwrap_or(super::format::CloseData::EMPTY);
         upcall::incoming_close(status, self.handle(), said.as_mut_slice());
     }
 

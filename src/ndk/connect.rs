@@ -282,18 +282,12 @@ impl Connector {
                 News::Replied(reply) => {
                     inner.state = State::PeerAccepted;
                     inner.shown = reply.limits;
-                    inner.received = PrivateData {
-                        bytes: reply.private_data,
-                        length: MAX_CALLEE_DATA,
-                    };
+                    inner.received = PrivateData::all(reply.private_data);
                     inner.pending.take()
                 }
                 News::Rejected(rejection) => {
                     // The consumer may read it after the refusal (CONN-32).
-                    inner.received = PrivateData {
-                        bytes: rejection.private_data,
-                        length: MAX_CALLEE_DATA,
-                    };
+                    inner.received = PrivateData::all(rejection.private_data);
                     None
                 }
                 News::Failed(_) => None,

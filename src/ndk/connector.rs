@@ -40,7 +40,7 @@ use super::{
 };
 use crate::{
     cm::{self, Connection, Incoming, MAX_CALLEE_DATA, ReadLimits},
-    nt::{Passive, Ref, SpinLock, Status, sync::Ordering},
+    nt::{Captured, Passive, Ref, SpinLock, Status, sync::Ordering},
     sys::{
         ndis::NDIS_NDK_CONNECTION_ENTRY,
         ndkpi::{NDK_CONNECTOR, NDK_OBJECT_TYPE, NdkObjectTypeConnector},
@@ -84,43 +84,15 @@ pub struct Antecedents {
 }
 
 /// Private data of a consumer or of a peer.
-#[derive(Clone, Copy)]
-pub struct PrivateData {
-    pub(super) bytes: [u8; MAX_CALLEE_DATA],
-    pub(super) length: usize,
-}
+pub type PrivateData = Captured<MAX_CALLEE_DATA>;
 
-impl PrivateData {
-    /// No data.
-    pub const EMPTY: Self = Self {
-        bytes: [0; MAX_CALLEE_DATA],
-        length: 0,
-    };
-
-    /// Captures `data` (CONN-08).
-    ///
-    /// # Errors
-    /// `INVALID_BUFFER_SIZE` for more than `limit` bytes.
-    pub fn capture(data: &[u8], limit: usize) -> Result<Self, Status> {
-        let mut this = Self {
-            length: data.len(),
-            ..Self::EMPTY
-        };
-        if data.len() > limit {
-            return Err(Status::INVALID_BUFFER_SIZE);
-        }
-        let place = this
-            .bytes
-            .get_mut(..data.len())
-            .ok_or(Status::INVALID_BUFFER_SIZE)?;
-        place.copy_from_slice(data);
-        Ok(this)
-    }
-
-    /// The bytes.
-    pub fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
+/// Captures private data (CONN-08).
+///
+/// # Errors
+/// `INVALID_BUFFER_SIZE` for more than `limit` bytes.
+pub fn capture_data(data: &[u8], limit: usize) -> Result<PrivateData, Status> {
+    let captured = PrivateData::capture(data).filter(|captured| captured.len() <= limit);
+    captured.ok_or(Status::INVALID_BUFFER_SIZE)
 }
 
 /// A connector.
@@ -269,7 +241,7 @@ impl Connector {
     ) -> Result<Ref<Object<Self>>, Status> {
         let mut inner = Inner::new(State::Incoming);
         inner.shown = limits::cap(adapter.provider().info(), incoming.limits);
-        inner.received = PrivateData::capture(&incoming.private_data, cm::MAX_CALLER_DATA)?;
+        inner.received = capture_data(&incoming.private_data, cm::MAX_CALLER_DATA)?;
         inner.remote = Some(incoming.remote);
         inner.connection = Some(incoming.connection);
         inner.endpoint = Some(incoming.endpoint);
@@ -380,7 +352,7 @@ impl Connector {
     /// `CONNECTION_INVALID` when nothing was received.
     pub fn data(&self) -> Result<(ReadLimits, PrivateData), Status> {
         let inner = self.inner.lock();
-        if inner.received.length == 0 {
+        if inner.received.is_empty() {
             return Err(Status::CONNECTION_INVALID);
         }
         Ok((inner.shown, inner.received))

@@ -17,11 +17,13 @@
 //! | [`config`], [`log`] | registry keywords; event log |
 //! | [`lifetime`], [`registry`] | when an object's close ends; lists of live objects |
 //! | [`turn`] | one processor at a time at a queue, no message lost |
+//! | [`captured`] | a few bytes of somebody else's, kept by value |
 //! | [`driver_object`] | what the driver keeps with its driver object |
 //! | [`control_device`], [`irp`] | the driver's control device; requests to it |
 //! | [`time`], [`sync`] | clock; atomics and store ordering |
 
 pub mod address_watch;
+pub mod captured;
 pub mod config;
 pub mod control_device;
 pub mod dma;
@@ -58,6 +60,7 @@ use core::ffi::c_void;
 
 pub use self::{
     address_watch::AddressWatch,
+    captured::Captured,
     dma::{BusAddress, Dma, ScatterGather},
     event::Event,
     irql::{DispatchGuard, Passive},

@@ -6,7 +6,7 @@ use super::{
     super::{
         callback::DisconnectEvent,
         connect::{AcceptCall, ConnectCall, Source},
-        connector::{Connector, PrivateData},
+        connector::{Connector, PrivateData, capture_data},
         endpoint::SharedEndpoint,
         object::Object,
         qp::Qp,
@@ -99,7 +99,7 @@ unsafe fn destined(
     let remote = unsafe { address(destination, length) }?;
     // SAFETY: passed on from the caller.
     let data = unsafe { bytes(data, data_length) };
-    Ok((remote, PrivateData::capture(data, MAX_CALLER_DATA)?))
+    Ok((remote, capture_data(data, MAX_CALLER_DATA)?))
 }
 
 /// What both ways to connect have in common.
@@ -165,7 +165,7 @@ unsafe extern "win64" fn accept(
 ) -> i32 {
     // SAFETY: the consumer's duty.
     let data = unsafe { bytes(data, data_length) };
-    let data = match PrivateData::capture(data, MAX_CALLEE_DATA) {
+    let data = match capture_data(data, MAX_CALLEE_DATA) {
         Ok(data) => data,
         Err(status) => return status.0,
     };
