@@ -208,8 +208,19 @@ pub(in crate::ndis) fn driver_handle() -> NDIS_HANDLE {
 
 /// The rule that ends the run in which the driver is wrong, or "none".
 fn caught(what: Wrong, scenario: fn(&pci::Function, &Adapter)) -> &'static str {
-    let result = sim::run(7, move || {
-        tiny().wrong.set(Some(what));
+    ended_by(7, Some(what), move |function, adapter| {
+        scenario(function, adapter)
+    })
+}
+
+/// The rule that ends the run in which the driver is wrong in this way, or in none; or "none".
+fn ended_by(
+    seed: u64,
+    what: Option<Wrong>,
+    scenario: impl FnOnce(&pci::Function, &Adapter) + Send,
+) -> &'static str {
+    let result = sim::run(seed, move || {
+        tiny().wrong.set(what);
         let (function, driver, adapter) = halted();
         scenario(&function, &adapter);
         if adapter.state() == super::State::Halted {

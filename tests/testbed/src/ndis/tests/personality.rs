@@ -1,6 +1,6 @@
 //! What NDIS does in one way or another, and drivers that count on one of them.
 
-use super::{Wrong, halted, tiny};
+use super::{Wrong, ended_by, halted, life, tiny};
 use crate::ndis::{
     Adapter, DpcObjects, FailedStart, InterruptAnswer, LastProtocol, Personality, PowerEvent, ResourceList,
     SendsAtPause, State,
@@ -25,20 +25,11 @@ fn under(
     what: Option<Wrong>,
     scenario: fn(&pci::Function, &Adapter),
 ) -> &'static str {
-    let result = sim::run(seed, move || {
-        tiny().wrong.set(what);
-        let (function, driver, adapter) = halted();
+    ended_by(seed, what, move |function, adapter| {
         adapter.set_personality(personality);
-        scenario(&function, &adapter);
-        adapter.remove();
-        driver.unload();
-    });
-    result.err().map_or("none", |failure| failure.rule)
-}
-
-fn life(_: &pci::Function, adapter: &Adapter) {
-    adapter.start().expect("the adapter starts");
-    adapter.stop();
+        scenario(function, adapter);
+        assert_eq!(adapter.state(), State::Halted);
+    })
 }
 
 /// Proves INT-05: a message is served before the registration returns, when there is neither handle nor table; a DPC that counts on the

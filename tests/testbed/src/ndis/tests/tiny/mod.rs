@@ -98,8 +98,7 @@ unsafe extern "win64" fn initialize(
     let status = unsafe { bring_up(parameters) };
     if status != NDIS_STATUS_SUCCESS {
         if !wrong(Wrong::SilentFailure) && !wrong(Wrong::SilentSharedFailure) {
-            // SAFETY: the handle is the adapter's.
-            unsafe { NdisWriteErrorLogEntry(adapter, 0xc000_1389, 1, status as usize, 0, 0) };
+            write_log(status);
         }
         tear_down();
         if wrong(Wrong::PoolLeftOnFailure) {
@@ -107,6 +106,12 @@ unsafe extern "win64" fn initialize(
         }
     }
     status
+}
+
+/// Says in the event log that a start failed.
+fn write_log(status: i32) {
+    // SAFETY: the handle is the adapter's.
+    unsafe { NdisWriteErrorLogEntry(handle(&tiny().adapter), 0xc000_1389, 1, status as usize, 0, 0) };
 }
 
 fn allocate(tag: u32) -> usize {
@@ -417,8 +422,8 @@ unsafe extern "win64" fn isr(_context: *mut c_void, _message: u32, queue: *mut u
 /// Every fifth DPC wants another on the first processor, and on which the rules have none.
 fn queue_again(message: u32, count: u32) {
     let interrupt = tiny().interrupt.get() as NDIS_HANDLE;
-    let knows = !interrupt.is_null() || wrong(Wrong::DpcKnowsHandle);
-    if !count.is_multiple_of(5) && !wrong(Wrong::DpcKnowsHandle) || !knows {
+    let may = !interrupt.is_null() && count.is_multiple_of(5);
+    if !may && !wrong(Wrong::DpcKnowsHandle) {
         return;
     }
     let mut target = GROUP_AFFINITY {

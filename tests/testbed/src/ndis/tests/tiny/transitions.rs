@@ -7,7 +7,7 @@ use cxndk::sys::ndis::*;
 
 use super::super::{Wrong, handle, tiny, wrong};
 use super::requests::complete_send;
-use super::{indicate, map_at, set_timer};
+use super::{indicate, map_at, set_timer, write_log};
 use crate::nt;
 
 pub(super) unsafe extern "win64" fn restart(
@@ -20,8 +20,7 @@ pub(super) unsafe extern "win64" fn restart(
         return NDIS_STATUS_FAILURE;
     }
     if wrong(Wrong::RestartFails) {
-        // SAFETY: the handle is the adapter's.
-        unsafe { NdisWriteErrorLogEntry(handle(&tiny().adapter), 0xc000_1389, 1, 0, 0, 0) };
+        write_log(NDIS_STATUS_FAILURE);
         return NDIS_STATUS_FAILURE;
     }
     match attributes {
@@ -29,8 +28,7 @@ pub(super) unsafe extern "win64" fn restart(
         Some(attributes) if wrong(Wrong::RestartEditsAndFails) => {
             // SAFETY: the data go on behind their first byte.
             unsafe { attributes.Data.as_mut_ptr().byte_add(4).write(0) };
-            // SAFETY: the handle is the adapter's.
-            unsafe { NdisWriteErrorLogEntry(handle(&tiny().adapter), 0xc000_1389, 1, 0, 0, 0) };
+            write_log(NDIS_STATUS_FAILURE);
             return NDIS_STATUS_FAILURE;
         }
         _ => {}
