@@ -150,7 +150,7 @@ fn discards_are_packets_and_counted_where_they_are_said_to_be() {
     sim::run(1, || {
         let host = Host::new();
         // The port drops what comes before anybody wants it.
-        (0..3).for_each(|_| host.device.deliver_frame(&[0; 60]));
+        (0..3).for_each(|_| host.slot.device.deliver_frame(&[0; 60]));
         host.adapter.start().expect("the adapter starts");
         let (one, two) = (vec![&[0_u8; 60][..]], vec![&[0_u8; 60][..], &[1; 1514]]);
         host.adapter.send_lists(&[two, one]);
@@ -161,7 +161,7 @@ fn discards_are_packets_and_counted_where_they_are_said_to_be() {
         assert_eq!(statistics.SupportedStatistics & valid, valid);
         // A device that does not show its port's counters: then nothing is counted, and none said to be.
         {
-            let mut plan = host.device.faults.borrow_mut();
+            let mut plan = host.slot.device.faults.borrow_mut();
             plan.add(Matching::opcode(ACCESS_REG), CommandFault::Status(0x3, 0));
         }
         let statistics = statistics_of(&host);
@@ -178,7 +178,7 @@ fn discards_are_packets_and_counted_where_they_are_said_to_be() {
 fn the_fastest_speed_is_known_without_a_link() {
     sim::run(1, || {
         let host = Host::new();
-        host.device.set_carrier(false);
+        host.slot.device.set_carrier(false);
         host.adapter.start().expect("the adapter starts");
         let general = host.adapter.general().expect("general attributes");
         assert_eq!((general.connected, general.max_speed), (false, 100_000_000_000));
@@ -245,7 +245,7 @@ fn the_link_is_reported_as_it_is() {
         };
         assert_eq!(reports().len(), 0, "nothing has changed");
         for (carrier, connect_state) in [(false, 2_u32), (true, 1)] {
-            host.device.set_carrier(carrier);
+            host.slot.device.set_carrier(carrier);
             sim::sleep(SECOND);
             let report = reports().pop().expect("a report");
             assert_eq!(report[4..8], connect_state.to_ne_bytes());
@@ -360,7 +360,7 @@ fn a_device_that_is_pulled_out_takes_nothing_with_it() {
             let seen = Rc::clone(&events);
             host.adapter
                 .ndk_events(move |event| seen.borrow_mut().push(event));
-            host.device.function().remove();
+            host.slot.function.remove();
             host.adapter.surprise_remove();
             assert_eq!(*events.borrow(), [NdkEvent::Disabled]);
             host.unload();

@@ -30,12 +30,12 @@ fn a_halted_adapter_is_silent() {
     for seed in 0..10 {
         in_sim(seed, |host| {
             host.adapter.start().expect("the adapter starts");
-            host.device.set_carrier(false);
+            host.slot.device.set_carrier(false);
             sim::sleep(seed * 20 * MICROSECOND);
             host.adapter.stop();
             let indications = host.adapter.indications().len();
             for up in [true, false, true] {
-                host.device.set_carrier(up);
+                host.slot.device.set_carrier(up);
                 sim::sleep(SECOND);
             }
             assert_eq!(host.adapter.indications().len(), indications);
@@ -208,7 +208,7 @@ fn power_news_and_restarts_change_nothing() {
 fn messages_come_at_any_moment_of_an_adapters_life() {
     for seed in 0..20 {
         in_sim(seed, |host| {
-            let function = host.device.function().clone();
+            let function = host.slot.function.clone();
             let over = Rc::new(Cell::new(false));
             let ended = Rc::clone(&over);
             let noise = sim::spawn(sim::TaskSpec::new("noise"), move || {
@@ -239,7 +239,7 @@ fn an_adapter_that_ends_gives_its_registration_for_dma_back() {
         |host| host.adapter.stop(),
         |host| host.adapter.surprise_remove(),
         |host| {
-            host.device.die(Health::Internal);
+            host.slot.device.die(Health::Internal);
             host.adapter.stop();
         },
     ];

@@ -69,12 +69,13 @@ fn a_command_that_the_device_refuses_at_any_step_leaves_nothing_and_is_logged() 
     for index in 0..count {
         let refused = sim::run(1, move || {
             let host = Host::new();
-            host.device
+            host.slot
+                .device
                 .faults
                 .borrow_mut()
                 .add(Matching::nth(index), CommandFault::Status(0x0f, 0xdead));
             let refused = fails_cleanly(&host, &format!("command {index}"));
-            host.device.faults.borrow_mut().clear();
+            host.slot.device.faults.borrow_mut().clear();
             host.adapter
                 .start()
                 .expect("the adapter starts when nothing fails");
@@ -104,7 +105,7 @@ fn the_event_log_names_the_step_the_status_and_the_syndrome() {
     for (opcode, step) in steps {
         sim::run(1, move || {
             let host = Host::new();
-            host.device.faults.borrow_mut().add(
+            host.slot.device.faults.borrow_mut().add(
                 Matching::nth_of(opcode, 0),
                 CommandFault::Status(0x0f, 0x00c0_ffee),
             );
@@ -134,7 +135,7 @@ fn commands_of_bring_up() -> u64 {
     sim::run(1, || {
         let host = Host::new();
         host.adapter.initialize().expect("the adapter initializes");
-        let count = host.device.statistics().commands;
+        let count = host.slot.device.statistics().commands;
         host.adapter.halt(cxndk::sys::ndis::NdisHaltDeviceStopped);
         host.unload();
         count

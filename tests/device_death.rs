@@ -63,7 +63,7 @@ fn link_is_up(host: &Host, seen: usize) -> bool {
 
 /// Starts the adapter again, without faults, and stops it.
 fn works_again(host: &Host) {
-    host.device.faults.borrow_mut().clear();
+    host.slot.device.faults.borrow_mut().clear();
     let seen = host.adapter.indications().len();
     host.adapter.start().expect("the device was reset");
     sim::sleep(SECOND);
@@ -84,7 +84,8 @@ fn stop(host: &Host) -> u64 {
 fn silent_firmware_is_waited_for_once() {
     for seed in 0..4 {
         on_running_adapter(seed, |host| {
-            host.device
+            host.slot
+                .device
                 .faults
                 .borrow_mut()
                 .add(Matching::any(), CommandFault::Silence);
@@ -105,11 +106,12 @@ fn silent_firmware_is_waited_for_once() {
 fn silent_firmware_without_a_pulse_is_found_out_sooner() {
     for seed in 0..4 {
         on_running_adapter(seed, |host| {
-            host.device
+            host.slot
+                .device
                 .faults
                 .borrow_mut()
                 .add(Matching::any(), CommandFault::Silence);
-            host.device.freeze_health(true);
+            host.slot.device.freeze_health(true);
             // Nobody asks the device for anything: that it stands still is noted, and then it is asked.
             sim::sleep(25 * SECOND);
             let found = log(host);
@@ -119,7 +121,7 @@ fn silent_firmware_without_a_pulse_is_found_out_sooner() {
             assert_eq!(opcode, u64::from(op::QUERY_VPORT_STATE));
             assert!(!link_is_up(host, 0) && host.adapter.is_removal_asked());
             assert!(stop(host) < REST);
-            host.device.freeze_health(false);
+            host.slot.device.freeze_health(false);
             works_again(host);
         });
     }
@@ -129,7 +131,7 @@ fn silent_firmware_without_a_pulse_is_found_out_sooner() {
 #[test]
 fn a_pulse_that_stops_alone_is_no_death() {
     on_running_adapter(1, |host| {
-        host.device.freeze_health(true);
+        host.slot.device.freeze_health(true);
         sim::sleep(60 * SECOND);
         let log = log(host);
         assert!(matches!(log[..], [(TIMEOUT, STANDS_STILL, _)]), "{log:x?}");
@@ -143,8 +145,8 @@ fn a_pulse_that_stops_alone_is_no_death() {
 #[test]
 fn death_at_run_time_is_told() {
     let deaths: [fn(&Host); 2] = [
-        |host| host.device.die(Health::Hardware),
-        |host| host.device.wedge(Health::Hardware),
+        |host| host.slot.device.die(Health::Hardware),
+        |host| host.slot.device.wedge(Health::Hardware),
     ];
     for (seed, die) in (0..4).flat_map(|seed| deaths.iter().map(move |die| (seed, die))) {
         on_running_adapter(seed, |host| {
@@ -157,7 +159,7 @@ fn death_at_run_time_is_told() {
             assert!(found == [expected] || found == [by_event], "{found:x?}");
             assert!(!link_is_up(host, 0), "the link is down");
             assert!(host.adapter.is_removal_asked());
-            assert!(!host.device.function().is_master(), "it reaches no memory");
+            assert!(!host.slot.function.is_master(), "it reaches no memory");
             assert!(stop(host) < REST);
             works_again(host);
         });
@@ -169,7 +171,7 @@ fn death_at_run_time_is_told() {
 fn a_bus_that_does_not_obey_is_told() {
     sim::run(1, || {
         let host = Host::new();
-        host.device.function().config_write(4, &[2, 0]);
+        host.slot.function.config_write(4, &[2, 0]);
         faults::set(Some(Plan::new().fail("NdisMSetBusData", When::From(1))));
         host.adapter.start().expect_err("the device cannot read memory");
         faults::set(None);
@@ -187,7 +189,7 @@ fn a_device_that_cannot_be_cut_off_ends_too() {
     for seed in 0..4 {
         on_running_adapter(seed, |host| {
             faults::set(Some(Plan::new().fail("NdisMSetBusData", When::From(1))));
-            host.device.die(Health::Internal);
+            host.slot.device.die(Health::Internal);
             sim::sleep(30 * SECOND);
             assert!(!link_is_up(host, 0) && host.adapter.is_removal_asked());
             assert!(stop(host) < REST);

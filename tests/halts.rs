@@ -49,10 +49,10 @@ fn every_halt_ends() {
                 host.adapter.start().expect("the adapter starts");
                 match hardware {
                     Hardware::There => {}
-                    Hardware::Gone => host.device.function().remove(),
-                    Hardware::Dead => host.device.die(Health::Internal),
+                    Hardware::Gone => host.slot.function.remove(),
+                    Hardware::Dead => host.slot.device.die(Health::Internal),
                     Hardware::Silent => {
-                        let mut faults = host.device.faults.borrow_mut();
+                        let mut faults = host.slot.device.faults.borrow_mut();
                         faults.add(Matching::any(), CommandFault::Silence);
                     }
                 }
@@ -61,7 +61,7 @@ fn every_halt_ends() {
                 host.adapter.halt(action);
                 let took = sim::now() - begun;
                 assert!(took < BOUND, "{} s", took / SECOND);
-                assert!(!host.device.function().is_master(), "it reaches no memory");
+                assert!(!host.slot.function.is_master(), "it reaches no memory");
                 host.unload();
             });
         }
@@ -103,14 +103,14 @@ fn a_shutdown_under_load_ends() {
             });
             sim::sleep(seed * 50 * MICROSECOND);
             if silent {
-                let mut faults = host.device.faults.borrow_mut();
+                let mut faults = host.slot.device.faults.borrow_mut();
                 faults.add(Matching::any(), CommandFault::Silence);
             }
             let begun = sim::now();
             host.adapter.shutdown(NdisShutdownPowerOff);
             assert!(sim::now() - begun < BOUND);
             assert_eq!(host.adapter.state(), State::Shutdown);
-            assert!(!host.device.function().is_master(), "it reaches no memory");
+            assert!(!host.slot.function.is_master(), "it reaches no memory");
             over.set(true);
             loads.into_iter().for_each(sim::join);
         });

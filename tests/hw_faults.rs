@@ -7,6 +7,7 @@ use cxndk_testbed::driver_source::DriverSource;
 use cxndk_testbed::ndis;
 use cxndk_testbed::ndis::inf::Inf;
 use cxndk_testbed::sim;
+use cxndk_testbed::slot::Slot;
 use cxndk_testbed::{netio, nt};
 
 const INX: &str = include_str!("../cxndk.inx");
@@ -25,7 +26,7 @@ struct Host {
 impl Host {
     fn new() -> Self {
         let id = nt::add_host("host", 2);
-        let device = connectx::Device::new(connectx::Config::new("connectx", MAC));
+        let Slot { device, function } = Slot::with_connectx_5("connectx", MAC);
         device.plug(|_| {});
         let interface = netio::add_interface(id, MAC, 0);
         netio::add_address(interface, "10.0.0.1".parse().expect("an address"), 24);
@@ -33,7 +34,6 @@ impl Host {
             .load(id)
             .expect("the driver loads");
         let inf = Inf::parse(INX).expect("an INF");
-        let function = device.function().clone();
         let mut description =
             ndis::Device::installed(function, &inf, HARDWARE_ID).expect("the INF has the device");
         description.interface = Some(interface);

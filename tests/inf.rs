@@ -146,3 +146,36 @@ fn keywords_have_their_types_values_and_defaults() {
         }
     }
 }
+
+/// Proves INF-09 as far as the reader sees it: every keyword has a default that its own type allows, and those of Network Direct are there.
+#[test]
+fn every_keyword_has_a_legal_default() {
+    for (device, install) in every_function() {
+        for keyword in &install.keywords {
+            let default = keyword.default.as_deref();
+            let legal = match &keyword.kind {
+                KeywordType::Enum(values) => {
+                    default.is_some_and(|default| values.iter().any(|value| value == default))
+                }
+                KeywordType::Number { min, max, .. } => default
+                    .and_then(|default| default.parse().ok())
+                    .is_some_and(|default: i64| (*min..=*max).contains(&default)),
+                KeywordType::Edit => true,
+            };
+            assert!(legal, "{device}: {keyword:?}");
+        }
+    }
+    let names: Vec<_> = install("1017")
+        .keywords
+        .into_iter()
+        .map(|keyword| keyword.name)
+        .collect();
+    for needed in [
+        "*NetworkDirect",
+        "*NetworkDirectTechnology",
+        "*NetworkDirectRoCEFrameSize",
+        "NetworkAddress",
+    ] {
+        assert!(names.iter().any(|name| name == needed), "{needed}");
+    }
+}

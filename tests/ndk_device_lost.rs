@@ -8,8 +8,6 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
-use std::rc::Rc;
-
 use cxndk_testbed::connectx::Health;
 use cxndk_testbed::consumers::ndk::{Notify, Status};
 use cxndk_testbed::consumers::node::on;
@@ -72,9 +70,9 @@ fn requests_outlive_a_device_that_is_pulled_out() {
     for seed in 0..20 {
         lose(seed, |world| {
             let host = &world.hosts[0];
-            let (adapter, device) = (host.adapter.clone(), Rc::clone(&host.device));
+            let (adapter, function) = (host.adapter.clone(), host.function.clone());
             let pull = host.thread("pull", move || {
-                device.function().remove();
+                function.remove();
                 adapter.surprise_remove();
             });
             sim::sleep(sim::SECOND);

@@ -43,7 +43,7 @@ const fn refusal() -> CommandFault {
 fn has_let_go(device: &Device) -> bool {
     let ended = |state| matches!(state, State::Reset | State::Error);
     let mut pairs = device.all_qps().into_iter().filter(|qp| qp.number.0 > 1);
-    !device.function().is_master() || pairs.all(|qp| ended(qp.state.get()))
+    !device.configuration().is_bus_master() || pairs.all(|qp| ended(qp.state.get()))
 }
 
 /// Numbers and details of the log entries of host A.

@@ -21,7 +21,7 @@ fn bus_address_zero_is_left_alone() {
     for pages in [16, 1, 2, 3, 64] {
         sim::run(pages as u64, || {
             let host = Host::new();
-            host.device.function().domain().offer_zero(pages);
+            host.slot.function.domain().offer_zero(pages);
             for _ in 0..2 {
                 host.adapter.start().expect("other memory is taken");
                 host.adapter.stop();
@@ -53,12 +53,12 @@ fn pages_that_come_back_twice_free_nothing() {
             host.adapter.start().expect("the adapter starts");
             let fault = CommandFault::Lie(Rc::new(lie));
             let take = Matching::nth_of(op::MANAGE_PAGES, 0);
-            host.device.faults.borrow_mut().add(take, fault);
+            host.slot.device.faults.borrow_mut().add(take, fault);
             host.adapter.stop();
             let log = host.adapter.event_log();
             let entries: Vec<_> = log.iter().map(|entry| (entry.code, entry.values[0])).collect();
             assert_eq!(entries, [(INVALID_VALUE, RETURNED_PAGE)], "{log:x?}");
-            host.device.faults.borrow_mut().clear();
+            host.slot.device.faults.borrow_mut().clear();
             host.adapter.start().expect("it starts again");
             host.adapter.stop();
             host.unload();

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 
 use cxndk_testbed::driver_source::image_named_by;
-use cxndk_testbed::ndis::DriverEntry;
+use cxndk_testbed::nt::DriverEntry;
 use cxndk_testbed::nt::WdmDriver;
 use cxndk_testbed::nt::image::{Image, ImageFile};
 use cxndk_testbed::sim;

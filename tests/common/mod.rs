@@ -1,11 +1,10 @@
 //! A simulated host with one ConnectX in it and the driver loaded: what tests of a single adapter begin with.
 
-use std::rc::Rc;
-
 use cxndk_testbed::driver_source::DriverSource;
 use cxndk_testbed::ndis::inf::Inf;
 use cxndk_testbed::ndis::registry::Registry;
-use cxndk_testbed::{connectx, ndis, netio, nt};
+use cxndk_testbed::slot::Slot;
+use cxndk_testbed::{ndis, netio, nt};
 
 /// The INF that the driver comes with.
 const INX: &str = include_str!("../../cxndk.inx");
@@ -16,8 +15,8 @@ pub const MAC: [u8; 6] = [0x02, 0, 0x5e, 0, 0, 1];
 
 /// The host; its adapter is halted.
 pub struct Host {
-    /// The device model.
-    pub device: Rc<connectx::Device>,
+    /// The ConnectX in it.
+    pub slot: Slot,
     /// The loaded driver.
     pub driver: ndis::Driver,
     /// Its one adapter.
@@ -33,22 +32,22 @@ impl Host {
     /// With a registry that `change` was let loose on.
     pub fn with_registry(change: impl FnOnce(&mut Registry, &ndis::inf::Install)) -> Self {
         let id = nt::add_host("host", 2);
-        let device = connectx::Device::new(connectx::Config::new("connectx", MAC));
-        device.plug(|_| {});
-        device.set_carrier(true);
+        let slot = Slot::with_connectx_5("connectx", MAC);
+        slot.device.plug(|_| {});
+        slot.device.set_carrier(true);
         let interface = netio::add_interface(id, MAC, 0);
         netio::add_address(interface, "10.0.0.1".parse().expect("an address"), 24);
         let driver = DriverSource::from_environment()
             .load(id)
             .expect("the driver loads");
         let inf = Inf::parse(INX).expect("an INF");
-        let mut description = ndis::Device::installed(device.function().clone(), &inf, HARDWARE_ID)
+        let mut description = ndis::Device::installed(slot.function.clone(), &inf, HARDWARE_ID)
             .expect("the INF has the device");
         description.interface = Some(interface);
         change(&mut description.registry, &description.install);
         let adapter = driver.add_device(description).expect("there is no AddDevice");
         Self {
-            device,
+            slot,
             driver,
             adapter,
         }

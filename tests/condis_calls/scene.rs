@@ -187,7 +187,7 @@ impl Scene<'_> {
 
     /// Whether A's device reaches memory.
     pub fn a_reaches_memory(&self) -> bool {
-        self.world.hosts[0].device.function().is_master()
+        self.world.hosts[0].function.is_master()
     }
 
     /// NDIS halts A's adapter before it undoes its bindings, in a thread of its own.

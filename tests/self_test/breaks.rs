@@ -41,7 +41,7 @@ fn strike(what: Break, host: &Host, scene: &Scene<'_>) {
             adapter.halt_bound(STOPPED);
         }
         Break::Pull => {
-            host.device.function().remove();
+            host.function.remove();
             adapter.surprise_remove();
         }
         Break::Death => host.device.die(Health::Internal),

@@ -7,6 +7,7 @@ use cxndk_testbed::connectx;
 use cxndk_testbed::driver_source::DriverSource;
 use cxndk_testbed::ndis::inf::Inf;
 use cxndk_testbed::ndis::{self, Adapter, Driver};
+use cxndk_testbed::slot::Slot;
 use cxndk_testbed::world::{CXNDK_INF, HARDWARE_ID};
 use cxndk_testbed::{netio, nt, sim};
 use zerocopy::IntoBytes;
@@ -25,7 +26,7 @@ struct Port {
 
 fn port(driver: &Driver, host: sim::HostId, index: u8) -> Port {
     let mac = [2, 0, 0x5e, 0, 1, index];
-    let device = connectx::Device::new(connectx::Config::new(format!("port {index}"), mac));
+    let Slot { device, function } = Slot::with_connectx_5(format!("port {index}"), mac);
     device.plug(|_| {});
     device.set_carrier(true);
     let interface = netio::add_interface(host, mac, 0);
@@ -35,8 +36,8 @@ fn port(driver: &Driver, host: sim::HostId, index: u8) -> Port {
         24,
     );
     let inf = Inf::parse(CXNDK_INF).expect("an INF");
-    let mut description = ndis::Device::installed(device.function().clone(), &inf, HARDWARE_ID)
-        .expect("the INF has the device");
+    let mut description =
+        ndis::Device::installed(function, &inf, HARDWARE_ID).expect("the INF has the device");
     description.interface = Some(interface);
     let adapter = driver.add_device(description).expect("there is no AddDevice");
     adapter.start().expect("it starts");

@@ -12,6 +12,14 @@ const WATCHED: &str = "the simulation ends a run that breaks it, and a wrong dri
 const WATCHED_AS: &str =
     "the simulation ends a run that breaks it under the id of a wider rule, and a wrong driver is caught";
 
+/// Where the simulation is, with the tests of its own.
+const SIMULATION: [&str; 4] = [
+    "tests/winsim",
+    "tests/connectx-model",
+    "tests/roce-wire",
+    "tests/testbed/src",
+];
+
 /// What is proven, in three columns.
 #[derive(Default)]
 struct Proofs {
@@ -34,10 +42,10 @@ impl Proofs {
                 .collect()
         };
         let mut proofs = Self::default();
-        let simulation = root().join("tests/testbed/src");
+        let simulation = SIMULATION.map(|place| root().join(place));
         for path in rust_files("tests") {
             let mentions = Mentions::of(&path);
-            if path.starts_with(&simulation) {
+            if simulation.iter().any(|place| path.starts_with(place)) {
                 proofs.enforced.extend(named(&mentions.strings));
                 proofs.caught.extend(named(&mentions.test_docs));
             } else {

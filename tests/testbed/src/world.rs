@@ -7,14 +7,16 @@ use std::rc::Rc;
 
 use crate::consumers::ndk::Adapter as NdkAdapter;
 use crate::driver_source::{DriverSource, LoadError};
+use crate::environment::simulated;
 use crate::ndis::MESSAGE_POLICY;
 use crate::ndis::inf::Inf;
 use crate::ndis::registry::Value;
 use crate::nt::image::ImageError;
 use crate::sim::{self, Failure, HostId};
+use crate::slot::Slot;
 use crate::wire::capture::Capture;
 use crate::wire::link::{Link, LinkConfig};
-use crate::{connectx, ndis, netio, nt};
+use crate::{connectx, ndis, netio, nt, pci};
 
 /// The INF that installs the driver: its keywords and their defaults.
 pub const CXNDK_INF: &str = include_str!("../../../cxndk.inx");
@@ -140,6 +142,8 @@ pub struct Host {
     pub id: HostId,
     /// The ConnectX in it.
     pub device: Rc<connectx::Device>,
+    /// Its function on the host's bus.
+    pub function: pci::Function,
     /// The loaded driver.
     pub driver: ndis::Driver,
     /// The adapter that the driver serves.
@@ -248,7 +252,7 @@ impl World {
     }
 
     fn link(config: &WorldConfig) -> Result<(Link, Option<Rc<Capture>>), WorldError> {
-        let link = Link::new(config.link);
+        let link = Link::new(simulated(sim::Stream::Wire), config.link);
         let capture = config.capture.as_deref().map(Capture::to_file).transpose();
         let capture = capture.map_err(|error| Self::capture_error(config, error))?;
         link.set_capture(capture.clone());
@@ -261,11 +265,12 @@ impl World {
         let name = format!("host {}", ['A', 'B'][index]);
         let id = nt::add_host_in_groups(name, machine.processors, machine.group);
         let mac = [0x02, 0x00, 0x5e, 0x00, 0x00, index as u8 + 1];
-        let device = connectx::Device::new(connectx::Config {
+        let slot = Slot::new(connectx::Config {
             capabilities: config.capabilities.clone(),
-            reuse: config.reuse,
+            reuse: config.reuse.unwrap_or_else(Slot::reuse_of_seed),
             ..connectx::Config::new(format!("connectx-{index}"), mac)
         });
+        let device = Rc::clone(&slot.device);
         let port = link.port(index);
         let receiver = Rc::clone(&device);
         port.on_receive(move |frame| receiver.deliver_frame(&frame));
@@ -284,10 +289,11 @@ impl World {
             LoadError::Image(error) => WorldError::Image(error),
             LoadError::Start(error) => start(error),
         })?;
-        let adapter = Self::adapter(config, index, &driver, &device, interface).map_err(start)?;
+        let adapter = Self::adapter(config, index, &driver, &slot, interface).map_err(start)?;
         Ok(Host {
             id,
             device,
+            function: slot.function,
             driver,
             adapter,
             ipv4,
@@ -307,11 +313,11 @@ impl World {
         config: &WorldConfig,
         index: usize,
         driver: &ndis::Driver,
-        device: &Rc<connectx::Device>,
+        slot: &Slot,
         interface: netio::InterfaceId,
     ) -> Result<ndis::Adapter, ndis::StartError> {
         let inf = Inf::parse(CXNDK_INF)?;
-        let mut description = ndis::Device::installed(device.function().clone(), &inf, HARDWARE_ID)?;
+        let mut description = ndis::Device::installed(slot.function.clone(), &inf, HARDWARE_ID)?;
         description.interface = Some(interface);
         if !config.machine.spreads_messages {
             description.install.hardware.remove(MESSAGE_POLICY);
@@ -325,7 +331,7 @@ impl World {
             description.registry.set(name, value.clone());
         }
         let adapter = driver.add_device(description)?;
-        let keys = Rc::clone(device);
+        let keys = Rc::clone(&slot.device);
         adapter.inspect_keys(Rc::new(move |token| Self::key_rights(&keys, token)));
         adapter.start()?;
         Ok(adapter)

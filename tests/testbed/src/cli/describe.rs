@@ -77,7 +77,7 @@ pub(super) fn describe_driver(hosts: &[Host]) -> String {
 
 /// What the driver too reads first: the firmware's version is in the initialization segment.
 pub(super) fn describe_device(host: &Host) -> String {
-    let registers = host.device.function().bar(0);
+    let registers = host.function.bar(0);
     let (first, second) = (registers.load_be32(0), registers.load_be32(4));
     let firmware = format!("{}.{}.{}", first & 0xffff, first >> 16, second & 0xffff);
     format!("ConnectX-5, {}, firmware {firmware}", crate::world::HARDWARE_ID)

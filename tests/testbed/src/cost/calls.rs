@@ -43,16 +43,16 @@ impl Ends<'_> {
 
     /// The cost of one send of one message in one piece.
     fn send(&self, vc: CoHandle) -> Cost {
-        let device = self.world.hosts[0].device.clone();
+        let bus = self.world.hosts[0].function.clone();
         let function = entry(miniport_characteristics(None).CoSendNetBufferListsHandler);
-        let mut watch = watch(registers(&device));
+        let mut watch = watch(registers(&bus));
         watch.kernel.extend(nt::mapping_functions());
         let before = self.pair.a.sent(vc).len();
         let cost = nt::on_host(self.world.hosts[0].id, "send", move || {
             // The first byte says: in one piece.
             let messages = [vec![0; MESSAGE]];
             let call = || measure(function, &watch, || CallClient::send_here(vc, &messages));
-            undisturbed(&device, call).0
+            undisturbed(&bus, call).0
         });
         // Its doorbell went nowhere; the next one's rings for both.
         self.pair.a.send(vc, &[vec![0; MESSAGE]]);

@@ -12,10 +12,10 @@ use cxndk::sys::ndkpi::{self, NDK_SGE};
 use cxndk::sys::ntoskrnl;
 use wdk_standin::ntddk;
 
-use crate::connectx;
 use crate::consumers::ndk::{Buffer, Completed, Cq, Lam, Mr, Notify, Qp, Registration, Remote, sge};
 use crate::consumers::node::{Node, Pair, on};
 use crate::consumers::smbd::SmbdError;
+use crate::pci::Function;
 use crate::probe::{Cost, Watch, measure};
 use crate::sim;
 use crate::world::{World, WorldConfig, WorldError};
@@ -67,7 +67,7 @@ impl Row {
 pub fn table(seed: u64) -> Result<Vec<Row>, WorldError> {
     World::run(&WorldConfig::new(seed), |world| {
         let pair = Pair::connect(world, 4420).expect("the pair connects");
-        let mut rows = rows(&world.hosts[0].device, &pair);
+        let mut rows = rows(&world.hosts[0].function, &pair);
         pair.close().unwrap_or_else(|error: SmbdError| panic!("{error}"));
         rows.extend(calls::rows(world));
         rows
@@ -93,15 +93,15 @@ fn watch(registers: Range<usize>) -> Watch {
 }
 
 /// Where the device's registers lie.
-fn registers(device: &connectx::Device) -> Range<usize> {
-    let bar = device.function().bar(0);
+fn registers(function: &Function) -> Range<usize> {
+    let bar = function.bar(0);
     let from = bar.driver_pointer() as usize;
     from..from + bar.size()
 }
 
 /// Runs `call` with doorbell pages that are plain memory, and with no other context in between.
-fn undisturbed<T>(device: &connectx::Device, call: impl FnOnce() -> T) -> T {
-    let bar = device.function().bar(0);
+fn undisturbed<T>(function: &Function, call: impl FnOnce() -> T) -> T {
+    let bar = function.bar(0);
     let length = (DOORBELLS.end - DOORBELLS.start) as usize;
     bar.set_plain(DOORBELLS.start, length, true);
     let preemption = sim::set_preemption(0);
@@ -114,7 +114,7 @@ fn undisturbed<T>(device: &connectx::Device, call: impl FnOnce() -> T) -> T {
 /// The measuring end.
 #[derive(Clone)]
 struct Meter {
-    device: std::rc::Rc<connectx::Device>,
+    function: Function,
     watch: Watch,
     qp: Qp,
     cq: Cq,
@@ -123,11 +123,11 @@ struct Meter {
 }
 
 impl Meter {
-    fn new(device: &std::rc::Rc<connectx::Device>, a: &Node, b: &Node) -> Self {
+    fn new(function: &Function, a: &Node, b: &Node) -> Self {
         let address = a.buffer.borrow().address();
         Self {
-            device: device.clone(),
-            watch: watch(registers(device)),
+            function: function.clone(),
+            watch: watch(registers(function)),
             qp: a.qp,
             cq: a.cq,
             entry: sge(address, MESSAGE as u32, a.mr.local_token()),
@@ -137,7 +137,7 @@ impl Meter {
 
     /// Measures one call of the driver's `function`, which `call` makes.
     fn once<T>(&self, function: usize, call: impl FnOnce() -> T) -> Cost {
-        undisturbed(&self.device, || measure(function, &self.watch, call)).0
+        undisturbed(&self.function, || measure(function, &self.watch, call)).0
     }
 
     /// Measures `operations` calls, the last of which is told so.
@@ -280,12 +280,12 @@ fn entry<F: Copy>(function: Option<F>) -> usize {
     unsafe { *(&raw const function).cast::<usize>() }
 }
 
-fn rows(device: &std::rc::Rc<connectx::Device>, pair: &Pair) -> Vec<Row> {
+fn rows(function: &Function, pair: &Pair) -> Vec<Row> {
     let (a, b) = (&pair.a, &pair.b);
     for index in 0..48 {
         b.receive(index, 0..MESSAGE).expect("a receive is accepted");
     }
-    let meter = Meter::new(device, a, b);
+    let meter = Meter::new(function, a, b);
     let (pd, adapter, host) = (a.pd, a.adapter(), a.host);
     let ready = BATCH + 1 + 3;
     let own = meter.clone();

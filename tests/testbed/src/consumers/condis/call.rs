@@ -139,7 +139,9 @@ impl CallClient {
             let params = vc.offered.get();
             if let Some(call) = changed {
                 // SAFETY: what was offered is the client's until its answer.
-                unsafe { params::write_back(Params::new(params), &call) };
+                let offered = unsafe { Params::new(params) };
+                // SAFETY: as above; nobody else looks at it meanwhile.
+                unsafe { params::write_back(offered, &call) };
             }
             // SAFETY: the handle is the VC's; the parameters are those of the offer.
             unsafe { NdisClIncomingCallComplete(status, vc.handle.get(), params) };

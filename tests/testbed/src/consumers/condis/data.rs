@@ -103,10 +103,11 @@ pub(super) unsafe extern "win64" fn received(
     let (mut at, mut lists) = (chain, Vec::new());
     while !at.is_null() {
         // SAFETY: a packet of the miniport's, complete.
-        let (data, next) = unsafe { (contents(at), (*at).Next) };
+        let data = unsafe { contents(at) };
         vc.received.borrow_mut().push(data);
         lists.push(at as usize);
-        at = next;
+        // SAFETY: as above.
+        at = unsafe { (*at).Next };
     }
     assert_eq!(lists.len(), count as usize, "the count is that of the chain");
     if flags & NDIS_RECEIVE_FLAGS_RESOURCES != 0 {
@@ -124,7 +125,8 @@ pub(super) unsafe extern "win64" fn sent(context: *mut c_void, chain: *mut NET_B
     let mut at = chain;
     while !at.is_null() {
         // SAFETY: a packet of the client's.
-        let (status, next) = unsafe { ((*at).Status, (*at).Next) };
+        let packet = unsafe { &*at };
+        let (status, next) = (packet.Status, packet.Next);
         let sent = vc.sending.borrow_mut().remove(&(at as usize));
         sent.expect("the packet is one that the VC has sent").free();
         vc.sent.borrow_mut().push(status);

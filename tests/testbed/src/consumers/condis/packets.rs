@@ -179,7 +179,9 @@ fn offset_in_page() -> usize {
 /// The packet is complete, and its MDLs are mapped.
 pub(super) unsafe fn contents(list: *mut NET_BUFFER_LIST) -> Vec<u8> {
     // SAFETY: the caller's promise.
-    let buffer = unsafe { &*(*list).FirstNetBuffer };
+    let first = unsafe { (*list).FirstNetBuffer };
+    // SAFETY: as above.
+    let buffer = unsafe { &*first };
     let (mut mdl, mut offset) = (buffer.CurrentMdl, buffer.CurrentMdlOffset as usize);
     let mut bytes = Vec::with_capacity(buffer.stDataLength);
     while bytes.len() < buffer.stDataLength {

@@ -32,6 +32,9 @@ pub struct ClientReport {
     pub peer: SocketAddr,
 }
 
+/// Fills a chunk that starts at this byte of the file, or takes it.
+type Touch<'a> = dyn FnMut(&mut [u8], u64) -> Result<(), CopyError> + 'a;
+
 /// A connected client.
 pub struct Client {
     connection: Connection,
@@ -147,7 +150,7 @@ impl Client {
         direction: Direction,
         length: u64,
         progress: &dyn Fn(u64),
-        touch: &mut dyn FnMut(&mut [u8], u64) -> Result<(), CopyError>,
+        touch: &mut Touch<'_>,
     ) -> Result<(), CopyError> {
         let (mut asked, mut done) = (0, 0);
         while done < length {

@@ -37,6 +37,10 @@ impl Adapter {
     /// # Errors
     ///
     /// The final status of the create.
+    #[expect(
+        clippy::not_unsafe_ptr_arg_deref,
+        reason = "the provider gives the context back, and looks at nothing behind it"
+    )]
     pub fn create_cq(
         self,
         depth: u32,
@@ -94,6 +98,10 @@ impl Adapter {
     /// # Errors
     ///
     /// The final status of the create.
+    #[expect(
+        clippy::not_unsafe_ptr_arg_deref,
+        reason = "the provider gives the context back, and looks at nothing behind it"
+    )]
     pub fn create_listener(
         self,
         event: NDK_FN_CONNECT_EVENT_CALLBACK,

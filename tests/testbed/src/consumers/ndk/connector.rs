@@ -65,6 +65,10 @@ impl Connector {
     }
 
     /// Starts the last step of the connecting side; `event` is called when the peer disconnects.
+    #[expect(
+        clippy::not_unsafe_ptr_arg_deref,
+        reason = "the provider gives the context back, and looks at nothing behind it"
+    )]
     pub fn complete_connect(self, event: NDK_FN_DISCONNECT_EVENT_CALLBACK, context: *mut c_void) -> Started {
         Started::run(|request| {
             dispatch!(
@@ -75,6 +79,10 @@ impl Connector {
     }
 
     /// Starts to accept; `event` is called when the peer disconnects.
+    #[expect(
+        clippy::not_unsafe_ptr_arg_deref,
+        reason = "the provider gives the context back, and looks at nothing behind it"
+    )]
     pub fn accept(
         self,
         qp: Qp,

@@ -6,7 +6,6 @@
 
 mod adapter;
 mod address;
-mod buffer;
 mod connector;
 mod memory;
 mod object;
@@ -17,7 +16,6 @@ mod wait;
 
 pub use adapter::Adapter;
 pub use address::SockAddr;
-pub use buffer::Buffer;
 pub use connector::{ConnectionData, Connector, Listener, ReadLimits};
 pub use memory::{Building, Lam, Mr, Pd, QpLimits};
 pub use object::{Kind, Object};
@@ -25,3 +23,4 @@ pub use qp::{Qp, Registration, Remote, sge};
 pub use queue::{Completed, Cq, Notify};
 pub use status::Status;
 pub use wait::{Completion, Outcome, Started, closed, created, request_completed};
+pub use winsim::nt::Buffer;

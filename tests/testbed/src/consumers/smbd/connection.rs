@@ -205,7 +205,7 @@ impl Connection {
         }
         self.agreed = accepted?;
         self.post_receives()?;
-        let grant = self.credits.to_grant();
+        let grant = self.credits.grantable();
         let response = self.settings.response(&self.agreed, grant).encode();
         self.credits.begin(0, grant);
         self.post_send(&response, None)
@@ -429,7 +429,7 @@ impl Connection {
     /// With nothing to say, says how many receives are posted, so that the peer does not starve.
     fn grant_what_is_owed(&mut self) -> Result<(), SmbdError> {
         let low = self.credits.peer_runs_low(self.agreed.peer_credits_requested);
-        let owes = self.owes_credits && low && self.credits.to_grant() > 0;
+        let owes = self.owes_credits && low && self.credits.grantable() > 0;
         if owes && self.queue.is_empty() {
             self.enqueue(Vec::new(), 0, 0, None);
             self.pump()?;

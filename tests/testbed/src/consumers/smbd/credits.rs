@@ -38,7 +38,7 @@ impl Credits {
     }
 
     /// Receives that are posted but not granted.
-    pub const fn to_grant(&self) -> u16 {
+    pub const fn grantable(&self) -> u16 {
         self.posted
     }
 
@@ -90,6 +90,6 @@ mod tests {
         credits.begin(0, 1);
         assert!(credits.arrived(5));
         assert!(!credits.arrived(0));
-        assert_eq!(credits.to_grant(), 0);
+        assert_eq!(credits.grantable(), 0);
     }
 }

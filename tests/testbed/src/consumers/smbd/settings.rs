@@ -189,10 +189,12 @@ mod tests {
         assert_eq!(client.max_read_write_size, 8_388_608);
     }
 
+    type Spoil = fn(&mut NegotiateRequest);
+
     #[test]
     fn values_that_the_protocol_forbids_are_refused_by_name() {
         let side = Settings::default();
-        let cases: [(&str, fn(&mut NegotiateRequest)); 3] = [
+        let cases: [(&str, Spoil); 3] = [
             ("CreditsRequested", |r| r.credits_requested = 0),
             ("MaxReceiveSize", |r| r.max_receive_size = 127),
             ("MaxFragmentedSize", |r| r.max_fragmented_size = 131_071),
