@@ -102,7 +102,7 @@ macro_rules! layout {
 /// The getter and the setter of one field.
 macro_rules! field {
     (bits $get:ident $set:ident $at:literal [$hi:literal : $lo:literal]) => {
-        #[doc = concat!("`", stringify!($get), "`: ", stringify!($at), "[", $hi, ":", $lo, "].")]
+        #[doc = concat!("`", stringify!($get), "`: `", stringify!($at), "[", $hi, ":", $lo, "]`.")]
         #[inline]
         pub const fn $get(&self) -> u32 {
             use $crate::hw::layout::define::{get_dword, mask};

@@ -20,6 +20,8 @@
 //!
 //! None of these calls back into the engine before it returns, so the engine may hold borrows of its own state.
 
+#![cfg(not(windows))]
+
 mod capabilities;
 mod command;
 mod completion_queue;

@@ -1,5 +1,7 @@
 //! Ranges of addresses and who holds them, found by any address in them.
 
+#![cfg(not(windows))]
+
 use std::collections::BTreeMap;
 
 /// Ranges of one byte or more, each of a holder. They may overlap.

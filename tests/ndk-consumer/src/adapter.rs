@@ -12,7 +12,7 @@ use crate::abi::{
 /// Milliseconds that the provider may take to appear.
 const PATIENCE_MS: u32 = 10_000;
 
-/// What stays where it is while the driver is a WSK client. Make it, then [`Client::register`] it.
+/// What stays where it is while the driver is a WSK client. Make it, then [`Client::open`] its adapter.
 pub struct Client {
     dispatch: WskClientDispatch,
     npi: WskClientNpi,

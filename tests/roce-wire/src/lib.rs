@@ -2,6 +2,8 @@
 //!
 //! Links ask an [`Environment`] for time and chance; [`Timeline`] is one for whoever has no simulation of their own.
 
+#![cfg(not(windows))]
+
 pub mod capture;
 pub mod environment;
 pub mod headers;

@@ -1,5 +1,7 @@
 //! The device, driven by commands written as a driver writes them.
 
+#![cfg(not(windows))]
+
 mod bring_up;
 mod command_queue;
 mod completion_queues;
