@@ -19,8 +19,8 @@ use cxndk::sys::ndis::{
 use cxndk_testbed::consumers::ndk::{Cq, Notify, Started, Status};
 use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::sim;
-use cxndk_testbed::world::{Host, World, WorldConfig};
-use support::{Link, QUEUES, Side, queue_on, scenario};
+use cxndk_testbed::world::{Host, World};
+use support::{Link, QUEUES, Side, queue_on};
 
 /// Counters of `OID_NDK_STATISTICS` by their index.
 const CONNECT: usize = 0;
@@ -63,7 +63,7 @@ fn move_data(link: &Link) {
 /// statistics.
 #[test]
 fn connections_and_traffic_are_counted() {
-    scenario(1, |world| {
+    World::new(1).play(|world| {
         let [a, b] = &world.hosts[..] else {
             unreachable!("two hosts")
         };
@@ -154,9 +154,9 @@ fn move_every_counter(world: &World) -> u64 {
 
 /// What the driver says is missing, and the counters that move.
 fn missing_and_moving(vport_counters: bool) -> (u64, u64) {
-    let mut config = WorldConfig::new(5);
-    let general = &mut config.capabilities.general;
-    general.set_vport_counters(u32::from(vport_counters));
+    let config = World::new(5).capabilities(|all| {
+        all.general.set_vport_counters(u32::from(vport_counters));
+    });
     World::run(&config, |world| {
         let capabilities = world.hosts[0].adapter.ndk_capabilities().expect("told");
         (capabilities.MissingCounterMask, move_every_counter(world))
@@ -178,7 +178,7 @@ fn a_counter_counts_or_is_said_to_be_missing() {
 /// Proves ADAPTER-48, ADAPTER-49: the lists have what lives, and who owns it.
 #[test]
 fn connections_and_endpoints_are_listed_while_they_live() {
-    scenario(2, |world| {
+    World::new(2).play(|world| {
         let [a, b] = &world.hosts[..] else {
             unreachable!("two hosts")
         };
@@ -209,7 +209,7 @@ fn connections_and_endpoints_are_listed_while_they_live() {
 /// Proves PAUSE-04, PAUSE-05: requests are answered and RDMA goes on while the miniport is paused, and after its restart.
 #[test]
 fn a_pause_does_not_touch_connections() {
-    scenario(3, |world| {
+    World::new(3).play(|world| {
         let link = Link::new(world, QUEUES);
         for host in &world.hosts {
             host.adapter.pause();
@@ -246,7 +246,7 @@ unsafe extern "win64" fn close_inside(context: *mut c_void, _: i32) {
 #[test]
 fn a_queue_may_be_closed_inside_its_notification() {
     for seed in 0..10 {
-        scenario(seed, |world| {
+        World::new(seed).play(|world| {
             let host = &world.hosts[0];
             let open = host.open_ndk();
             let adapter = open.adapter();

@@ -18,8 +18,8 @@ use cxndk_testbed::consumers::ndk::{
 use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::sim;
 use cxndk_testbed::wire::{self, link::Faults};
-use cxndk_testbed::world::{Host, OpenNdk};
-use support::{Link, QUEUES, READS, Side, scenario};
+use cxndk_testbed::world::{Host, OpenNdk, World};
+use support::{Link, QUEUES, READS, Side};
 
 const CANCELLED: Status = Status::CANCELLED;
 
@@ -45,7 +45,7 @@ fn data(connector: Connector, room: usize) -> (Status, usize, [u32; 2]) {
 
 /// An accepting side on B for one connection, with these limits; then what `client` on A sees.
 fn connect_with(limits: ReadLimits, client: fn(Connector)) {
-    scenario(4, |world| {
+    World::new(4).play(|world| {
         let [a, b] = &world.hosts[..] else {
             unreachable!("two hosts")
         };
@@ -145,7 +145,7 @@ fn connection_data_is_given_by_the_room_there_is() {
 /// Proves CONN-13: a queue pair has one connection, and a refused second one does not disturb it.
 #[test]
 fn a_connected_queue_pair_is_not_connected_again() {
-    scenario(5, |world| {
+    World::new(5).play(|world| {
         let link = Link::new(world, QUEUES);
         let (from, to) = (world.hosts[0].at(0), world.hosts[1].at(445));
         link.on_a(move |side| {
@@ -168,7 +168,7 @@ fn a_connected_queue_pair_is_not_connected_again() {
 /// neither queue pair nor connector lives a second time.
 #[test]
 fn a_disconnect_flushes_its_own_side_and_is_final() {
-    scenario(6, |world| {
+    World::new(6).play(|world| {
         let link = Link::new(world, QUEUES);
         let (from, to) = (world.hosts[0].at(0), world.hosts[1].at(445));
         let post = |side: &Side| {
@@ -264,7 +264,7 @@ fn local(host: &Host, port: u16) -> SocketAddr {
 /// Proves CREATE-21, CREATE-22, CONN-42, CONN-43: an address has one endpoint, for as long as anybody holds it.
 #[test]
 fn a_shared_endpoint_takes_its_address() {
-    scenario(7, |world| {
+    World::new(7).play(|world| {
         let host = &world.hosts[0];
         let (own, any) = (local(host, 7000), local(host, 0));
         let open = host.open_ndk();
@@ -306,7 +306,7 @@ fn serve(adapter: Adapter, at: SocketAddr) {
 /// Proves CONN-02, CONN-05, CONN-45: many connections go out from one endpoint, to different peers.
 #[test]
 fn connections_share_an_endpoint() {
-    scenario(8, |world| {
+    World::new(8).play(|world| {
         let [a, b] = &world.hosts[..] else {
             unreachable!("two hosts")
         };
@@ -366,7 +366,7 @@ fn a_listener_that_does_not_listen_hears_nothing() {
     unsafe extern "win64" fn event(_: *mut std::ffi::c_void, _: *mut cxndk::sys::ndkpi::NDK_CONNECTOR) {
         panic!("nobody listens");
     }
-    scenario(9, |world| {
+    World::new(9).play(|world| {
         let [a, b] = &world.hosts[..] else {
             unreachable!("two hosts")
         };
@@ -395,7 +395,7 @@ fn a_listener_that_does_not_listen_hears_nothing() {
 /// Proves CONN-41: a connection holds its local port until its connector is closed.
 #[test]
 fn a_connection_holds_its_port() {
-    scenario(10, |world| {
+    World::new(10).play(|world| {
         let link = Link::new(world, QUEUES);
         let address = world.hosts[0].at(0);
         link.on_a(move |side| {
@@ -492,7 +492,7 @@ fn connect_and_send(
 /// A connects and sends; B has a receive posted since before its Accept. How many of the receives were done
 /// before Accept had completed.
 fn receive_while_accepting(seed: u64, lost: bool, waits: bool) -> usize {
-    scenario(seed, |world| {
+    World::new(seed).play(|world| {
         let [a, b] = &world.hosts[..] else {
             unreachable!("two hosts")
         };

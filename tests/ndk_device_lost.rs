@@ -13,7 +13,7 @@ use cxndk_testbed::consumers::ndk::{Notify, Status};
 use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::sim::{self, TaskId};
 use cxndk_testbed::world::World;
-use support::{Link, QUEUES, Side, scenario};
+use support::{Link, QUEUES, Side};
 
 /// Posts what will never complete by itself: receives that nobody fills, and sends that nobody receives. How many requests.
 fn post(side: &Side) -> usize {
@@ -28,7 +28,7 @@ fn post(side: &Side) -> usize {
 
 /// Connects, posts, lets the device of host A go in one of the ways, and looks at what is left.
 fn lose(seed: u64, go: fn(&World) -> Option<TaskId>) {
-    scenario(seed, |world| {
+    World::new(seed).play(|world| {
         let link = Link::new(world, QUEUES);
         let posted = link.on_a(|side| {
             side.cq.arm(Notify::Any);
@@ -97,7 +97,7 @@ fn requests_outlive_firmware_that_dies() {
 #[test]
 fn closes_outlive_the_device() {
     for seed in 0..20 {
-        scenario(seed, |world| {
+        World::new(seed).play(|world| {
             let link = Link::new(world, QUEUES);
             link.on_a(post);
             let closing = link.on_a(|side| {
@@ -127,7 +127,7 @@ fn closes_outlive_the_device() {
 #[test]
 fn a_receive_for_a_dead_device_is_told_of() {
     for seed in 0..20 {
-        scenario(seed, |world| {
+        World::new(seed).play(|world| {
             let link = Link::new(world, QUEUES);
             world.hosts[0].device.die(Health::Hardware);
             sim::sleep(20 * sim::SECOND);

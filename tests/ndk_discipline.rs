@@ -18,7 +18,8 @@ use cxndk_testbed::consumers::ndk::{
 };
 use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::sim;
-use support::{BUFFER, Link, QUEUES, Side, scenario};
+use cxndk_testbed::world::World;
+use support::{BUFFER, Link, QUEUES, Side};
 
 const PAGE: usize = 4096;
 
@@ -36,7 +37,7 @@ fn spoil(list: &mut [NDK_SGE; 1]) {
 /// Proves QP-10: a list may live on the caller's stack; it is read before the post returns, deferred or not.
 #[test]
 fn scatter_gather_lists_are_read_during_the_call() {
-    scenario(1, |world| {
+    World::new(1).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_b(|side| {
             for context in 0..2 {
@@ -67,7 +68,7 @@ fn scatter_gather_lists_are_read_during_the_call() {
 /// Proves QP-16: the limits are those of the queue pair; for reads, that of the adapter.
 #[test]
 fn lists_longer_than_the_queue_pair_was_made_for_are_refused() {
-    scenario(2, |world| {
+    World::new(2).play(|world| {
         let limits = QpLimits {
             receive_sge: 1,
             initiator_sge: 2,
@@ -97,7 +98,7 @@ fn lists_longer_than_the_queue_pair_was_made_for_are_refused() {
 #[test]
 fn a_fenced_send_waits_for_the_reads_before_it() {
     for seed in 0..10 {
-        scenario(seed, |world| {
+        World::new(seed).play(|world| {
             let link = Link::new(world, QUEUES);
             let remote = link.on_b(|side| {
                 side.fill(0..32 << 10, 0x77);
@@ -129,7 +130,7 @@ fn a_fenced_send_waits_for_the_reads_before_it() {
 #[test]
 fn requests_that_race_with_the_end_complete_once() {
     for seed in 0..40 {
-        scenario(seed, |world| {
+        World::new(seed).play(|world| {
             let link = Link::new(world, QUEUES);
             let host = world.hosts[0].id;
             let side = Rc::clone(&link.a);
@@ -173,7 +174,7 @@ fn requests_that_race_with_the_end_complete_once() {
 /// Proves CREATE-09: a queue holds as many completions as it was made for.
 #[test]
 fn a_completion_queue_holds_its_depth() {
-    scenario(3, |world| {
+    World::new(3).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_a(|side| {
             side.cq.arm(Notify::Errors);
@@ -198,7 +199,7 @@ fn a_completion_queue_holds_its_depth() {
 /// Proves QP-69, QP-70: a close flushes; what is read later is of the past, and nobody writes the memory any more.
 #[test]
 fn nothing_reaches_memory_after_its_queue_pair_closed() {
-    scenario(4, |world| {
+    World::new(4).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_b(|side| {
             side.fill(0..256, 0x55);
@@ -241,7 +242,7 @@ fn nothing_reaches_memory_after_its_queue_pair_closed() {
 /// Proves VERSION-05: the padding of an extended result reads as 0, for readers of 2.1.
 #[test]
 fn the_padding_of_results_is_zero() {
-    scenario(5, |world| {
+    World::new(5).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_a(|side| {
             side.qp.receive(1, &[side.piece(0..64)]).expect("posts");
@@ -261,7 +262,7 @@ fn the_padding_of_results_is_zero() {
 /// Proves MR-06: a region longer than the adapter's limit is refused. Proves MR-04: the MDL stays as it was.
 #[test]
 fn regions_are_registered_within_limits_and_mdls_left_alone() {
-    scenario(6, |world| {
+    World::new(6).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_a(|side| {
             let info = side.adapter.info().expect("information");
@@ -301,7 +302,7 @@ fn regions_are_registered_within_limits_and_mdls_left_alone() {
 /// Proves QP-28: the adapter does not offer local invalidation by reads; the flag changes nothing.
 #[test]
 fn the_flag_of_a_capability_that_is_not_there_is_ignored() {
-    scenario(7, |world| {
+    World::new(7).play(|world| {
         let link = Link::new(world, QUEUES);
         let remote = link.on_b(|side| {
             side.fill(0..64, 0x31);
@@ -328,7 +329,7 @@ fn the_flag_of_a_capability_that_is_not_there_is_ignored() {
 /// Proves QP-45: a token that the receiver does not have ends the connection.
 #[test]
 fn invalidating_a_token_that_is_none_ends_the_connection() {
-    scenario(8, |world| {
+    World::new(8).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_b(|side| side.qp.receive(1, &[side.piece(0..64)]))
             .expect("posts");
@@ -350,7 +351,7 @@ fn invalidating_a_token_that_is_none_ends_the_connection() {
 /// Proves MR-03, MR-08: MDLs that join at a page boundary are one region, others are none; and a read sink is always welcome.
 #[test]
 fn a_region_has_no_gaps() {
-    scenario(9, |world| {
+    World::new(9).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_a(|side| {
             let buffer = Buffer::new(4 * PAGE);
@@ -410,7 +411,7 @@ fn register(mr: Mr, chain: *mut wdk_standin::_MDL, length: u64) -> Result<(), St
 /// Proves MR-73: a mapping holds addresses of the bus, which are not the processor's.
 #[test]
 fn logical_addresses_are_those_of_the_bus() {
-    scenario(10, |world| {
+    World::new(10).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_a(|side| {
             let buffer = Buffer::new(4 * PAGE);
@@ -438,7 +439,7 @@ unsafe extern "win64" fn closed(context: *mut std::ffi::c_void) {
 #[test]
 fn the_context_of_a_close_comes_back() {
     for context in [0, 0x1234_5678] {
-        scenario(11, move |world| {
+        World::new(11).play(move |world| {
             let link = Link::new(world, QUEUES);
             link.on_a(move |side| {
                 CLOSED.set(None);
@@ -468,7 +469,7 @@ fn the_context_of_a_close_comes_back() {
 /// Proves LIFE-56: connector and queue pair know of each other from the connect on, not before.
 #[test]
 fn a_queue_pair_waits_for_the_connector_that_was_connected_with_it() {
-    scenario(12, |world| {
+    World::new(12).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_a(|side| {
             let connector = side.adapter.create_connector().expect("a connector");

@@ -9,7 +9,7 @@ use cxndk_testbed::consumers::node::{LIMITS, on};
 use cxndk_testbed::consumers::smbd::Endpoint;
 use cxndk_testbed::sim::faults::{self, Plan, When};
 use cxndk_testbed::sim::{self, TaskSpec};
-use cxndk_testbed::world::{World, WorldConfig};
+use cxndk_testbed::world::World;
 
 /// More failures of one point than a connection has allocations.
 const MOST: u64 = 400;
@@ -87,7 +87,7 @@ fn memory(world: &World, plan: Option<Plan>) -> bool {
 /// Fails the nth occurrence of `point` in `attempt`, for every n that there is; after each the adapters work.
 fn every_failure(point: &'static str, attempt: fn(&World, Option<Plan>) -> bool) {
     for nth in 1..MOST {
-        let fired = World::run(&WorldConfig::new(nth), |world| {
+        let fired = World::new(nth).run(|world| {
             attempt(world, Some(Plan::new().fail(point, When::Nth(nth))));
             let fired = faults::fired(point);
             faults::set(None);
@@ -149,9 +149,7 @@ fn an_open_without_memory_is_refused() {
             .map_err(|status| assert_eq!(status, RESOURCES))
             .is_ok()
     };
-    let failures = World::run(&WorldConfig::new(1), |world| {
-        (1..20).filter(|nth| !opened(world, *nth)).collect::<Vec<_>>()
-    });
+    let failures = World::new(1).run(|world| (1..20).filter(|nth| !opened(world, *nth)).collect::<Vec<_>>());
     let failures = failures.expect("no rule is broken");
     assert!(!failures.is_empty() && !failures.contains(&19), "{failures:?}");
 }

@@ -17,14 +17,10 @@ use cxndk_testbed::consumers::ndk::{Kind, Object, SockAddr, Started, Status};
 use cxndk_testbed::consumers::node::{LIMITS, Node, Pair, on};
 use cxndk_testbed::consumers::smbd::Endpoint;
 use cxndk_testbed::sim::{self, Failure, HostId, TaskSpec};
-use cxndk_testbed::world::{World, WorldConfig, WorldError};
+use cxndk_testbed::world::{World, WorldError};
 
 /// Seeds of the scenarios that depend on order.
 const SEEDS: u64 = 12;
-
-fn scenario<T: Send>(seed: u64, body: impl FnOnce(&World) -> T + Send) -> T {
-    World::run(&WorldConfig::new(seed), body).unwrap_or_else(|error| panic!("seed {seed}: {error}"))
-}
 
 /// Runs `body` at DISPATCH_LEVEL on `host`.
 fn at_dispatch<T: 'static>(host: HostId, body: impl FnOnce() -> T + 'static) -> T {
@@ -70,7 +66,7 @@ fn shuffle<T>(seed: u64, list: &mut [T]) {
 }
 
 fn close_in_random_order(seed: u64, start: fn(HostId, Box<dyn FnOnce() -> Started>) -> Started) {
-    scenario(seed, |world| {
+    World::new(seed).play(|world| {
         let pair = Pair::connect(world, 445).expect("the pair connects");
         let mut closes = closes_of(&pair.a);
         closes.extend(closes_of(&pair.b));
@@ -108,7 +104,7 @@ fn every_close_is_legal_at_dispatch_level() {
 /// Proves LIFE-51, LIFE-52, LIFE-54.
 #[test]
 fn an_antecedent_that_is_closed_first_waits_for_its_successor() {
-    scenario(1, |world| {
+    World::new(1).play(|world| {
         let host = &world.hosts[0];
         let open = host.open_ndk();
         on(host.id, "consumer", move || {
@@ -129,7 +125,7 @@ fn an_antecedent_that_is_closed_first_waits_for_its_successor() {
 /// Proves LIFE-33, LIFE-35, LIFE-39, LIFE-57, LIFE-59: the peer never answers; the close ends the connect.
 #[test]
 fn closing_a_connector_cancels_the_connect_that_pends() {
-    scenario(2, |world| {
+    World::new(2).play(|world| {
         let [a, b] = &world.hosts[..] else { unreachable!() };
         let (server, at) = (b.open_ndk(), b.at(445));
         let desk = Rc::new(Desk::default());
@@ -206,7 +202,7 @@ unsafe extern "win64" fn close_the_queue(context: *mut c_void, status: i32, obje
 /// Proves LIFE-13, LIFE-14, LIFE-15, LIFE-17, LIFE-18, CREATE-02: nothing of the queue is touched afterwards, or the pool says so.
 #[test]
 fn a_queue_may_be_closed_inside_its_create_completion() {
-    scenario(3, |world| {
+    World::new(3).play(|world| {
         let host = &world.hosts[0];
         let open = host.open_ndk();
         on(host.id, "consumer", move || {
@@ -265,7 +261,7 @@ unsafe extern "win64" fn slow_completion(context: *mut c_void, status: i32) {
 /// Proves LIFE-18, LIFE-35, LIFE-60, LIFE-61, LIFE-62: the completion of Listen closes its listener and takes its time.
 #[test]
 fn closing_the_adapter_waits_for_a_callback_that_runs() {
-    scenario(4, |world| {
+    World::new(4).play(|world| {
         let host = &world.hosts[0];
         let (open, at) = (host.open_ndk(), host.at(445));
         on(host.id, "consumer", move || {
@@ -304,7 +300,7 @@ fn closing_the_adapter_waits_for_a_callback_that_runs() {
 /// Proves LIFE-65: two opens of one adapter; closing one leaves the other as it was.
 #[test]
 fn opens_of_one_adapter_are_independent() {
-    scenario(5, |world| {
+    World::new(5).play(|world| {
         let host = &world.hosts[0];
         let (first, second) = (host.open_ndk(), host.open_ndk());
         on(host.id, "consumer", move || {
@@ -331,7 +327,7 @@ fn opens_of_one_adapter_are_independent() {
 
 /// The failure of a scenario that must not end well.
 fn verdict<T: Send>(seed: u64, body: impl FnOnce(&World) -> T + Send) -> Box<Failure> {
-    match World::run(&WorldConfig::new(seed), body) {
+    match World::new(seed).run(body) {
         Err(WorldError::Failure(failure)) => failure,
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("the run ended well"),
@@ -371,7 +367,7 @@ fn what_is_never_closed_is_named_and_does_not_hold_the_run_for_ever() {
 /// Shows that a pair that comes to nothing leaves nothing behind (CONN-01, LIFE-60): the run ends well.
 #[test]
 fn a_pair_that_cannot_connect_is_closed() {
-    scenario(3, |world| {
+    World::new(3).play(|world| {
         world.link.set_up(false);
         assert!(Pair::connect(world, 445).is_err(), "nobody is there");
         world.link.set_up(true);

@@ -16,8 +16,8 @@ use cxndk_testbed::consumers::ndk::{
     Adapter, Buffer, Lam, Mr, Pd, QpLimits, Registration, Remote, Status, sge,
 };
 use cxndk_testbed::consumers::node::on;
-use cxndk_testbed::world::{World, WorldConfig};
-use support::{Link, QUEUES, scenario};
+use cxndk_testbed::world::World;
+use support::{Link, QUEUES};
 
 /// Bytes of a page.
 const PAGE: usize = 4096;
@@ -64,7 +64,7 @@ fn a_device_that_is_full_is_a_lack_of_resources() {
         opcode::ALLOC_PD,
     ] {
         for status in FULL {
-            scenario(1, move |world: &World| {
+            World::new(1).play(move |world: &World| {
                 let host = &world.hosts[0];
                 let device = host.device.clone();
                 let open = host.open_ndk();
@@ -92,10 +92,7 @@ fn a_device_that_is_full_is_a_lack_of_resources() {
 
 /// A world whose devices can do `capabilities`.
 fn world_of(seed: u64, capabilities: Capabilities, body: impl FnOnce(&World) + Send) {
-    let config = WorldConfig {
-        capabilities,
-        ..WorldConfig::new(seed)
-    };
+    let config = World::new(seed).capabilities(|all| all.clone_from(&capabilities));
     World::run(&config, body).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
 }
 
@@ -221,7 +218,7 @@ fn each_limit_can_be_had_at_its_maximum_and_not_beyond() {
 fn the_deepest_queues_need_no_contiguous_memory() {
     let mut starved = 0;
     for seed in 0..4 {
-        starved += u32::from(scenario(seed, |world: &World| {
+        starved += u32::from(World::new(seed).play(|world: &World| {
             let host = &world.hosts[0];
             let longest = host.adapter.longest_shared_memory();
             let open = host.open_ndk();
@@ -300,7 +297,7 @@ const LONG: QpLimits = QpLimits {
 fn a_request_takes_a_page_for_each_of_its_pieces() {
     const LENGTH: usize = 64 << 10;
     for seed in 0..3 {
-        scenario(seed, |world: &World| {
+        World::new(seed).play(|world: &World| {
             let link = Link::new(world, LONG);
             let at = link.on_b(|b| {
                 let buffer = Box::leak(Box::new(Buffer::at(100, LENGTH)));
@@ -339,7 +336,7 @@ fn a_request_takes_a_page_for_each_of_its_pieces() {
 #[test]
 fn a_read_of_the_most_pieces_completes_once() {
     const PIECE: usize = 100;
-    scenario(1, |world: &World| {
+    World::new(1).play(|world: &World| {
         let link = Link::new(world, LONG);
         link.b.fill(0..32 * PIECE, 9);
         let remote = link.b.remote(0);
@@ -403,7 +400,7 @@ fn a_read_of_the_most_pieces_completes_once() {
 /// Proves QP-35, QP-64: long reads that a flush cancels, deferred or not.
 #[test]
 fn long_reads_are_flushed_once() {
-    scenario(2, |world: &World| {
+    World::new(2).play(|world: &World| {
         let link = Link::new(world, LONG);
         let remote = link.b.remote(0);
         link.on_a(move |a| {
@@ -432,7 +429,7 @@ fn long_reads_are_flushed_once() {
 fn an_unaligned_mebibyte_is_one_fast_registration() {
     const LENGTH: usize = 1 << 20;
     for seed in 0..3 {
-        scenario(seed, |world: &World| {
+        World::new(seed).play(|world: &World| {
             let link = Link::new(world, QUEUES);
             let (remote, kept) = link.on_a(|a| {
                 let buffer = Box::leak(Box::new(Buffer::at(100, LENGTH)));
@@ -492,7 +489,7 @@ fn an_unaligned_mebibyte_is_one_fast_registration() {
 /// Proves QP-13, QP-15: lengths that the device would take for something else are refused, or are left out.
 #[test]
 fn lengths_that_are_too_long_are_refused_and_empty_pieces_are_left_out() {
-    scenario(3, |world: &World| {
+    World::new(3).play(|world: &World| {
         let link = Link::new(world, QUEUES);
         let remote = link.b.remote(0);
         let too_long = Err(Status::BUFFER_OVERFLOW);
@@ -550,7 +547,7 @@ fn lengths_that_are_too_long_are_refused_and_empty_pieces_are_left_out() {
 /// Proves MR-25, MR-26, MR-27: what cannot be a region is refused inline; one may end at the last address.
 #[test]
 fn a_fast_registration_that_the_device_would_bend_is_refused() {
-    scenario(4, |world: &World| {
+    World::new(4).play(|world: &World| {
         let link = Link::new(world, QUEUES);
         link.on_a(|a| {
             let lam = Lam::build(a.adapter, &a.buffer).expect("a mapping");

@@ -19,21 +19,9 @@ use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::sim::faults::{self, Plan, When};
 use cxndk_testbed::sim::{self, HostId, TaskSpec};
 use cxndk_testbed::world::World;
-use support::{BUFFER, Link, QUEUES, scenario};
+use support::{BUFFER, Link, QUEUES, with_adapter};
 
 const PAGE: u64 = 4096;
-
-/// Runs `body` with an open adapter of the first host.
-fn with_adapter(seed: u64, body: fn(Adapter)) {
-    scenario(seed, |world: &World| {
-        let host = &world.hosts[0];
-        let open = host.open_ndk();
-        on(host.id, "consumer", move || {
-            body(open.adapter());
-            open.close();
-        });
-    });
-}
 
 /// Proves MR-71, MR-72, MR-77: what a build fills in; and that it asks for more room without touching anything.
 #[test]
@@ -105,7 +93,7 @@ fn logical_addresses_are_mapped_at_dispatch_level() {
     const ROUNDS: usize = 8;
     let (mut inline, mut pended) = (0, 0);
     for seed in 0..20 {
-        let (now, later) = scenario(seed, |world| {
+        let (now, later) = World::new(seed).play(|world| {
             let link = Link::new(world, QUEUES);
             let host = world.hosts[0].id;
             let pended = Rc::new(Cell::new(0));
@@ -202,7 +190,7 @@ fn release_now(adapter: Adapter, mut built: Built) {
 #[test]
 fn a_mapping_comes_inline_where_one_may_wait() {
     for seed in 0..12 {
-        scenario(seed, move |world| {
+        World::new(seed).play(move |world| {
             let host = &world.hosts[0];
             let open = host.open_ndk();
             let adapter = open.adapter();
@@ -226,7 +214,7 @@ fn a_mapping_comes_inline_where_one_may_wait() {
 #[test]
 fn a_mapping_does_not_depend_on_the_mdl_that_it_was_made_of() {
     for seed in 0..6 {
-        scenario(seed, |world| {
+        World::new(seed).play(|world| {
             let link = Link::new(world, QUEUES);
             link.on_b(|b| b.qp.receive(1, &[b.piece(0..128)]).expect("posts"));
             link.on_a(|a| {

@@ -21,14 +21,14 @@ use cxndk_testbed::connectx;
 use cxndk_testbed::consumers::ndk::{Adapter, Buffer, Lam, Mr, Pd, Registration, Remote, Status, sge};
 use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::world::World;
-use support::{Link, QUEUES, scenario};
+use support::{Link, QUEUES};
 
 const PAGE: u64 = 4096;
 const READ_WRITE: u32 = NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_ALLOW_REMOTE_WRITE;
 
 /// Runs `body` with an open adapter and a domain on the first host.
 fn with_domain(seed: u64, body: fn(Adapter, Pd)) {
-    scenario(seed, |world: &World| {
+    World::new(seed).play(|world: &World| {
         let host = &world.hosts[0];
         let open = host.open_ndk();
         on(host.id, "consumer", move || {
@@ -109,7 +109,7 @@ fn fast_register_regions_are_initialised_up_to_the_adapters_limit() {
 /// Proves MR-23, MR-26, MR-27, MR-32, QP-08.
 #[test]
 fn a_fast_registration_that_cannot_be_is_refused_inline() {
-    scenario(3, |world| {
+    World::new(3).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_a(|a| {
             let lam = Lam::build(a.adapter, &a.buffer).expect("a mapping");
@@ -174,7 +174,7 @@ fn a_fast_registration_that_cannot_be_is_refused_inline() {
 /// invalidated by the peer, registered again under the same token.
 #[test]
 fn a_fast_registered_region_lives_from_its_request_to_its_invalidation() {
-    scenario(4, |world| {
+    World::new(4).play(|world| {
         let link = Link::new(world, QUEUES);
         for round in 0..3 {
             link.on_b(|b| b.qp.receive(1, &[b.piece(0..64)]).expect("a receive"));
@@ -246,7 +246,7 @@ fn a_fast_registered_region_lives_from_its_request_to_its_invalidation() {
 /// Proves MR-33, QP-46: a token that was invalidated is dead for everyone.
 #[test]
 fn an_invalidated_token_is_dead() {
-    scenario(5, |world| {
+    World::new(5).play(|world| {
         let link = Link::new(world, QUEUES);
         let (remote, mr) = link.on_a(|a| {
             let lam = Lam::build(a.adapter, &a.buffer).expect("a mapping");
@@ -284,7 +284,7 @@ fn an_invalidated_token_is_dead() {
 /// Proves MR-29.
 #[test]
 fn a_region_that_is_valid_cannot_be_registered_again() {
-    scenario(6, |world| {
+    World::new(6).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_a(|a| {
             let lam = Lam::build(a.adapter, &a.buffer).expect("a mapping");
@@ -310,7 +310,7 @@ fn a_region_that_is_valid_cannot_be_registered_again() {
 /// Proves MR-60, MR-63, QP-17: logical addresses under the privileged token, as source and as read sink.
 #[test]
 fn the_privileged_token_reaches_logical_addresses() {
-    scenario(7, |world| {
+    World::new(7).play(|world| {
         let link = Link::new(world, QUEUES);
         let remote = link.b.remote(0);
         link.on_b(|b| b.qp.receive(1, &[b.piece(100..200)]).expect("a receive"));
@@ -343,7 +343,7 @@ fn the_privileged_token_reaches_logical_addresses() {
 /// Proves MR-07, QP-53 and LEDGER-03: the device lets a region be used for what its registration asked for, and for nothing else.
 #[test]
 fn a_key_grants_what_its_registration_asked_for() {
-    scenario(20, |world: &World| {
+    World::new(20).play(|world: &World| {
         let host = &world.hosts[0];
         let device = Rc::clone(&host.device);
         let open = host.open_ndk();

@@ -10,8 +10,8 @@ use std::rc::Rc;
 use cxndk_testbed::connectx::Reuse;
 use cxndk_testbed::consumers::ndk::{Adapter, Completed, Cq, Notify, Pd, Status};
 use cxndk_testbed::sim::{self, HostId, TaskId, TaskSpec};
-use cxndk_testbed::world::{Machine, World, WorldConfig};
-use support::{QUEUES, Side, occupy, queue_on, scenario_in};
+use cxndk_testbed::world::{Machine, World};
+use support::{QUEUES, Side, occupy, queue_on};
 
 /// Contexts that make and destroy at the same time.
 const WORKERS: u64 = 3;
@@ -20,11 +20,8 @@ const ROUNDS: u64 = 6;
 
 /// In a world whose devices give numbers out again at once.
 fn at_once(seed: u64, body: impl FnOnce(&World) + Send) {
-    let config = WorldConfig {
-        reuse: Some(Reuse::AtOnce),
-        ..WorldConfig::new(seed)
-    };
-    scenario_in(&config, body);
+    let config = World::new(seed).reuse(Reuse::AtOnce);
+    config.play(body);
 }
 
 fn work(host: HostId, body: impl Fn(u64) + 'static) -> TaskId {
@@ -119,12 +116,8 @@ impl Told {
 #[test]
 fn events_of_a_queue_do_not_reach_the_next_with_its_number() {
     for seed in 0..6 {
-        let config = WorldConfig {
-            machine: Machine::SMALL,
-            reuse: Some(Reuse::AtOnce),
-            ..WorldConfig::new(seed)
-        };
-        scenario_in(&config, move |world| {
+        let config = World::new(seed).machine(Machine::SMALL).reuse(Reuse::AtOnce);
+        config.play(move |world| {
             let host = &world.hosts[0];
             let open = host.open_ndk();
             let (adapter, id) = (open.adapter(), host.id);

@@ -17,26 +17,15 @@ use cxndk::sys::ndkpi::{
 };
 use cxndk_testbed::consumers::ndk::{Adapter, QpLimits, Status};
 use cxndk_testbed::consumers::node::on;
-use support::{QUEUES, Side, scenario};
-
-/// Runs `body` with an open adapter on the first host.
-fn with_adapter(seed: u64, body: fn(Adapter)) {
-    scenario(seed, |world| {
-        let host = &world.hosts[0];
-        let open = host.open_ndk();
-        on(host.id, "consumer", move || {
-            body(open.adapter());
-            open.close();
-        });
-    });
-}
+use cxndk_testbed::world::World;
+use support::{QUEUES, Side, with_adapter};
 
 /// Proves ADAPTER-04, ADAPTER-05, ADAPTER-08, ADAPTER-09, LIFE-02, VERSION-08.
 #[test]
 fn an_open_grants_the_highest_minor_of_the_major_that_was_asked_for() {
     /// `NDIS_STATUS_BAD_VERSION`.
     const BAD_VERSION: i32 = 0xc001_0004_u32 as i32;
-    scenario(1, |world| {
+    World::new(1).play(|world| {
         let adapter = &world.hosts[0].adapter;
         for (asked, granted) in [((1, 1), (1, 2)), ((1, 2), (1, 2)), ((2, 0), (2, 0))] {
             let open = adapter.open_ndk(asked.0, asked.1).expect("granted");

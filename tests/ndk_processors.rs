@@ -11,8 +11,8 @@ use cxndk_testbed::consumers::ndk::{Adapter, Cq, Notify, Qp};
 use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::ndis::{Personality, ResourceList};
 use cxndk_testbed::sim::{self, HostId};
-use cxndk_testbed::world::{Machine, WorldConfig};
-use support::{DISPATCH_LEVEL, QUEUES, occupy, queue_on, scenario_in};
+use cxndk_testbed::world::{Machine, World, WorldPlan};
+use support::{DISPATCH_LEVEL, QUEUES, occupy, queue_on};
 
 /// More queues than a look at an event queue handles at a time.
 const CROWD: usize = 150;
@@ -53,15 +53,12 @@ fn places(adapter: &Adapter, processors: (u16, u64)) -> Vec<(u32, u8)> {
 }
 
 /// A world of such machines, whose systems keep to the device's wish for one processor for each message.
-fn world(seed: u64, processors: u32, group: u32) -> WorldConfig {
-    WorldConfig {
-        machine: Machine {
-            processors,
-            group,
-            spreads_messages: true,
-        },
-        ..WorldConfig::new(seed)
-    }
+fn world(seed: u64, processors: u32, group: u32) -> WorldPlan {
+    World::new(seed).machine(Machine {
+        processors,
+        group,
+        spreads_messages: true,
+    })
 }
 
 /// Proves CREATE-10, INT-10: notifications come at `DISPATCH_LEVEL` on the processor that the consumer prefers, wherever the system has
@@ -69,7 +66,7 @@ fn world(seed: u64, processors: u32, group: u32) -> WorldConfig {
 #[test]
 fn a_queue_is_heard_of_on_the_processor_that_its_consumer_prefers() {
     for seed in 0..8 {
-        scenario_in(&world(seed, 4, 64), |world| {
+        world(seed, 4, 64).play(|world| {
             let host = &world.hosts[0];
             let open = host.open_ndk();
             let adapter = open.adapter();
@@ -103,7 +100,7 @@ fn a_queue_is_heard_of_in_the_group_that_its_consumer_prefers() {
         .enumerate()
     {
         let seed = seed as u64;
-        scenario_in(&world(seed, 12, 4), |world| {
+        world(seed, 12, 4).play(|world| {
             let host = &world.hosts[0];
             host.adapter.stop();
             host.adapter.set_personality(Personality {
@@ -154,7 +151,7 @@ fn crowd(adapter: &Adapter, processors: (u16, u64), heard_of: &Rc<Heard>) -> Vec
 fn looks_go_on_where_they_began_on_machines_with_many_processors() {
     let told = (0..6).filter(|&seed| {
         let group = if seed % 2 == 0 { 64 } else { 16 };
-        scenario_in(&world(seed, 48, group), move |world| {
+        world(seed, 48, group).play(move |world| {
             let host = &world.hosts[0];
             let open = host.open_ndk();
             let (adapter, id) = (open.adapter(), host.id);

@@ -22,8 +22,8 @@ use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::ndis::ndk;
 use cxndk_testbed::sim::faults::{self, Plan, When};
 use cxndk_testbed::sim::{self, TaskSpec};
-use cxndk_testbed::world::Host;
-use support::{Link, QUEUES, Side, scenario};
+use cxndk_testbed::world::{Host, World};
+use support::{Link, QUEUES, Side};
 
 /// `MAXULONG`.
 const UNLIMITED: u32 = u32::MAX;
@@ -37,7 +37,7 @@ fn write(side: &Side, context: u64, to: Remote, flags: u32) {
 /// Proves CREATE-08, CREATE-11, CQ-10, CQ-40.
 #[test]
 fn a_queue_is_made_unarmed_and_within_limits() {
-    scenario(1, |world| {
+    World::new(1).play(|world| {
         let host = &world.hosts[0];
         let open = host.open_ndk();
         on(host.id, "consumer", move || {
@@ -69,7 +69,7 @@ fn a_queue_is_made_unarmed_and_within_limits() {
 /// Proves CQ-10, CQ-11, CQ-12, CQ-16, CQ-22, CQ-23, CQ-24.
 #[test]
 fn an_arm_brings_one_notification() {
-    scenario(2, |world| {
+    World::new(2).play(|world| {
         let link = Link::new(world, QUEUES);
         let remote = link.b.remote(0);
         link.on_a(move |a| {
@@ -106,7 +106,7 @@ fn an_arm_brings_one_notification() {
 /// Proves CQ-15, CQ-17, CQ-18, CQ-19, QP-22.
 #[test]
 fn solicited_arms_wait_for_solicited_sends_and_failures() {
-    scenario(3, |world| {
+    World::new(3).play(|world| {
         let link = Link::new(world, QUEUES);
         let counts = |step: u64, arm: Notify, flags: u32| -> usize {
             link.on_b(move |b| {
@@ -147,7 +147,7 @@ fn solicited_arms_wait_for_solicited_sends_and_failures() {
 /// Proves CQ-20, CQ-22, CQ-30, CQ-32, CQ-33, CQ-34, CQ-36, QP-68, CONN-75.
 #[test]
 fn a_queue_that_overflows_is_dead_and_says_so() {
-    scenario(4, |world| {
+    World::new(4).play(|world| {
         world.hosts[0].device.allow_overruns();
         let limits = QpLimits {
             initiator_depth: 64,
@@ -194,7 +194,7 @@ fn a_queue_that_the_device_gives_up_is_dead_and_says_so() {
         .into_iter()
         .enumerate()
     {
-        scenario(seed as u64, |world| {
+        World::new(seed as u64).play(|world| {
             let host = &world.hosts[0];
             let others: Vec<_> = queues_of(host).iter().map(|queue| queue.number).collect();
             let link = Link::new(world, QUEUES);
@@ -259,7 +259,7 @@ fn moderate(cq: Cq, interval_us: u32, count: u32) -> Status {
 /// Proves CQ-50, CQ-51, CQ-53, CQ-54, CQ-55, CQ-56, CQ-58, CREATE-12.
 #[test]
 fn moderation_holds_notifications_back() {
-    scenario(5, |world| {
+    World::new(5).play(|world| {
         let link = Link::new(world, QUEUES);
         let remote = link.b.remote(0);
         link.on_a(move |a| {
@@ -301,7 +301,7 @@ fn moderation_holds_notifications_back() {
 fn moderation_intervals_are_never_rounded_up() {
     /// Microseconds: the field has twelve bits (`cq_period`).
     const LONGEST: u64 = 4095;
-    scenario(6, |world| {
+    World::new(6).play(|world| {
         let link = Link::new(world, QUEUES);
         let remote = link.b.remote(0);
         link.on_a(move |a| {
@@ -351,7 +351,7 @@ fn moderation_intervals_are_never_rounded_up() {
 /// before, and whether or not there is something in the queue, the notification comes.
 #[test]
 fn an_arm_never_fails() {
-    scenario(7, |world| {
+    World::new(7).play(|world| {
         let link = Link::new(world, QUEUES);
         let (remote, host) = (link.b.remote(0), world.hosts[0].id);
         let side = Rc::clone(&link.a);

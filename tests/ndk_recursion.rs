@@ -16,8 +16,9 @@ use std::rc::Rc;
 use cxndk::sys::ndkpi::{NDK_LOGICAL_ADDRESS_MAPPING, NDK_OBJECT_HEADER};
 use cxndk_testbed::consumers::ndk::{Cq, Mr, Notify, Object, Status};
 use cxndk_testbed::consumers::node::on;
+use cxndk_testbed::world::World;
 use cxndk_testbed::{nt, sim};
-use support::{Link, QUEUES, Side, scenario};
+use support::{Link, QUEUES, Side};
 
 /// Links of a chain: far more than the verifier lets callbacks nest.
 const LINKS: u32 = 60;
@@ -158,7 +159,7 @@ fn make_or_close(chain: &Chain) -> Status {
 
 /// Runs a chain, begun at `irql`, to its end; how many of its requests pended.
 fn run(seed: u64, irql: u8, next: fn(&Chain) -> Status, end: fn(&Chain)) -> u32 {
-    scenario(seed, |world| {
+    World::new(seed).play(|world| {
         let link = Link::new(world, QUEUES);
         let side = Rc::clone(&link.a);
         let completions = on(world.hosts[0].id, "consumer", move || {
@@ -253,7 +254,7 @@ unsafe extern "win64" fn post_again(context: *mut c_void, status: i32) {
 #[test]
 fn notifications_that_bring_notifications_do_not_nest() {
     for (seed, dies) in [(1, false), (2, false), (3, true), (4, true)] {
-        scenario(seed, |world| {
+        World::new(seed).play(|world| {
             let link = Link::new(world, QUEUES);
             let (side, device) = (Rc::clone(&link.a), Rc::clone(&world.hosts[0].device));
             on(world.hosts[0].id, "consumer", move || {
@@ -333,7 +334,7 @@ unsafe extern "win64" fn arm_again(context: *mut c_void, _: i32) {
 #[test]
 fn who_polls_elsewhere_is_not_called_for_ever() {
     for seed in 0..4 {
-        scenario(seed, |world| {
+        World::new(seed).play(|world| {
             let link = Link::new(world, QUEUES);
             let (side, device) = (Rc::clone(&link.a), Rc::clone(&world.hosts[0].device));
             on(world.hosts[0].id, "consumer", move || {

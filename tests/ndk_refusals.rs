@@ -12,7 +12,7 @@ use cxndk_testbed::consumers::ndk::{Notify, Status};
 use cxndk_testbed::sim::faults::{self, Plan, When};
 use cxndk_testbed::sim::{self, MILLISECOND, SECOND};
 use cxndk_testbed::world::World;
-use support::{Link, QUEUES, Side, scenario};
+use support::{Link, QUEUES, Side};
 
 /// Number of the log entry: a command got no answer; the device would not let go.
 const SILENT: u64 = 0x205;
@@ -57,7 +57,7 @@ fn log(world: &World) -> Vec<(u64, u64)> {
 
 /// Three receives are outstanding on A, whose device meets these faults, when the consumer wants their end. What the log has then.
 fn end(seed: u64, way: Way, faults: &Faults) -> Vec<(u64, u64)> {
-    scenario(seed, |world| {
+    World::new(seed).play(|world| {
         let link = Link::new(world, QUEUES);
         let device = Rc::clone(&world.hosts[0].device);
         for (opcode, fault) in faults {
@@ -150,7 +150,7 @@ fn a_disconnect_waits_for_a_flush_that_is_under_way() {
 #[test]
 fn a_queue_pair_that_is_not_destroyed_is_closed_without_the_device() {
     for seed in 0..4 {
-        scenario(seed, |world| {
+        World::new(seed).play(|world| {
             let link = Link::new(world, QUEUES);
             let device = Rc::clone(&world.hosts[0].device);
             for opcode in [op::QP_2ERR_QP, op::QP_2RST_QP, op::DESTROY_QP] {
@@ -179,7 +179,7 @@ fn a_queue_pair_that_is_not_destroyed_is_closed_without_the_device() {
 #[test]
 fn nothing_is_cancelled_under_the_hands_of_a_chip_that_goes_on() {
     for seed in 0..10 {
-        scenario(seed, |world| {
+        World::new(seed).play(|world| {
             let link = Link::new(world, QUEUES);
             link.on_a(|side| {
                 for context in 0..5 {
@@ -222,7 +222,7 @@ fn nothing_is_cancelled_under_the_hands_of_a_chip_that_goes_on() {
 /// Closes everything of A's without pool from the `nth` allocation on, after `before`; then the adapter halts without pool. How many
 /// allocations failed.
 fn close_without_pool(seed: u64, nth: u64, before: fn(&Device)) -> u64 {
-    scenario(seed, |world| {
+    World::new(seed).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_a(|side| {
             for context in 0..5 {

@@ -9,12 +9,13 @@ use cxndk::sys::ndkpi::{
     NdkOperationTypeReceive, NdkOperationTypeSend, NdkOperationTypeWrite,
 };
 use cxndk_testbed::consumers::ndk::{QpLimits, Remote, Status, sge};
-use support::{Link, QUEUES, scenario};
+use cxndk_testbed::world::World;
+use support::{Link, QUEUES};
 
 /// Proves QP-06, QP-09, QP-40, CQ-03, CQ-06, CREATE-16.
 #[test]
 fn a_send_fills_one_receive_and_both_complete_once() {
-    scenario(1, |world| {
+    World::new(1).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_b(|b| {
             b.qp.receive(41, &[b.piece(0..100), b.piece(200..300)])
@@ -50,7 +51,7 @@ fn a_send_fills_one_receive_and_both_complete_once() {
 /// Proves QP-07, QP-08, QP-27: an unsuitable flag fails inline, leaves no entry, and the queue pair works on.
 #[test]
 fn flags_that_a_request_may_not_carry_fail_it_inline() {
-    scenario(2, |world| {
+    World::new(2).play(|world| {
         let link = Link::new(world, QUEUES);
         let remote = link.b.remote(0);
         link.on_a(move |a| {
@@ -75,7 +76,7 @@ fn flags_that_a_request_may_not_carry_fail_it_inline() {
 /// Proves QP-11, QP-12, QP-66, QP-67.
 #[test]
 fn a_queue_pair_without_connection_takes_receives_only() {
-    scenario(3, |world| {
+    World::new(3).play(|world| {
         let host = &world.hosts[0];
         let open = host.open_ndk();
         cxndk_testbed::consumers::node::on(host.id, "consumer", move || {
@@ -107,7 +108,7 @@ fn a_queue_pair_without_connection_takes_receives_only() {
 /// Proves QP-30, QP-31, QP-33, CQ-09: a batch arrives whole, in order, with one doorbell or more.
 #[test]
 fn deferred_requests_go_with_the_next_one_that_is_not() {
-    scenario(4, |world| {
+    World::new(4).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_b(|b| (0..3).for_each(|n| b.qp.receive(n, &[b.piece(0..64)]).expect("a receive")));
         link.on_a(|a| {
@@ -129,7 +130,7 @@ fn deferred_requests_go_with_the_next_one_that_is_not() {
 /// Proves QP-32, QP-34: the chain ends with a request that fails inline.
 #[test]
 fn a_request_that_fails_inline_lets_the_deferred_ones_before_it_go() {
-    scenario(5, |world| {
+    World::new(5).play(|world| {
         let link = Link::new(world, QUEUES);
         let remote = link.b.remote(0);
         link.on_a(move |a| {
@@ -150,7 +151,7 @@ fn a_request_that_fails_inline_lets_the_deferred_ones_before_it_go() {
 /// Proves QP-35, QP-60, QP-61, QP-64: what was accepted is cancelled, deferred or not, in posting order.
 #[test]
 fn a_flush_cancels_everything_that_is_outstanding() {
-    scenario(6, |world| {
+    World::new(6).play(|world| {
         let link = Link::new(world, QUEUES);
         let remote = link.b.remote(0);
         link.on_a(move |a| {
@@ -186,7 +187,7 @@ fn a_flush_cancels_everything_that_is_outstanding() {
 /// Proves QP-14, QP-20, CQ-24.
 #[test]
 fn silent_requests_leave_no_entry_and_give_their_places_back() {
-    scenario(7, |world| {
+    World::new(7).play(|world| {
         let link = Link::new(world, QUEUES);
         let remote = link.b.remote(0);
         link.on_a(move |a| {
@@ -208,7 +209,7 @@ fn silent_requests_leave_no_entry_and_give_their_places_back() {
 /// Proves QP-13, QP-14, QP-42: the peer has no receive; the queue fills, and empties once there are receives.
 #[test]
 fn a_full_queue_refuses_and_works_on_when_there_is_room() {
-    scenario(8, |world| {
+    World::new(8).play(|world| {
         // The queue may hold more than it was asked to; its completions have room all the same (CQ-36).
         let link = Link::with_queue(world, QUEUES, 256);
         let posted = link.on_a(|a| {
@@ -237,7 +238,7 @@ fn a_full_queue_refuses_and_works_on_when_there_is_room() {
 /// Proves QP-15, QP-48, QP-51, QP-53.
 #[test]
 fn reads_and_writes_move_what_they_say_and_nothing_is_legal_too() {
-    scenario(9, |world| {
+    World::new(9).play(|world| {
         let link = Link::new(world, QUEUES);
         let remote = link.b.remote(1000);
         link.on_b(|b| {
@@ -288,7 +289,7 @@ fn reads_and_writes_move_what_they_say_and_nothing_is_legal_too() {
 /// Proves QP-24, QP-25, QP-26: captured during the call, whatever the tokens say, up to the limit.
 #[test]
 fn inline_data_is_taken_during_the_call() {
-    scenario(10, |world| {
+    World::new(10).play(|world| {
         let link = Link::new(world, QUEUES);
         let remote = link.b.remote(0);
         link.on_b(|b| b.qp.receive(1, &[b.piece(512..1024)]).expect("a receive"));
@@ -332,7 +333,7 @@ fn inline_data_is_taken_during_the_call() {
 /// Proves QP-41, QP-64, CONN-75.
 #[test]
 fn a_message_longer_than_its_receive_ends_the_connection() {
-    scenario(11, |world| {
+    World::new(11).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_b(|b| {
             b.qp.receive(1, &[b.piece(0..10)]).expect("a receive");
@@ -399,7 +400,7 @@ fn memory_that_is_not_given_cannot_be_reached() {
         },
     ];
     for (seed, attempt) in (12..).zip(attempts) {
-        scenario(seed, |world| {
+        World::new(seed).play(|world| {
             let link = Link::new(world, QUEUES);
             assert_eq!(attempt(&link), Status::REMOTE_RESOURCES, "seed {seed}");
             link.on_a(support::Side::nothing_more);
@@ -412,7 +413,7 @@ fn memory_that_is_not_given_cannot_be_reached() {
 /// Proves QP-18, MR-07: a receive into memory without the right to write it.
 #[test]
 fn a_receive_needs_the_right_to_write() {
-    scenario(20, |world| {
+    World::new(20).play(|world| {
         let link = Link::new(world, QUEUES);
         link.on_b(|b| {
             b.mr.deregister().wait().expect("deregisters");
@@ -433,7 +434,7 @@ fn a_receive_needs_the_right_to_write() {
 /// Proves QP-50: more reads than the connection may have in flight wait, and all complete.
 #[test]
 fn reads_beyond_the_limit_wait_their_turn() {
-    scenario(21, |world| {
+    World::new(21).play(|world| {
         let limits = QpLimits {
             initiator_depth: 64,
             ..QUEUES

@@ -19,7 +19,8 @@ use cxndk::sys::ndkpi::{
 use cxndk_testbed::consumers::ndk::{Adapter, Cq, Lam, Mr, Object, Registration, Remote, Status};
 use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::sim;
-use support::{Link, QUEUES, Side, scenario};
+use cxndk_testbed::world::World;
+use support::{Link, QUEUES, Side};
 
 /// What a consumer may ask for, and what it is granted.
 const VERSIONS: [((u16, u16), (u16, u16)); 4] = [
@@ -61,7 +62,7 @@ fn fetch(cq: Cq, function: usize) -> ([u8; 64], usize) {
 #[test]
 fn tables_are_those_of_the_version_that_is_reported() {
     for ((major, minor), granted) in VERSIONS {
-        scenario(1, |world| {
+        World::new(1).play(|world| {
             let host = &world.hosts[0];
             let open = host.adapter.open_ndk_unverified(major, minor).expect("opens");
             assert_eq!(open.version(), granted);
@@ -180,7 +181,7 @@ fn awaited(link: &Link, contexts: RangeInclusive<u64>) -> (Mr, Lam, Remote) {
 #[test]
 fn a_consumer_of_a_lower_minor_works_unchanged() {
     for (seed, version) in [(1, (1, 0)), (2, (1, 1)), (3, (1, 2)), (4, (2, 0))] {
-        scenario(seed, |world| {
+        World::new(seed).play(|world| {
             let depth = QUEUES.receive_depth + QUEUES.initiator_depth;
             let link = Link::with_version(world, QUEUES, depth, version);
             let (mr, lam, remote) = awaited(&link, 2..=3);
@@ -227,7 +228,7 @@ fn a_consumer_of_a_lower_minor_works_unchanged() {
 /// Proves VERSION-03: results of both kinds come out of one queue in either way, in order, whichever version was asked for.
 #[test]
 fn a_consumer_may_change_its_way_of_fetching_results() {
-    scenario(5, |world| {
+    World::new(5).play(|world| {
         let depth = QUEUES.receive_depth + QUEUES.initiator_depth;
         let link = Link::with_version(world, QUEUES, depth, (1, 1));
         let (mr, lam, remote) = awaited(&link, 2..=5);
@@ -267,7 +268,7 @@ fn a_consumer_may_change_its_way_of_fetching_results() {
 /// this adapter does not have fails, rather than giving what belongs to another.
 #[test]
 fn only_the_default_port_can_be_opened() {
-    scenario(6, |world| {
+    World::new(6).play(|world| {
         let adapter = &world.hosts[0].adapter;
         for ((major, minor), granted) in VERSIONS {
             let open = adapter.open_ndk_on_port(major, minor, (0, 0)).expect("opens");

@@ -4,7 +4,7 @@
 use cxndk_testbed::consumers::ndk::Status;
 use cxndk_testbed::consumers::node::Pair;
 use cxndk_testbed::sim;
-use cxndk_testbed::world::{World, WorldConfig};
+use cxndk_testbed::world::World;
 
 /// Rounds of a send, a write and a read each.
 const ROUNDS: u64 = 12;
@@ -40,10 +40,7 @@ fn round(pair: &Pair, round: u64) {
 #[test]
 fn connections_work_however_the_driver_is_interrupted() {
     for seed in 0..24 {
-        let config = WorldConfig {
-            preempt_inside: true,
-            ..WorldConfig::new(seed)
-        };
+        let config = World::new(seed).preempt_inside(true);
         let preemptions = World::run(&config, |world| {
             for port in [5000, 5001] {
                 let pair = Pair::connect(world, port).expect("the pair connects");

@@ -3,16 +3,15 @@
 use cxndk_testbed::consumers::ndk::Status;
 use cxndk_testbed::consumers::node::Pair;
 use cxndk_testbed::sim;
-use cxndk_testbed::world::{World, WorldConfig};
+use cxndk_testbed::world::World;
 
 fn with_pair<T: Send>(seed: u64, scenario: impl FnOnce(&World, &Pair) -> T + Send) -> T {
-    let run = World::run(&WorldConfig::new(seed), |world| {
+    World::new(seed).play(|world| {
         let pair = Pair::connect(world, 5000).expect("the pair connects");
         let result = scenario(world, &pair);
         pair.close().expect("everything closes");
         result
-    });
-    run.unwrap_or_else(|error| panic!("{error}"))
+    })
 }
 
 /// Proves QP-42: a send waits for the peer's receive (RNR NAK) and is not lost.

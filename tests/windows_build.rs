@@ -63,11 +63,12 @@ fn package<'a>(metadata: &'a Value, name: &str) -> &'a Value {
     found.unwrap_or_else(|| panic!("no package {name}"))
 }
 
-/// The directory of the artifacts of this profile: the one that this test is built in.
-fn output_directory() -> PathBuf {
+/// A target directory of its own: in that of the tests the driver alone would be built with other features of what it depends on, and
+/// take the place of the one that the testbed is linked with.
+fn target_directory() -> PathBuf {
     let test = env::current_exe().unwrap();
-    let dependencies = test.parent().expect("a directory of test programs");
-    dependencies.parent().expect("the profile's directory").to_owned()
+    let mut above = test.ancestors().skip(3);
+    above.next().expect("the target directory").join("makefile")
 }
 
 /// cargo-make's flow copies the library from the output directory: a dependency's would not be there.
@@ -79,14 +80,10 @@ fn the_build_of_the_makefile_leaves_the_drivers_library() {
     let mut arguments = strings(&build, "args");
     arguments.retain(|argument| !argument.starts_with("@@"));
     arguments.push("--locked".to_owned());
-    if !cfg!(debug_assertions) {
-        arguments.push("--release".to_owned());
-    }
-    let library = output_directory().join(format!(
-        "{}{PACKAGE}{}",
-        env::consts::DLL_PREFIX,
-        env::consts::DLL_SUFFIX
-    ));
+    let directory = target_directory();
+    arguments.extend(["--target-dir".to_owned(), directory.display().to_string()]);
+    let name = format!("{}{PACKAGE}{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
+    let library = directory.join("debug").join(name);
     drop(fs::remove_file(&library));
     cargo(&arguments);
     assert!(library.is_file(), "{} is not there", library.display());

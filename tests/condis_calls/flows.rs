@@ -3,7 +3,7 @@
 use cxndk_testbed::consumers::condis::{CallClient, CoHandle, News, OfferAnswer};
 use cxndk_testbed::ndis::condis::calls_on;
 use cxndk_testbed::sim::{self, HostId};
-use cxndk_testbed::world::{World, WorldConfig};
+use cxndk_testbed::world::World;
 
 use super::scene::{Scene, until};
 
@@ -95,30 +95,31 @@ fn deleted(scene: &Scene<'_>, peer: CoHandle) -> bool {
 #[test]
 fn start_and_unbind() {
     for seed in 0..SEEDS {
-        World::run(&WorldConfig::new(seed), |world| {
-            let host = &world.hosts[0];
-            assert_eq!(calls_on(host.id), ["NdisMCmRegisterAddressFamilyEx"]);
-            let client = CallClient::register(&host.adapter);
-            let family = client.open_family();
-            let opened = [
-                "NdisMCmRegisterAddressFamilyEx",
-                "ProtocolCoAfRegisterNotify",
-                "NdisClOpenAddressFamilyEx",
-                "CmOpenAfHandler",
-            ];
-            let told = ["ClOpenAfCompleteHandlerEx"];
-            let calls = calls_on(host.id);
-            // The open succeeds at once; NDIS passes that on either way (GEN-01).
-            assert!(calls == opened || calls == joined(&[&opened, &told]), "{calls:?}");
-            let before = calls.len();
-            client.close_family(family);
-            until("it is closed", || client.news(family) == [News::FamilyClosed]);
-            let closed = ["NdisClCloseAddressFamily", "CmCloseAfHandler"];
-            let calls = &calls_on(host.id)[before..];
-            assert!(calls == closed || calls == joined(&[&closed, &["ClCloseAfCompleteHandler"]]));
-            client.deregister();
-        })
-        .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        World::new(seed)
+            .run(|world| {
+                let host = &world.hosts[0];
+                assert_eq!(calls_on(host.id), ["NdisMCmRegisterAddressFamilyEx"]);
+                let client = CallClient::register(&host.adapter);
+                let family = client.open_family();
+                let opened = [
+                    "NdisMCmRegisterAddressFamilyEx",
+                    "ProtocolCoAfRegisterNotify",
+                    "NdisClOpenAddressFamilyEx",
+                    "CmOpenAfHandler",
+                ];
+                let told = ["ClOpenAfCompleteHandlerEx"];
+                let calls = calls_on(host.id);
+                // The open succeeds at once; NDIS passes that on either way (GEN-01).
+                assert!(calls == opened || calls == joined(&[&opened, &told]), "{calls:?}");
+                let before = calls.len();
+                client.close_family(family);
+                until("it is closed", || client.news(family) == [News::FamilyClosed]);
+                let closed = ["NdisClCloseAddressFamily", "CmCloseAfHandler"];
+                let calls = &calls_on(host.id)[before..];
+                assert!(calls == closed || calls == joined(&[&closed, &["ClCloseAfCompleteHandler"]]));
+                client.deregister();
+            })
+            .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
 }
 

@@ -8,7 +8,7 @@ pub use cxndk_testbed::consumers::condis::until;
 use cxndk_testbed::consumers::condis::{CallClient, CallPair, CoHandle, News, PORT};
 use cxndk_testbed::sim;
 use cxndk_testbed::wire::link::Faults;
-use cxndk_testbed::world::{World, WorldConfig};
+use cxndk_testbed::world::World;
 
 /// What [`News::Closed`] says of a point-to-point call.
 pub const NO_PARTY: CoHandle = CoHandle::NULL;
@@ -35,7 +35,7 @@ pub fn numbered(n: usize, length: usize) -> Vec<u8> {
 impl Scene<'_> {
     /// Runs a scenario with families open and a SAP registered; afterwards everything is closed and unloaded. `loss` in millionths.
     pub fn run(seed: u64, loss: u32, scenario: impl FnOnce(&Scene<'_>) + Send) {
-        let mut config = WorldConfig::new(seed);
+        let mut config = World::new(seed);
         config.link.faults.loss = loss;
         let run = World::run(&config, |world| {
             let pair = CallPair::open(world);

@@ -12,9 +12,9 @@ use cxndk_testbed::consumers::node::LIMITS;
 use cxndk_testbed::consumers::signal::Signal;
 use cxndk_testbed::sim;
 use cxndk_testbed::sim::faults::{self, Plan, When};
-use cxndk_testbed::world::{World, WorldConfig};
+use cxndk_testbed::world::World;
 
-use super::{PORT, Side, scenario};
+use super::{PORT, Side};
 
 /// `STATUS_IO_DEVICE_ERROR`.
 const IO_DEVICE_ERROR: Status = Status(0xc000_0185_u32.cast_signed());
@@ -97,7 +97,7 @@ type Attempt = (Result<(), Status>, bool);
 fn attempt(cause: Cause, nth: u64) -> Attempt {
     let place = Arc::new(Mutex::new(None));
     let result = Arc::clone(&place);
-    scenario(&WorldConfig::new(nth), move |world| {
+    World::new(nth).play(move |world| {
         meet_in_trouble(world, Trouble::begin(world, cause, nth), result);
     });
     let attempt = place.lock().expect("one thread").take();

@@ -21,24 +21,12 @@ use cxndk_testbed::consumers::signal::Signal;
 use cxndk_testbed::consumers::smbd::Endpoint;
 use cxndk_testbed::sim;
 use cxndk_testbed::wire::{Faults, Opcode, Packet};
-use cxndk_testbed::world::{Host, OpenNdk, World, WorldConfig};
+use cxndk_testbed::world::{Host, Nic, OpenNdk, World, WorldPlan};
 use pcap_file::pcap::PcapReader;
 
 const PORT: u16 = 445;
-/// Longer than any scenario takes, in virtual nanoseconds.
-const PATIENCE: u64 = 3_600 * sim::SECOND;
 /// Attributes of the datagrams of a connection from its request to its release.
 const LIFE: [u16; 5] = [0x10, 0x13, 0x14, 0x15, 0x16];
-
-/// Runs a scenario in a world of two hosts; whatever rule it breaks or object it leaks fails the test.
-fn scenario(config: &WorldConfig, main: impl FnOnce(&World) + Send) {
-    let bounded = |world: &World| {
-        let end = sim::after(PATIENCE, || sim::fail("TEST", "the scenario does not end"));
-        main(world);
-        sim::cancel(end);
-    };
-    World::run(config, bounded).unwrap_or_else(|error| panic!("{error}"));
-}
 
 /// An opened adapter with queues: everything that a connection needs but the connector.
 struct Side {
@@ -180,8 +168,8 @@ fn datagrams(path: &Path) -> Vec<u16> {
 }
 
 /// A connection from connect to disconnect, by the client's wish.
-fn whole_life(config: &WorldConfig, addresses: fn(&Host, u16) -> SocketAddr) {
-    scenario(config, move |world| {
+fn whole_life(config: &WorldPlan, addresses: fn(&Nic, u16) -> SocketAddr) {
+    config.play(move |world| {
         let (from, to) = (addresses(&world.hosts[0], 0), addresses(&world.hosts[1], PORT));
         meet(
             world,
@@ -237,11 +225,8 @@ fn whole_life(config: &WorldConfig, addresses: fn(&Host, u16) -> SocketAddr) {
 fn a_connection_lives_from_connect_to_disconnect_over_ipv4() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("life.pcap");
-    let config = WorldConfig {
-        capture: Some(path.clone()),
-        ..WorldConfig::new(1)
-    };
-    whole_life(&config, Host::at);
+    let config = World::new(1).capture(&path);
+    whole_life(&config, Nic::at);
     assert_eq!(datagrams(&path), LIFE);
 }
 
@@ -250,33 +235,30 @@ fn a_connection_lives_from_connect_to_disconnect_over_ipv4() {
 fn a_connection_lives_from_connect_to_disconnect_over_ipv6() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("life.pcap");
-    let config = WorldConfig {
-        capture: Some(path.clone()),
-        ..WorldConfig::new(2)
-    };
-    whole_life(&config, Host::at_v6);
+    let config = World::new(2).capture(&path);
+    whole_life(&config, Nic::at_v6);
     assert_eq!(datagrams(&path), LIFE);
 }
 
 #[test]
 fn connections_are_made_and_ended_over_a_wire_that_loses_duplicates_reorders_and_damages() {
     for seed in 0..20 {
-        let mut config = WorldConfig::new(seed);
+        let mut config = World::new(seed);
         config.link.faults = Faults {
             loss: 150_000,
             duplication: 50_000,
             reordering: 50_000,
             corruption: 50_000,
         };
-        whole_life(&config, Host::at);
+        whole_life(&config, Nic::at);
     }
 }
 
 /// Connects from A to B where `prepare` has done something to the world, and returns how it ended.
-fn connect_alone(config: &WorldConfig, prepare: impl FnOnce(&World) + Send) -> (Result<(), Status>, u64) {
+fn connect_alone(config: &WorldPlan, prepare: impl FnOnce(&World) + Send) -> (Result<(), Status>, u64) {
     let outcome = Arc::new(Mutex::new(None));
     let place = Arc::clone(&outcome);
-    scenario(config, move |world| {
+    config.play(move |world| {
         prepare(world);
         let side = Side::open(&world.hosts[0]);
         // Host B has a consumer, but none that listens.
@@ -298,7 +280,7 @@ fn connect_alone(config: &WorldConfig, prepare: impl FnOnce(&World) + Send) -> (
 /// Proves CONN-04: nobody listens, and the peer says so at once.
 #[test]
 fn a_connect_where_nobody_listens_is_refused() {
-    let (result, waited) = connect_alone(&WorldConfig::new(3), |_| {});
+    let (result, waited) = connect_alone(&World::new(3), |_| {});
     assert_eq!(result, Err(Status::CONNECTION_REFUSED));
     assert!(waited < 100 * sim::MILLISECOND, "{waited} ns");
 }
@@ -306,7 +288,7 @@ fn a_connect_where_nobody_listens_is_refused() {
 /// Proves CONN-01: a peer that never answers ends the connect in bounded time.
 #[test]
 fn a_connect_to_nobody_times_out() {
-    let mut config = WorldConfig::new(4);
+    let mut config = World::new(4);
     config.link.faults = Faults {
         loss: 1_000_000,
         ..Faults::default()
@@ -322,7 +304,7 @@ fn a_connect_to_nobody_times_out() {
 /// Proves CONN-30 and CONN-32: the peer learns of the reject and of its data.
 #[test]
 fn a_rejected_connect_is_refused_with_the_private_data() {
-    scenario(&WorldConfig::new(5), |world| {
+    World::new(5).play(|world| {
         let (from, to) = (world.hosts[0].at(0), world.hosts[1].at(PORT));
         meet(
             world,
@@ -345,7 +327,7 @@ fn a_rejected_connect_is_refused_with_the_private_data() {
 /// Proves CONN-31 and CONN-32: the active side changes its mind after the reply.
 #[test]
 fn an_accept_whose_reply_is_rejected_is_aborted() {
-    scenario(&WorldConfig::new(6), |world| {
+    World::new(6).play(|world| {
         let (from, to) = (world.hosts[0].at(0), world.hosts[1].at(PORT));
         meet(
             world,
@@ -368,7 +350,7 @@ fn an_accept_whose_reply_is_rejected_is_aborted() {
 #[test]
 fn crossing_disconnects_both_succeed() {
     for seed in 0..10 {
-        scenario(&WorldConfig::new(seed), |world| {
+        World::new(seed).play(|world| {
             let (from, to) = (world.hosts[0].at(0), world.hosts[1].at(PORT));
             let meeting = Rc::new(Signal::default());
             let told = Rc::clone(&meeting);
@@ -396,7 +378,7 @@ fn crossing_disconnects_both_succeed() {
 /// Proves CONN-25 and CONN-44: a paused listener refuses, and listens again afterwards.
 #[test]
 fn a_paused_listener_refuses() {
-    scenario(&WorldConfig::new(7), |world| {
+    World::new(7).play(|world| {
         let (from, to) = (world.hosts[0].at(0), world.hosts[1].at(PORT));
         let (server, client) = (Side::open(&world.hosts[1]), Side::open(&world.hosts[0]));
         let host = world.hosts[1].id;
@@ -422,7 +404,7 @@ fn a_paused_listener_refuses() {
 /// Proves CONN-07, CONN-08, CONN-20 and CONN-43.
 #[test]
 fn addresses_ports_and_private_data_are_checked() {
-    scenario(&WorldConfig::new(8), |world| {
+    World::new(8).play(|world| {
         let (own, peer) = (world.hosts[0].at(PORT), world.hosts[1].at(PORT));
         let side = Side::open(&world.hosts[0]);
         sim::join(world.hosts[0].thread("client", move || {

@@ -5,9 +5,9 @@ use cxndk_testbed::consumers::ndk::Status;
 use cxndk_testbed::consumers::node::{Node, Pair, on};
 use cxndk_testbed::sim;
 use cxndk_testbed::wire::Faults;
-use cxndk_testbed::world::{World, WorldConfig};
+use cxndk_testbed::world::World;
 
-use super::{PORT, Side, scenario, tamper};
+use super::{PORT, Side, tamper};
 
 /// A switch that fails over.
 const OUTAGE: u64 = 3 * sim::SECOND;
@@ -33,7 +33,7 @@ fn traffic(pair: &Pair) {
 #[test]
 fn a_connection_survives_an_outage_of_three_seconds_under_traffic() {
     for down in [OUTAGE / 2, OUTAGE] {
-        scenario(&WorldConfig::new(down), |world| {
+        World::new(down).play(|world| {
             let pair = Pair::connect(world, PORT).expect("a connection");
             traffic(&pair);
             let link = world.link.clone();
@@ -53,7 +53,7 @@ fn a_connection_survives_an_outage_of_three_seconds_under_traffic() {
 /// The same for a connection that is made while there is no path, and for one that ends.
 #[test]
 fn connects_and_disconnects_survive_an_outage() {
-    scenario(&WorldConfig::new(31), |world| {
+    World::new(31).play(|world| {
         world.link.set_faults(Faults {
             loss: 1_000_000,
             ..Faults::default()
@@ -81,7 +81,7 @@ fn connects_and_disconnects_survive_an_outage() {
 
 /// Connects where A says of itself what `edit` makes of it, then A falls silent: B's write ends with an error in bounded time.
 fn a_dead_peer_is_noticed(edit: impl Fn(&mut Req) + Send + 'static) {
-    scenario(&WorldConfig::new(40), move |world| {
+    World::new(40).play(move |world| {
         tamper::requests(world, 0, edit);
         let pair = Pair::connect(world, PORT).expect("a connection");
         tamper::silence(world, 0);
@@ -110,7 +110,7 @@ fn a_dead_peer_is_noticed_whatever_acknowledgement_timeout_its_request_named() {
 #[test]
 fn a_dead_peer_is_noticed_whatever_acknowledgement_delay_its_reply_named() {
     for code in [0, 31] {
-        scenario(&WorldConfig::new(41), move |world| {
+        World::new(41).play(move |world| {
             tamper::messages(world, 1, move |mad| {
                 if let Message::Rep(rep) = &mut mad.message {
                     rep.target_ack_delay = code;
@@ -129,7 +129,7 @@ fn a_dead_peer_is_noticed_whatever_acknowledgement_delay_its_reply_named() {
 /// Proves CONN-27: a peer that never completes ends the accept, whatever times it named.
 #[test]
 fn an_accept_whose_peer_falls_silent_ends_in_bounded_time() {
-    scenario(&WorldConfig::new(42), |world: &World| {
+    World::new(42).play(|world: &World| {
         tamper::messages(world, 0, |mad| {
             if let Message::Req(req) = &mut mad.message {
                 (req.local_response_timeout, req.max_cm_retries) = (31, 15);

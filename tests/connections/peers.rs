@@ -13,22 +13,18 @@ use cxndk_testbed::consumers::node::{LIMITS, Pair, on};
 use cxndk_testbed::consumers::signal::Signal;
 use cxndk_testbed::consumers::smbd::EndpointLimits;
 use cxndk_testbed::sim;
-use cxndk_testbed::world::{Host, World, WorldConfig};
+use cxndk_testbed::world::{Host, HostPlan, World, WorldPlan};
 
-use super::{PORT, Side, meet, scenario, tamper, until};
+use super::{PORT, Side, meet, tamper, until};
 
 /// A world of default frame sizes but for the keywords of A (`first`) and of B.
-fn world_of(seed: u64, first: &[(&str, &str)], second: &[(&str, &str)]) -> WorldConfig {
-    let keywords = |list: &[(&str, &str)]| {
+fn world_of(seed: u64, first: &[(&str, &str)], second: &[(&str, &str)]) -> WorldPlan {
+    let keywords = |host: HostPlan, list: &[(&str, &str)]| {
         list.iter()
-            .map(|(name, value)| WorldConfig::keyword(name, value))
-            .collect::<Vec<_>>()
+            .fold(host, |host, (name, value)| host.keyword(name, value))
     };
-    WorldConfig {
-        keywords: keywords(first),
-        keywords_of_b: keywords(second),
-        ..WorldConfig::new(seed)
-    }
+    let plan = World::new(seed).everywhere(|host| keywords(host.plain(), first));
+    plan.on(1, |host| keywords(host, second))
 }
 
 const JUMBO: (&str, &str) = ("*JumboPacket", "9014");
@@ -65,7 +61,7 @@ fn hosts_of_different_frame_sizes_connect_with_the_smaller_one_either_way() {
     ] {
         let config = world_of(50, &[JUMBO, (FRAME, first)], &[(FRAME, second)]);
         let smaller = first.parse::<u32>().unwrap().min(second.parse().unwrap());
-        scenario(&config, move |world| assert_eq!(path_mtus(world), [smaller; 2]));
+        config.play(move |world| assert_eq!(path_mtus(world), [smaller; 2]));
     }
 }
 
@@ -77,7 +73,7 @@ fn a_peer_that_makes_no_second_request_gets_the_path_mtu_it_asks_for() {
         &[JUMBO, (FRAME, "4096")],
         &[("*JumboPacket", "1514"), (FRAME, "1024")],
     );
-    scenario(&config, |world| {
+    config.play(|world| {
         tamper::requests(world, 0, |req| req.local_q_key = 0);
         assert_eq!(path_mtus(world), [4096; 2]);
     });
@@ -88,7 +84,7 @@ fn a_listener_is_looked_for_before_the_path_mtu() {
     let config = world_of(52, &[JUMBO, (FRAME, "4096")], &[(FRAME, "1024")]);
     let seen = Arc::new(Mutex::new(Vec::new()));
     let place = Arc::clone(&seen);
-    scenario(&config, move |world| {
+    config.play(move |world| {
         tamper::messages(world, 1, move |mad| {
             if let Message::Rej(rej) = &mad.message {
                 place.lock().expect("one thread").push(rej.reason);
@@ -110,7 +106,7 @@ fn a_listener_is_looked_for_before_the_path_mtu() {
 
 /// Connects A to B, whose RTUs are lost `losses` times; A sends at once. Returns when B's accept has completed, from then on.
 fn first_data_establishes(losses: u32) {
-    scenario(&WorldConfig::new(60), move |world| {
+    World::new(60).play(move |world| {
         let lost = Cell::new(0);
         tamper::messages(world, 0, move |mad| {
             let lose = matches!(mad.message, Message::Rtu(_)) && lost.get() < losses;
@@ -171,7 +167,7 @@ fn the_first_data_establishes_a_connection_whose_rtu_is_lost() {
 /// The same without data: the reply is repeated, and answered with another RTU.
 #[test]
 fn a_lost_rtu_is_asked_for_again() {
-    scenario(&WorldConfig::new(61), |world| {
+    World::new(61).play(|world| {
         let lost = Cell::new(false);
         tamper::messages(world, 0, move |mad| {
             !matches!(mad.message, Message::Rtu(_)) || lost.replace(true)
@@ -196,7 +192,7 @@ fn claim_stale_connections(world: &World) {
 fn a_connect_that_finds_a_stale_connection_is_tried_again_under_another_id() {
     let seen = Arc::new(Mutex::new(Vec::<CommId>::new()));
     let place = Arc::clone(&seen);
-    scenario(&WorldConfig::new(62), move |world| {
+    World::new(62).play(move |world| {
         tamper::requests(world, 0, move |req| {
             let mut ids = place.lock().expect("one thread");
             ids.push(req.local_comm_id);
@@ -216,7 +212,7 @@ fn a_connect_that_finds_a_stale_connection_is_tried_again_under_another_id() {
 /// Proves CONN-04: nobody listens, and somebody who has no place for this queue pair, are told apart.
 #[test]
 fn a_connection_that_stays_stale_is_not_a_port_where_nobody_listens() {
-    scenario(&WorldConfig::new(63), |world| {
+    World::new(63).play(|world| {
         claim_stale_connections(world);
         let side = Side::open(&world.hosts[0]);
         let other = world.hosts[1].open_ndk();
@@ -235,7 +231,7 @@ fn a_connection_that_stays_stale_is_not_a_port_where_nobody_listens() {
 /// Proves CONN-12: a connect that the device fails on its last step leaves the queue pair as it was, its receives too.
 #[test]
 fn a_queue_pair_that_could_not_be_made_ready_to_send_connects_again() {
-    scenario(&WorldConfig::new(64), |world| {
+    World::new(64).play(|world| {
         let (from, to) = (world.hosts[0].at(0), world.hosts[1].at(PORT));
         let [a, b] = &world.hosts[..] else {
             unreachable!("a world has two hosts")
@@ -296,7 +292,7 @@ fn with_reads(inbound: u32, outbound: u32) -> EndpointLimits {
 #[test]
 fn the_device_has_no_more_reads_in_flight_than_were_agreed() {
     for (limit, log) in [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2), (7, 2), (16, 4)] {
-        scenario(&WorldConfig::new(65), move |world| {
+        World::new(65).play(move |world| {
             let pair = Pair::connect_with(world, PORT, with_reads(limit, limit)).expect("a connection");
             for host in &world.hosts {
                 let context = *connected(host)[0].context.borrow();
@@ -319,7 +315,7 @@ fn the_device_has_no_more_reads_in_flight_than_were_agreed() {
 /// Proves QP-50: where no reads were agreed, a read is refused at once, and nothing else of the connection suffers.
 #[test]
 fn a_read_on_a_connection_without_reads_is_refused_inline() {
-    scenario(&WorldConfig::new(66), |world| {
+    World::new(66).play(|world| {
         let pair = Pair::connect_with(world, PORT, with_reads(4, 0)).expect("a connection");
         for node in [&pair.a, &pair.b] {
             for length in [0, 64] {

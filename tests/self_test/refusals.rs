@@ -3,7 +3,7 @@
 use cxndk::co::client::report::{IOCTL, MAX_CALLS, MAX_MESSAGES, TestReport, TestRequest};
 use cxndk::co::format::MAX_MESSAGE;
 use cxndk_testbed::sim;
-use cxndk_testbed::world::{World, WorldConfig};
+use cxndk_testbed::world::World;
 use zerocopy::IntoBytes;
 
 use super::scene::{LINK, Scene, begin, plan, report};
@@ -118,7 +118,7 @@ fn the_ends_of_the_ranges_work() {
 /// Without an adapter there is no device; it comes and goes with the adapter.
 #[test]
 fn the_device_is_there_while_an_adapter_is() {
-    let run = World::run(&WorldConfig::new(5), |world| {
+    let run = World::new(5).run(|world| {
         let host = &world.hosts[0];
         for _ in 0..3 {
             let device = host.driver.open_control(LINK).expect("it opens");

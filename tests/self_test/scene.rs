@@ -3,7 +3,7 @@
 use cxndk::co::client::report::{IOCTL, TestReport, TestRequest, VERSION};
 use cxndk_testbed::ndis::{ControlHandle, ControlRequest};
 use cxndk_testbed::sim;
-use cxndk_testbed::world::{World, WorldConfig};
+use cxndk_testbed::world::World;
 use zerocopy::{FromBytes, IntoBytes};
 
 /// The device's name for programs.
@@ -37,7 +37,7 @@ pub fn report(answer: &[u8]) -> TestReport {
 impl Scene<'_> {
     /// Runs a scenario; whatever rule it breaks or object it leaks fails the test.
     pub fn run(seed: u64, scenario: impl FnOnce(&Scene<'_>) + Send) {
-        let run = World::run(&WorldConfig::new(seed), |world| {
+        let run = World::new(seed).run(|world| {
             let end = sim::after(PATIENCE, || sim::fail("TEST", "the scenario does not end"));
             scenario(&Scene { world });
             sim::cancel(end);

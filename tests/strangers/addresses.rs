@@ -12,10 +12,10 @@ use cxndk_testbed::consumers::smbd::Endpoint;
 use cxndk_testbed::netio::{self, InterfaceId};
 use cxndk_testbed::sim::{self, MILLISECOND};
 use cxndk_testbed::wire::headers::gid;
-use cxndk_testbed::world::{Host, WorldConfig};
+use cxndk_testbed::world::{Host, World};
 
 use super::stranger::Stranger;
-use super::{DEAF, PORT, nobody, reachable, rejections, scenario};
+use super::{DEAF, PORT, nobody, reachable, rejections};
 
 /// The interface of the host's one adapter.
 fn interface(host: &Host) -> InterfaceId {
@@ -36,11 +36,8 @@ fn has(device: &connectx::Device, address: IpAddr) -> bool {
 fn refused(seed: u64, main: impl FnOnce(&Host) + Send) -> Vec<RejectReason> {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("refused.pcap");
-    let config = WorldConfig {
-        capture: Some(path.clone()),
-        ..WorldConfig::new(seed)
-    };
-    scenario(&config, |world| {
+    let config = World::new(seed).capture(&path);
+    config.play(|world| {
         reachable(nobody(0));
         reachable("fd00::64".parse().expect("an address"));
         main(&world.hosts[1]);
@@ -179,7 +176,7 @@ fn link_local(last: u16, port: u16, zone: u32) -> SocketAddr {
 #[test]
 fn link_local_addresses_carry_their_zone() {
     for (named, seed) in [(0, 6), (4, 7)] {
-        scenario(&WorldConfig::new(seed), move |world| {
+        World::new(seed).play(move |world| {
             for (host, last) in world.hosts.iter().zip(1..) {
                 netio::add_address(interface(host), link_local(last, 0, 0).ip(), 64);
             }
@@ -192,7 +189,7 @@ fn link_local_addresses_carry_their_zone() {
 /// Proves CONN-07: an address of another zone is another address.
 #[test]
 fn addresses_of_other_zones_are_refused() {
-    scenario(&WorldConfig::new(8), |world| {
+    World::new(8).play(|world| {
         let host = &world.hosts[0];
         netio::add_address(interface(host), link_local(1, 0, 0).ip(), 64);
         let open = host.open_ndk();
@@ -217,7 +214,7 @@ fn addresses_of_other_zones_are_refused() {
 /// The entry of an address that leaves stays until its connections have ended.
 #[test]
 fn an_address_that_leaves_under_a_connection_stays_until_its_end() {
-    scenario(&WorldConfig::new(9), |world| {
+    World::new(9).play(|world| {
         let host = &world.hosts[0];
         let (id, late): (_, IpAddr) = (interface(host), "10.0.0.77".parse().expect("an address"));
         netio::add_address(id, late, 24);

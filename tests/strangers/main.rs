@@ -16,7 +16,7 @@ use cxndk_testbed::consumers::node::{LIMITS, on};
 use cxndk_testbed::consumers::smbd::Endpoint;
 use cxndk_testbed::sim::{self, MILLISECOND, SECOND};
 use cxndk_testbed::wire::{Opcode, Packet};
-use cxndk_testbed::world::{Host, World, WorldConfig};
+use cxndk_testbed::world::{Host, World};
 use cxndk_testbed::{netio, nt};
 use pcap_file::pcap::PcapReader;
 use stranger::Stranger;
@@ -24,18 +24,6 @@ use stranger::Stranger;
 /// Where somebody listens, and where nobody does.
 const PORT: u16 = 445;
 const DEAF: u16 = 446;
-/// Longer than any scenario takes, in virtual nanoseconds.
-const PATIENCE: u64 = 3_600 * SECOND;
-
-/// Runs a scenario in a world of two hosts; whatever rule it breaks or object it leaks fails the test.
-fn scenario(config: &WorldConfig, main: impl FnOnce(&World) + Send) {
-    let bounded = |world: &World| {
-        let end = sim::after(PATIENCE, || sim::fail("TEST", "the scenario does not end"));
-        main(world);
-        sim::cancel(end);
-    };
-    World::run(config, bounded).unwrap_or_else(|error| panic!("{error}"));
-}
 
 /// An address of the link that nobody has.
 fn nobody(number: u32) -> IpAddr {
@@ -93,7 +81,7 @@ fn connect_among_strangers(world: &World, strangers: impl FnOnce(&Host)) -> u64 
 #[test]
 fn strangers_that_cannot_be_resolved_delay_nobody() {
     for count in [0, 1, 2, 4, 64] {
-        scenario(&WorldConfig::new(u64::from(count)), move |world| {
+        World::new(u64::from(count)).play(move |world| {
             let took = connect_among_strangers(world, |host| {
                 for number in 0..count {
                     let stranger = Stranger::new(host, nobody(number));
@@ -117,7 +105,7 @@ fn strangers_that_cannot_be_resolved_delay_nobody() {
 /// Strangers that want what a listener has are asked for, each for himself.
 #[test]
 fn strangers_that_want_a_listener_delay_nobody_for_long() {
-    scenario(&WorldConfig::new(1), |world| {
+    World::new(1).play(|world| {
         let took = connect_among_strangers(world, |host| {
             for number in 0..4 {
                 Stranger::new(host, nobody(number)).request(PORT, number + 1);
@@ -130,7 +118,7 @@ fn strangers_that_want_a_listener_delay_nobody_for_long() {
 /// Copies of a request wait once.
 #[test]
 fn a_stranger_that_repeats_itself_delays_nobody() {
-    scenario(&WorldConfig::new(2), |world| {
+    World::new(2).play(|world| {
         let took = connect_among_strangers(world, |host| {
             let stranger = Stranger::new(host, nobody(1));
             for _ in 0..20 {
@@ -174,11 +162,8 @@ fn reachable(address: IpAddr) {
 fn requests_that_nobody_decides_are_bounded() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("flood.pcap");
-    let config = WorldConfig {
-        capture: Some(path.clone()),
-        ..WorldConfig::new(3)
-    };
-    scenario(&config, |world| {
+    let config = World::new(3).capture(&path);
+    config.play(|world| {
         let host = &world.hosts[1];
         let (open, at) = (host.open_ndk(), host.at(PORT));
         reachable(nobody(0));

@@ -10,11 +10,11 @@ use cxndk_testbed::consumers::node::{LIMITS, on};
 use cxndk_testbed::consumers::smbd::Endpoint;
 use cxndk_testbed::sim::{self, MILLISECOND};
 use cxndk_testbed::wire::{Opcode, Packet};
-use cxndk_testbed::world::{World, WorldConfig};
+use cxndk_testbed::world::World;
 use pcap_file::pcap::PcapReader;
 
 use super::stranger::Stranger;
-use super::{DEAF, PORT, nobody, reachable, rejections, scenario};
+use super::{DEAF, PORT, nobody, reachable, rejections};
 
 /// The first request in a capture, and the transaction that it began.
 fn first_request(path: &Path) -> (u64, Req) {
@@ -39,11 +39,8 @@ fn first_request(path: &Path) -> (u64, Req) {
 fn first_request_of(seed: u64) -> (u64, Req) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("first.pcap");
-    let config = WorldConfig {
-        capture: Some(path.clone()),
-        ..WorldConfig::new(seed)
-    };
-    scenario(&config, |world: &World| {
+    let config = World::new(seed).capture(&path);
+    config.play(|world: &World| {
         let (host, to) = (&world.hosts[0], world.hosts[1].at(DEAF));
         let (open, from) = (host.open_ndk(), host.at(0));
         let adapter = open.adapter();
@@ -78,11 +75,8 @@ fn a_host_that_starts_over_draws_other_numbers() {
 fn a_peer_that_started_over_is_answered() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("stale.pcap");
-    let config = WorldConfig {
-        capture: Some(path.clone()),
-        ..WorldConfig::new(3)
-    };
-    scenario(&config, |world| {
+    let config = World::new(3).capture(&path);
+    config.play(|world| {
         let host = &world.hosts[1];
         reachable(nobody(0));
         let (open, at, desk) = (host.open_ndk(), host.at(PORT), Rc::new(Desk::default()));

@@ -14,7 +14,7 @@ use cxndk_testbed::consumers::ndk::{
 };
 use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::sim::{self, HostId, TaskSpec};
-use cxndk_testbed::world::{Host, OpenNdk, World, WorldConfig};
+use cxndk_testbed::world::{Host, OpenNdk, World};
 
 /// Local write, remote read, remote write.
 pub const ALL_RIGHTS: u32 = 1 | 2 | 5;
@@ -38,14 +38,16 @@ pub const DISPATCH_LEVEL: u8 = 2;
 /// How long a scenario waits for a completion.
 const PATIENCE: u64 = 100 * sim::SECOND;
 
-/// Runs a scenario in a world of two hosts; a broken rule ends it.
-pub fn scenario<T: Send>(seed: u64, body: impl FnOnce(&World) -> T + Send) -> T {
-    scenario_in(&WorldConfig::new(seed), body)
-}
-
-/// The same in a world of its own kind.
-pub fn scenario_in<T: Send>(config: &WorldConfig, body: impl FnOnce(&World) -> T + Send) -> T {
-    World::run(config, body).unwrap_or_else(|error| panic!("seed {}: {error}", config.seed))
+/// Runs `body` in a context of the first host of a world, with its adapter open.
+pub fn with_adapter(seed: u64, body: fn(Adapter)) {
+    World::new(seed).play(|world| {
+        let host = &world.hosts[0];
+        let open = host.open_ndk();
+        on(host.id, "consumer", move || {
+            body(open.adapter());
+            open.close();
+        });
+    });
 }
 
 /// What a completion queue's notifications were, and what the callback does.

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use super::generation::Generation;
+
 /// Bytes of a PCI Express function's configuration space.
 pub const SIZE: usize = 4096;
 /// Bytes of BAR0.
@@ -19,9 +21,7 @@ const FUNCTION_LEVEL_RESET: u8 = 1 << 7;
 
 /// Ethernet controller.
 const CLASS: u32 = 0x02_0000;
-/// A ConnectX-5 of its maker.
 const VENDOR: u16 = 0x15b3;
-const DEVICE: u16 = 0x1017;
 const SUBSYSTEM: u16 = 0x0008;
 
 /// The bytes, and which of their bits can be written.
@@ -35,10 +35,10 @@ impl ConfigSpace {
     ///
     /// # Panics
     /// If the number of vectors is none that MSI-X has.
-    pub fn new(vectors: usize) -> Self {
+    pub fn new(generation: Generation, vectors: usize) -> Self {
         assert!((1..=2048).contains(&vectors), "MSI-X has 1 to 2048 vectors");
         let mut space = Draft::default();
-        space.header();
+        space.header(generation);
         // PCI Express endpoint, version 2, 512-byte payloads, function level reset; link at 8 GT/s x16.
         let at = usize::from(EXPRESS);
         space.put(at, &[0x10, MSIX, 0x02, 0x00]);
@@ -111,9 +111,9 @@ impl Draft {
         self.writable[offset..offset + bytes.len()].fill(mask);
     }
 
-    fn header(&mut self) {
+    fn header(&mut self, generation: Generation) {
         self.put(0x00, &VENDOR.to_le_bytes());
-        self.put(0x02, &DEVICE.to_le_bytes());
+        self.put(0x02, &generation.device_id().to_le_bytes());
         // Memory space and bus master can be switched; so can interrupts.
         self.put_writable(COMMAND, &0x0006_u16.to_le_bytes(), 0xff);
         // There is a list of capabilities.
@@ -142,7 +142,7 @@ mod tests {
     /// Capabilities of a real ConnectX-5 are found by following the list.
     #[test]
     fn a_walk_of_the_capabilities_finds_express_and_msi_x() {
-        let space = ConfigSpace::new(64);
+        let space = ConfigSpace::new(Generation::ConnectX5, 64);
         assert_eq!(read(&space, 0), [0xb3, 0x15, 0x17, 0x10]);
         let mut at = usize::from(read::<1>(&space, 0x34)[0]);
         let mut found = Vec::new();
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn only_what_is_writable_is_written_and_ones_lie_past_the_end() {
-        let space = ConfigSpace::new(64);
+        let space = ConfigSpace::new(Generation::ConnectX5, 64);
         space.write(0, &[0; 8]);
         assert_eq!(read(&space, 0), [0xb3, 0x15, 0x17, 0x10]);
         assert!(!space.is_bus_master());

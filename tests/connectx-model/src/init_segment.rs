@@ -9,7 +9,6 @@ use super::event_queue::Event;
 use super::{Device, Phase, transport};
 use roce_wire::environment::{MICROSECOND, MILLISECOND, SECOND};
 
-const FW_MAJOR: u32 = 16;
 const FW_MINOR: u32 = 35;
 const FW_SUBMINOR: u32 = 4030;
 const CMDIF_REVISION: u32 = 5;
@@ -106,9 +105,10 @@ impl Device {
     }
 
     fn fresh_segment(&self) -> Vec<u8> {
+        let firmware = self.config.generation.firmware();
         let mut segment = InitialSeg::new();
         segment
-            .set_fw_rev_major(FW_MAJOR)
+            .set_fw_rev_major(firmware)
             .set_fw_rev_minor(FW_MINOR)
             .set_fw_rev_subminor(FW_SUBMINOR);
         segment.set_cmd_interface_rev(CMDIF_REVISION);
@@ -117,7 +117,7 @@ impl Device {
             .set_log_cmdq_stride(self.config.log_stride);
         let mut health = HwHealthBuffer::new();
         health
-            .set_fw_ver(FW_MAJOR << 24 | FW_MINOR << 16 | FW_SUBMINOR)
+            .set_fw_ver(firmware << 24 | FW_MINOR << 16 | FW_SUBMINOR)
             .set_hw_id(0x20d);
         segment.set_health_buffer(health.as_bytes());
         let mut image = segment.as_bytes()[..SEGMENT_END].to_vec();

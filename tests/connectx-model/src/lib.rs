@@ -1,4 +1,4 @@
-//! A model of a ConnectX-5 (15b3:1017): PCI function, command interface, queues, memory keys, port.
+//! A model of a ConnectX (a ConnectX-5, 15b3:1017, where nothing else is said): PCI function, command interface, queues, memory keys, port.
 //!
 //! It implements what `connectx.md` says of the device. The transport engine, which executes work queue elements and
 //! speaks RoCEv2, lives in [`transport`]; [`Device`] is the seam between the two.
@@ -31,6 +31,7 @@ mod cqe;
 mod event_queue;
 mod faults;
 mod function;
+mod generation;
 mod gid;
 mod ids;
 mod init_segment;
@@ -59,6 +60,7 @@ pub use cqe::{CqeKind, CqeSpec, Datagram, Received, Syndrome};
 pub use event_queue::Eq;
 pub use faults::{CommandFault, FaultPlan, Matching};
 pub use function::UNSEEN;
+pub use generation::Generation;
 pub use gid::{GidEntry, GidTable};
 pub use ids::{Cqn, Eqn, Key, MkeyIndex, Pdn, Qpn, Reuse, Uarn};
 pub use init_segment::Health;
@@ -76,6 +78,8 @@ use roce_wire::{EventId, Surroundings};
 pub struct Config {
     /// Shown in histories.
     pub name: String,
+    /// Which chip it is.
+    pub generation: Generation,
     /// Permanent MAC address of the port.
     pub mac: [u8; 6],
     /// What the device says it can do, before the driver changes it.
@@ -105,6 +109,7 @@ impl Config {
     pub fn new(name: impl Into<String>, mac: [u8; 6]) -> Self {
         Self {
             name: name.into(),
+            generation: Generation::ConnectX5,
             mac,
             capabilities: Capabilities::default(),
             log_entries: 5,
@@ -199,7 +204,7 @@ impl Device {
             me: Weak::clone(me),
             phase: Cell::new(Phase::Booting),
             platform,
-            configuration: ConfigSpace::new(config.vectors),
+            configuration: ConfigSpace::new(config.generation, config.vectors),
             bus_errors_tolerated: Cell::new(false),
             halves: uar::HalfDoorbells::default(),
             driver_version: RefCell::default(),

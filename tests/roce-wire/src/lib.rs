@@ -11,6 +11,7 @@ pub mod icrc;
 pub mod link;
 pub mod opcode;
 pub mod packet;
+pub mod switch;
 pub mod timeline;
 
 pub use capture::Capture;
@@ -19,4 +20,5 @@ pub use headers::{Aeth, AtomicEth, Bth, Deth, Ethernet, Extended, Mac, Network, 
 pub use link::{Counters, Faults, Link, LinkConfig, Port};
 pub use opcode::{Layout, Opcode, Position};
 pub use packet::{Headers, MIN_FRAME, Packet, PacketError, ROCE_PORT};
+pub use switch::{Switch, SwitchConfig, SwitchCounters};
 pub use timeline::Timeline;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::report::{grouped, line};
 
-use crate::world::{Host, World, WorldConfig};
+use crate::world::{Host, World, WorldPlan};
 
 /// What both devices and the link did. A part of every report.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -83,7 +83,7 @@ pub(super) fn describe_device(host: &Host) -> String {
     format!("ConnectX-5, {}, firmware {firmware}", crate::world::HARDWARE_ID)
 }
 
-pub(super) fn describe_link(config: &WorldConfig) -> String {
+pub(super) fn describe_link(config: &WorldPlan) -> String {
     let link = &config.link;
     let mut text = format!("{} Gbit/s, {} ns", link.gigabits, link.latency);
     if link.faults.loss > 0 {

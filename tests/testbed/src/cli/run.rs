@@ -11,7 +11,7 @@ use super::copy::CommandError;
 use super::source::Identity;
 use crate::driver_source::DriverSource;
 use crate::sim;
-use crate::world::WorldConfig;
+use crate::world::{World, WorldPlan};
 
 /// The most loss that still is a link.
 const MAX_LOSS_PERCENT: f64 = 50.0;
@@ -42,8 +42,8 @@ impl RunArguments {
     /// # Errors
     ///
     /// The capture would overwrite what the run reads.
-    pub(super) fn config(&self, source: Option<Identity>) -> Result<WorldConfig, CommandError> {
-        let mut config = WorldConfig::new(self.seed);
+    pub(super) fn config(&self, source: Option<Identity>) -> Result<WorldPlan, CommandError> {
+        let mut config = World::new(self.seed);
         config.link.faults.loss = (self.loss * 10_000.0).round() as u32;
         config.capture.clone_from(&self.capture);
         if let Some(image) = &self.driver {

@@ -14,7 +14,7 @@ use super::ndk::{
 };
 use super::smbd::{Endpoint, EndpointLimits, SmbdError, Wake};
 use crate::sim::{self, HostId, TaskSpec};
-use crate::world::{Host, OpenNdk, World};
+use crate::world::{Host, Nic, OpenNdk, World};
 
 /// Local write, remote read and remote write.
 const ALL_RIGHTS: u32 = 1 | 2 | 5;
@@ -82,7 +82,16 @@ impl Node {
         limits: EndpointLimits,
         data: Vec<u8>,
     ) -> Result<Self, SmbdError> {
-        let (host, local, open) = (from.id, from.at(0), from.open_ndk());
+        Self::dial_by((from.id, from), to, limits, data)
+    }
+
+    fn dial_by(
+        (host, from): (HostId, &Nic),
+        to: SocketAddr,
+        limits: EndpointLimits,
+        data: Vec<u8>,
+    ) -> Result<Self, SmbdError> {
+        let (local, open) = (from.at(0), from.open_ndk());
         on(host, "connect", move || {
             let mut endpoint = match Endpoint::new(open.adapter(), limits) {
                 Ok(endpoint) => endpoint,
@@ -300,11 +309,23 @@ impl Pair {
     ///
     /// The step that failed.
     pub fn connect_with(world: &World, port: u16, limits: EndpointLimits) -> Result<Self, SmbdError> {
-        let [a, b] = &world.hosts[..] else {
-            unreachable!("a world has two hosts")
-        };
-        let (listener, accepting) = Self::accept_one(b, port, limits)?;
-        let connecting = Node::dial(a, b.at(port), limits, Vec::new());
+        Self::between((&world.hosts[0], 0), (&world.hosts[1], 0), port, limits)
+    }
+
+    /// Connects two hosts, each by the adapter of that number.
+    ///
+    /// # Errors
+    ///
+    /// The step that failed.
+    pub fn between(
+        (from, by): (&Host, usize),
+        (to, at): (&Host, usize),
+        port: u16,
+        limits: EndpointLimits,
+    ) -> Result<Self, SmbdError> {
+        let (a, b) = (&from.nics[by], &to.nics[at]);
+        let (listener, accepting) = Self::accept_one((to.id, b), port, limits)?;
+        let connecting = Node::dial_by((from.id, a), b.at(port), limits, Vec::new());
         if connecting.is_err() {
             accepting.desk.stop();
         }
@@ -331,8 +352,12 @@ impl Pair {
         closing.wait().map_err(|status| ndk("NdkCloseListener", status))
     }
 
-    fn accept_one(b: &Host, port: u16, limits: EndpointLimits) -> Result<(Listener, Accepting), SmbdError> {
-        let (open, at, host) = (b.open_ndk(), b.at(port), b.id);
+    fn accept_one(
+        (host, b): (HostId, &Nic),
+        port: u16,
+        limits: EndpointLimits,
+    ) -> Result<(Listener, Accepting), SmbdError> {
+        let (open, at) = (b.open_ndk(), b.at(port));
         let desk = Rc::new(Desk::default());
         let (adapter, own, keep) = (open.adapter(), Rc::clone(&desk), Rc::clone(&desk));
         let listener = match on(host, "listen", move || own.listen(adapter, at)) {

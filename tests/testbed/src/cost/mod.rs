@@ -18,7 +18,7 @@ use crate::consumers::smbd::SmbdError;
 use crate::pci::Function;
 use crate::probe::{Cost, Watch, measure};
 use crate::sim;
-use crate::world::{World, WorldConfig, WorldError};
+use crate::world::{World, WorldError};
 
 /// Success leaves no completion.
 const SILENT: u32 = ndkpi::NDK_OP_FLAG_SILENT_SUCCESS;
@@ -65,7 +65,7 @@ impl Row {
 ///
 /// When the pair cannot be connected or a request fails.
 pub fn table(seed: u64) -> Result<Vec<Row>, WorldError> {
-    World::run(&WorldConfig::new(seed), |world| {
+    World::new(seed).run(|world| {
         let pair = Pair::connect(world, 4420).expect("the pair connects");
         let mut rows = rows(&world.hosts[0].function, &pair);
         pair.close().unwrap_or_else(|error: SmbdError| panic!("{error}"));
