@@ -11,7 +11,7 @@
 //! | MR-78, MR-79, LEDGER-01, LEDGER-02, LEDGER-03 | `memory` | `tests::memory` |
 //! | CONN-55 | `Stage` | `tests::requests` |
 //!
-//! The rules of its own are listed with their sources in `tests/rules.txt`.
+//! The rules of its own are listed with their sources in `docs/rules/ndk.md`.
 
 pub(super) mod memory;
 pub(super) mod pair;
