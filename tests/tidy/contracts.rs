@@ -20,7 +20,7 @@ fn cells(line: &str) -> Option<Vec<&str>> {
 }
 
 /// Whether this is `PREFIX-nn`.
-fn is_id(word: &str) -> bool {
+pub fn is_id(word: &str) -> bool {
     word.rsplit_once('-').is_some_and(|(prefix, digits)| {
         !prefix.is_empty()
             && prefix.bytes().all(|b| b.is_ascii_uppercase())

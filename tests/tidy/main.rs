@@ -2,7 +2,9 @@
 
 mod circles;
 mod contracts;
+mod coverage;
 mod mentions;
+mod proofs;
 mod rules;
 
 use std::fs;

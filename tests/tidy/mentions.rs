@@ -6,10 +6,19 @@ use std::path::Path;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::visit::Visit;
 
-/// The doc comments of the tests in a file, and the strings of its other code.
+use crate::root;
+
+/// A test: what it is called, and its doc comment.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Test {
+    pub name: String,
+    pub doc: String,
+}
+
+/// The tests in a file, and the strings of its other code.
 #[derive(Default)]
 pub struct Mentions {
-    pub test_docs: Vec<String>,
+    pub tests: Vec<Test>,
     pub strings: Vec<String>,
     in_tests: bool,
 }
@@ -19,6 +28,8 @@ impl Mentions {
     pub fn of(path: &Path) -> Self {
         let mut mentions = Self {
             in_tests: path
+                .strip_prefix(root())
+                .unwrap()
                 .components()
                 .filter(|part| part.as_os_str() == "tests")
                 .count()
@@ -71,7 +82,10 @@ impl Visit<'_> for Mentions {
     fn visit_item_fn(&mut self, item: &syn::ItemFn) {
         if item.attrs.iter().any(|attribute| is(attribute, "test")) {
             let lines: Vec<_> = item.attrs.iter().filter_map(doc).collect();
-            self.test_docs.push(lines.join(" "));
+            self.tests.push(Test {
+                name: item.sig.ident.to_string(),
+                doc: lines.join(" "),
+            });
         } else {
             syn::visit::visit_item_fn(self, item);
         }
@@ -116,6 +130,10 @@ fn comments_and_the_bodies_of_tests_do_not_count() {
         mod tests { const RULE: &str = \"X-10\"; }";
     let mut mentions = Mentions::default();
     mentions.visit_file(&syn::parse_file(source).unwrap());
-    assert_eq!(mentions.test_docs, [" Proves X-07.  And X-08."]);
+    let proof = Test {
+        name: "proof".into(),
+        doc: " Proves X-07.  And X-08.".into(),
+    };
+    assert_eq!(mentions.tests, [proof]);
     assert_eq!(mentions.strings, ["X-04", "\"X-05 {}\""]);
 }

@@ -1,70 +1,27 @@
-//! What is proven of each rule: on the driver, by the simulation that enforces it, by a wrong driver that is caught.
+//! Every rule is proven, or known to be not; every rule that is named exists.
 
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::contracts::{all, contracts, ids, prefixes, unproven};
+use crate::contracts::{all, contracts, ids, is_id, prefixes, unproven};
 use crate::mentions::Mentions;
-use crate::{all_files, name, report, root, rust_files};
+use crate::proofs::{Proofs, Proven};
+use crate::{all_files, name, report, rust_files};
 
 /// The sections of unproven.txt whose rules the simulation watches in every scenario: under their own ids, or as part of another rule.
 const WATCHED: &str = "the simulation ends a run that breaks it, and a wrong driver is caught";
 const WATCHED_AS: &str =
     "the simulation ends a run that breaks it under the id of a wider rule, and a wrong driver is caught";
 
-/// Where the simulation is, with the tests of its own.
-const SIMULATION: [&str; 4] = [
-    "tests/winsim",
-    "tests/connectx-model",
-    "tests/roce-wire",
-    "tests/testbed/src",
-];
-
-/// What is proven, in three columns.
-#[derive(Default)]
-struct Proofs {
-    /// A scenario names it in its doc comment.
-    on_the_driver: BTreeSet<String>,
-    /// The simulation ends a run that breaks it.
-    enforced: BTreeSet<String>,
-    /// A test of the simulation has a wrong driver, which is caught.
-    caught: BTreeSet<String>,
-}
-
-impl Proofs {
-    fn of(rules: &BTreeSet<String>) -> Self {
-        let prefixes = prefixes(rules);
-        let named = |texts: &[String]| -> Vec<String> {
-            let found = texts.iter().flat_map(|text| ids(text, &prefixes));
-            found
-                .filter(|id| rules.contains(*id))
-                .map(str::to_owned)
-                .collect()
-        };
-        let mut proofs = Self::default();
-        let simulation = SIMULATION.map(|place| root().join(place));
-        for path in rust_files("tests") {
-            let mentions = Mentions::of(&path);
-            if simulation.iter().any(|place| path.starts_with(place)) {
-                proofs.enforced.extend(named(&mentions.strings));
-                proofs.caught.extend(named(&mentions.test_docs));
-            } else {
-                proofs.on_the_driver.extend(named(&mentions.test_docs));
-            }
-        }
-        proofs
-    }
-
-    /// The counts of one contract.
-    fn row(&self, contract: &str, rules: &BTreeSet<String>) -> String {
-        let count = |proven: &BTreeSet<String>| rules.intersection(proven).count();
-        let counts = [&self.on_the_driver, &self.enforced, &self.caught].map(count);
-        let [driver, enforced, caught] = counts;
-        format!(
-            "{contract:<10}{:>6}{driver:>15}{enforced:>10}{caught:>8}",
-            rules.len()
-        )
-    }
+/// The counts of one contract.
+fn row(proofs: &Proofs, contract: &str, rules: &BTreeSet<String>) -> String {
+    let count = |proven: &Proven| rules.iter().filter(|id| proven.contains_key(*id)).count();
+    let counts = [&proofs.on_the_driver, &proofs.enforced, &proofs.caught].map(count);
+    let [driver, enforced, caught] = counts;
+    format!(
+        "{contract:<10}{:>6}{driver:>15}{enforced:>10}{caught:>8}",
+        rules.len()
+    )
 }
 
 /// Each rule is proven by a scenario, or listed with the reason why not; never both, except for the few ids that mean one thing in the
@@ -80,15 +37,15 @@ fn every_rule_is_proven_or_known_to_be_not() {
         "contract", "rules", "on the driver", "enforced", "caught"
     );
     for (contract, rules) in &contracts {
-        println!("{}", proofs.row(contract, rules));
+        println!("{}", row(&proofs, contract, rules));
     }
-    println!("{}", proofs.row("all", &rules));
+    println!("{}", row(&proofs, "all", &rules));
 
     let twice: BTreeSet<_> = contracts["miniport"].intersection(&contracts["condis"]).collect();
     let unproven = all(&unproven());
     let mut complaints = Vec::new();
     for id in &rules {
-        match (proofs.on_the_driver.contains(id), unproven.contains(id)) {
+        match (proofs.on_the_driver.contains_key(id), unproven.contains(id)) {
             (false, false) => complaints.push(format!(
                 "{id}: no scenario's doc comment names it, and unproven.txt does not say why"
             )),
@@ -110,12 +67,12 @@ fn what_is_said_to_be_watched_is() {
     let (proofs, unproven) = (Proofs::of(&rules), unproven());
     let mut complaints = Vec::new();
     for id in &unproven[WATCHED] {
-        if !proofs.enforced.contains(id) || !proofs.caught.contains(id) {
+        if !proofs.enforced.contains_key(id) || !proofs.caught.contains_key(id) {
             complaints.push(format!("{id}: not both enforced and caught"));
         }
     }
     for id in &unproven[WATCHED_AS] {
-        if !proofs.caught.contains(id) || proofs.enforced.contains(id) {
+        if !proofs.caught.contains_key(id) || proofs.enforced.contains_key(id) {
             complaints.push(format!("{id}: not caught, or enforced under its own id"));
         }
     }
@@ -138,4 +95,23 @@ fn rule_ids_that_the_source_names_exist() {
     }
     assert!(seen.len() > 50, "only {} rules are named anywhere", seen.len());
     report("unknown rules", &complaints);
+}
+
+/// What looks like an id in a test's doc comment, and is none.
+const NO_RULES: [&str; 2] = ["UTF-16", "EUI-64"];
+
+/// The doc comment of a test names no rule that there is not, under no prefix.
+#[test]
+fn rule_ids_that_tests_name_exist() {
+    let known = all(&contracts());
+    let mut complaints = Vec::new();
+    for path in rust_files("tests") {
+        for test in Mentions::of(&path).tests {
+            let words = test.doc.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+            let strangers =
+                words.filter(|word| is_id(word) && !known.contains(*word) && !NO_RULES.contains(word));
+            complaints.extend(strangers.map(|id| format!("{}: {}: {id}", name(&path), test.name)));
+        }
+    }
+    report("unknown rules in the docs of tests", &complaints);
 }
