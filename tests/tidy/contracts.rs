@@ -14,7 +14,7 @@ fn page(contract: &str) -> String {
 }
 
 /// The cells of a table's row.
-fn cells(line: &str) -> Option<Vec<&str>> {
+pub fn cells(line: &str) -> Option<Vec<&str>> {
     let row = line.strip_prefix("| ")?.strip_suffix(" |")?;
     Some(row.split(" | ").map(str::trim).collect())
 }

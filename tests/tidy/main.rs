@@ -3,6 +3,7 @@
 mod circles;
 mod contracts;
 mod coverage;
+mod docs;
 mod mentions;
 mod proofs;
 mod rules;

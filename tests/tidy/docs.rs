@@ -1,0 +1,87 @@
+//! The documentation names what there is: files, and in the walks of `docs/architecture.md` the functions in them.
+
+use std::fs;
+use std::path::Path;
+
+use crate::contracts::cells;
+use crate::{report, root};
+
+/// Pages that people read.
+const PAGES: [&str; 6] = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/architecture.md",
+    "docs/testing.md",
+    "docs/rules/README.md",
+];
+
+/// Beginnings of what is a path of ours.
+const PLACES: [&str; 4] = ["src/", "tests/", "scripts/", "docs/"];
+
+fn read(page: &str) -> String {
+    fs::read_to_string(root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"))
+}
+
+/// What stands between backticks in a text.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+/// The files that a page links to, below `from`.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split([')', '#']).next());
+    targets.filter(|target| !target.is_empty() && !target.starts_with("http"))
+}
+
+#[test]
+fn files_that_the_documentation_names_exist() {
+    let mut complaints = Vec::new();
+    let mut seen = 0;
+    for page in PAGES {
+        let text = read(page);
+        let paths = code(&text).filter(|word| PLACES.iter().any(|place| word.starts_with(place)));
+        for path in paths.filter(|path| !path.contains(['*', ' '])) {
+            seen += 1;
+            if !root().join(path).exists() {
+                complaints.push(format!("{page}: there is no {path}"));
+            }
+        }
+        let beside = Path::new(page).parent().unwrap();
+        for link in links(&text).filter(|link| !root().join(beside).join(link).exists()) {
+            complaints.push(format!("{page}: there is no {link}"));
+        }
+    }
+    assert!(seen > 50, "paths must be seen");
+    report("paths in the documentation", &complaints);
+}
+
+/// A row of a walk begins with a file and the functions in it that are passed, the last part of whose paths is their name.
+#[test]
+fn functions_of_the_walks_are_where_they_are_said_to_be() {
+    let page = "docs/architecture.md";
+    let text = read(page);
+    let mut complaints = Vec::new();
+    let mut seen = 0;
+    for row in text.lines().filter_map(cells) {
+        let Some(file) = code(row[0]).next().filter(|file| file.ends_with(".rs")) else {
+            continue;
+        };
+        let source = read(file);
+        for path in code(row[1]) {
+            seen += 1;
+            let name = path.rsplit("::").next().unwrap();
+            let defined = ["(", "<"]
+                .iter()
+                .any(|after| source.contains(&format!("fn {name}{after}")));
+            if !defined {
+                complaints.push(format!("{page}: {file} has no {path}"));
+            }
+        }
+    }
+    assert!(seen > 30, "walks must be seen");
+    report("walks", &complaints);
+}
