@@ -17,7 +17,7 @@
 //! | [`manager`], [`edge`] | what the adapter starts, asks and stops; what NDIS calls |
 //! | [`client`] | the driver's own client, for its self-test |
 //!
-//! Rules named like CLOSE-08 are those of the project's CoNDIS reference.
+//! Rules named like CLOSE-08 are those of `docs/rules/condis.md`.
 
 pub mod arrival;
 pub mod channel;

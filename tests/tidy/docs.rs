@@ -1,10 +1,12 @@
-//! The documentation names what there is: files, and in the walks of `docs/architecture.md` the functions in them.
+//! The documentation names what there is: files, and in the walks of `docs/architecture.md` the functions in them. So does the source, of
+//! the documentation.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use crate::contracts::cells;
-use crate::{report, root};
+use crate::{all_files, name, report, root};
 
 /// Pages that people read.
 const PAGES: [&str; 6] = [
@@ -84,4 +86,46 @@ fn functions_of_the_walks_are_where_they_are_said_to_be() {
     }
     assert!(seen > 30, "walks must be seen");
     report("walks", &complaints);
+}
+
+/// The numbers of a page's sections.
+fn sections(page: &str) -> BTreeSet<u32> {
+    let text = read(page);
+    let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
+    headings
+        .filter_map(|heading| heading.split('.').next()?.parse().ok())
+        .collect()
+}
+
+/// The section that a text after the name of a page names: `connectx.md 9`, `connectx.md section 9`.
+fn section(after: &str) -> Option<u32> {
+    let mut words = after.trim_start_matches([',', '`']).split_whitespace();
+    let number = words.find(|word| !word.starts_with("section"))?;
+    let digits = number.trim_end_matches(|c: char| !c.is_ascii_digit());
+    digits.parse().ok()
+}
+
+#[test]
+fn sections_that_the_source_names_exist() {
+    let pages = [
+        ("connectx.md", "connectx.md"),
+        ("connectx interface", "connectx.md"),
+        ("roce-wire.md", "roce-wire.md"),
+    ];
+    let mut complaints = Vec::new();
+    let mut seen = 0;
+    for (spelling, page) in pages {
+        let known = sections(&format!("docs/rules/{page}"));
+        for path in all_files() {
+            let text = fs::read_to_string(&path).unwrap();
+            for section in text.split(spelling).skip(1).filter_map(section) {
+                seen += 1;
+                if !known.contains(&section) {
+                    complaints.push(format!("{}: {page} has no section {section}", name(&path)));
+                }
+            }
+        }
+    }
+    assert!(seen > 80, "only {seen} sections are named");
+    report("sections", &complaints);
 }

@@ -19,7 +19,7 @@ use crate::netio::InterfaceId;
 use crate::pci;
 use crate::sim::{self, HostId, TaskId};
 
-/// The states of miniport-rules section 2.
+/// The states of miniport.md section 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Not initialized.

@@ -26,7 +26,7 @@ pub(super) const PACKET_FILTER: u32 = 0x0001_010E;
 /// `OID_802_3_MULTICAST_LIST`.
 pub(super) const MULTICAST_LIST: u32 = 0x0101_0103;
 
-/// Mandatory OIDs of miniport-rules section 5 for a miniport without RSS and offloads; true for sets.
+/// Mandatory OIDs of miniport.md section 5 for a miniport without RSS and offloads; true for sets.
 pub(super) const MANDATORY_OIDS: [(u32, bool); 22] = [
     (LOOKAHEAD, true),
     (PACKET_FILTER, true),

@@ -1,7 +1,7 @@
 //! Simulated ndis.sys: what a miniport imports, and what NDIS does with a miniport.
 //!
 //! [`Driver::load`] runs a `DriverEntry` on a host; [`Driver::add_device`] brings it a PCI function with the keywords of an
-//! INF; [`Adapter`] drives it through the states of miniport-rules section 2 and sends it OID requests and frames;
+//! INF; [`Adapter`] drives it through the states of miniport.md section 2 and sends it OID requests and frames;
 //! [`Adapter::open_ndk`] opens its Network Direct provider for a consumer, through the verifier of [`ndk`]. All of it is
 //! called from any context of [`crate::sim`] and runs in one of the host, at `PASSIVE_LEVEL`.
 //!

@@ -38,7 +38,7 @@ impl Level {
         }
     }
 
-    /// The verifier's rule for this level (miniport-rules section 16).
+    /// The verifier's rule for this level (miniport.md section 16).
     const fn rule(self) -> &'static str {
         match self {
             Self::Passive => "VRF-32",

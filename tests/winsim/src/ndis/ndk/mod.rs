@@ -3,7 +3,7 @@
 //! The verifier takes the place that the layer above NDK has: it replaces the dispatch pointer of every object that is
 //! handed out and fills its reserved pointers (LIFE-04, LIFE-06), so that consumers call it through ordinary NDK dispatch,
 //! and the provider calls it back. A breach ends the run with `VRF-47`, `VRF-48` or `VRF-49` and, in the message, the
-//! rule of ndk-rules.
+//! rule of ndk.md.
 //!
 //! | rule | where | caught in test |
 //! |---|---|---|

@@ -146,7 +146,7 @@ fn objects() -> Rc<Objects> {
     sim::local::<Objects>()
 }
 
-/// Ends the run for a breach of one rule of ndk-rules, named with the verifier rule that it belongs to.
+/// Ends the run for a breach of one rule of ndk.md, named with the verifier rule that it belongs to.
 pub(super) fn breach(vrf: &'static str, rule: &str, message: impl std::fmt::Display) -> ! {
     sim::fail(vrf, format!("{rule}: {message}"))
 }

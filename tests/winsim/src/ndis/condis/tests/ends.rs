@@ -1,4 +1,4 @@
-//! How calls, bindings and adapters end, as section 14 of condis-rules has it.
+//! How calls, bindings and adapters end, as section 14 of condis.md has it.
 
 use std::ptr;
 

@@ -1,4 +1,4 @@
-//! The flows of condis-rules section 14, between the tiny call manager and the tiny client.
+//! The flows of condis.md section 14, between the tiny call manager and the tiny client.
 
 use std::ptr;
 

@@ -114,7 +114,7 @@ fn on_host<R: 'static>(f: impl FnOnce() -> R + 'static) -> R {
     nt::on_host(sim::HostId(0), "consumer", f)
 }
 
-/// Runs a consumer against the provider; the broken rule of ndk-rules and the verifier's, or "none".
+/// Runs a consumer against the provider; the broken rule of ndk.md and the verifier's, or "none".
 fn broken(what: Option<Wrong>, consumer: fn(&Consumer)) -> (String, &'static str) {
     let result = sim::run(11, move || {
         provider::state().wrong.set(what);
