@@ -65,7 +65,7 @@ pub struct Channel {
     /// [`Happened`], so far.
     happened: AtomicU32,
     link: Once<Ref<Link>>,
-    /// What packets that are out name it by: the reference's own address.
+    /// What packets that are out know it by: the reference's own address.
     address: AtomicPtr<Self>,
     pub(super) receives: SpinLock<Receives>,
     circuit: Ref<Circuit>,
@@ -203,7 +203,7 @@ impl Channel {
             Kind::Answer { accepted } => receives.answer = Some(accepted),
             Kind::Close => {
                 let mut close_data = [0; MAX_CLOSE_DATA];
-                // No more than that, by the head.
+                // The head promises no more than that.
                 if let Some(said) = close_data.get_mut(..head.length as usize) {
                     link.read(index, HEAD, said);
                     receives.close_data = CloseData::capture(said).unwrap_or(CloseData::EMPTY);
@@ -249,7 +249,7 @@ impl Channel {
         }
     }
 
-    /// Gives the client what has arrived, in order. One at a time; who comes meanwhile leaves it to that one.
+    /// Gives the client what has arrived, in order. One caller at a time; whoever comes meanwhile leaves it to that one.
     pub(super) fn deliver(&self) {
         loop {
             let mut indices = [0; BATCH];

@@ -12,9 +12,9 @@ use crate::nt::{
     sync::{AtomicPtr, Ordering},
 };
 
-/// Who has a circuit: what is done and asked for by those that know the circuit only.
+/// The owner of a circuit, as the parts see it that know only the circuit.
 pub trait Owner: Send + Sync {
-    /// Looks what happened, and does what is to be done. Never twice at a time.
+    /// Looks at what has happened and does what is due. Never twice at a time.
     fn work(&self, passive: Passive<'_>);
 
     /// The device is gone: all connections are. `<= DISPATCH_LEVEL`.
@@ -73,7 +73,7 @@ impl Circuit {
         }
     }
 
-    /// Has the owner look. `<= DISPATCH_LEVEL`.
+    /// Wakes the owner. `<= DISPATCH_LEVEL`.
     pub fn wake(this: &Ref<Self>) {
         this.worker.queue(this.clone());
     }

@@ -18,7 +18,7 @@ use crate::{
     sys::condis::CO_ADDRESS_FAMILY,
 };
 
-/// Who is there: the opens of the family, and the VCs of them all.
+/// The opens of the family, and the VCs of all of them.
 pub struct Roster {
     pub(super) services: Ref<Services>,
     pub(super) families: Registry<Family>,
@@ -26,7 +26,7 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// Nobody.
+    /// An empty one.
     ///
     /// # Errors
     /// [`NoMemory`].
@@ -82,7 +82,7 @@ impl Family {
         Ok(this)
     }
 
-    /// What NDIS calls it by, until its close has ended.
+    /// What NDIS knows it by, until its close has ended.
     pub const fn context(this: &Ref<Self>) -> *mut c_void {
         Ref::as_ptr(this).cast_mut().cast()
     }
@@ -97,7 +97,7 @@ impl Family {
         &self.roster.services
     }
 
-    /// Who is there beside it.
+    /// The roster that it is on.
     pub(super) const fn roster(&self) -> &Ref<Roster> {
         &self.roster
     }
@@ -146,7 +146,7 @@ impl Family {
     }
 }
 
-/// Keeps a family from being gone.
+/// Keeps a family from going away.
 pub struct FamilyHold(Ref<Family>);
 
 impl Clone for FamilyHold {

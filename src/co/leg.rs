@@ -173,8 +173,8 @@ impl Leg {
         self.channel.tell(Happened::ABORTED);
     }
 
-    /// What happened that it waits for: of the connection first, then of the party in a call that stands, or not. Delivers between the
-    /// two. Only the VC's worker.
+    /// The event that is due: of the connection first, then of the party; `stands` says whether the call does. Delivers messages between
+    /// the two. Only for the VC's worker.
     pub(super) fn due(&self, stands: bool) -> Option<Event> {
         let due = self.progress.lock().machine.due(self.channel.happened());
         if due.is_some() {
@@ -192,12 +192,12 @@ impl Leg {
         })
     }
 
-    /// One step of its machine. Only the VC's worker.
+    /// One step of its machine. Only for the VC's worker.
     pub(super) fn step(&self, event: Event) -> Actions {
         self.progress.lock().machine.step(event)
     }
 
-    /// This side leaves; the event to step with, with what the client says.
+    /// This side leaves with what the client says: the event to step with.
     pub(super) fn leave(&self, close_data: CloseData) -> Event {
         let mut progress = self.progress.lock();
         if !progress.machine.is_dropping() {

@@ -214,7 +214,7 @@ impl Link {
         let done = self.qp.destroy(passive, || {});
         let device = self.services.device();
         device.release(&self.control, done);
-        // Neighbours in a piece of memory are released with it: again is nothing new.
+        // Neighbours in a piece of memory are released with it; once more changes nothing.
         for buffer in &self.buffers {
             device.release(&buffer.memory, done);
         }

@@ -82,7 +82,7 @@ impl Manager {
     /// `ProtocolCmOpenAf`: see [`Family::open`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Family::open`].
     pub fn open_family(&self, family: &CO_ADDRESS_FAMILY, handle: Handle) -> Result<Ref<Family>, Status> {
         Family::open(&self.roster, family, handle)
     }

@@ -48,7 +48,7 @@ impl Vc {
                 return Some((Event::Answered { accepted }, Some(leg)));
             }
             if leg.stage() != Stage::Up {
-                // Who has left does not answer.
+                // A peer that has left does not answer.
                 deserted = Some((Event::Deserted, Some(leg)));
             }
         }
@@ -72,7 +72,7 @@ impl Vc {
         true
     }
 
-    /// The VC is active with what the peer wants: the client gets to know (QOS-07).
+    /// The VC is active with what the peer wants: the client is told (QOS-07).
     pub(super) fn take_change(&self) {
         let taken = {
             let mut inner = self.inner.lock();
@@ -88,7 +88,7 @@ impl Vc {
         }
     }
 
-    /// The peer gets to know what became of its change (QOS-09).
+    /// The peer is told what became of its change (QOS-09).
     pub(super) fn answer_change(&self, from: Option<&Ref<Leg>>, accepted: bool) {
         let change = self.inner.lock().change.take();
         drop(change);

@@ -76,7 +76,7 @@ impl Sap {
         }
     }
 
-    /// What NDIS calls it by, until it is deregistered.
+    /// What NDIS knows it by, until it is deregistered.
     pub const fn context(this: &Ref<Self>) -> *mut c_void {
         Ref::as_ptr(this).cast_mut().cast()
     }
@@ -115,7 +115,7 @@ fn refusal(error: CmError) -> Status {
     }
 }
 
-/// Keeps a SAP from being gone while a call is dispatched on it.
+/// Keeps a SAP from going away while a call is dispatched on it.
 pub struct SapHold(Ref<Sap>);
 
 impl SapHold {

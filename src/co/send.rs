@@ -70,7 +70,7 @@ impl Circuit {
         upcall::sent(self.handle(), back);
     }
 
-    /// Maps and posts what can go. One at a time; who comes meanwhile makes that one look again.
+    /// Maps and posts what can go. One caller at a time; whoever comes meanwhile makes that one look again.
     fn pump(this: &Ref<Self>) {
         {
             let mut sends = this.sends.lock();
@@ -137,7 +137,7 @@ impl Circuit {
         }
     }
 
-    /// The device can see the message: posts it. `DISPATCH_LEVEL`, sooner or later.
+    /// The device can see the message, now or after a wait: posts it. `DISPATCH_LEVEL`.
     fn post_mapped(this: &Ref<Self>, mapped: Mapped) {
         let Mapped { slot, buffer, .. } = mapped;
         let nothing = Sge {
@@ -246,7 +246,7 @@ impl Circuit {
         drop(gone);
     }
 
-    /// A device that is not done with a queue pair may be using the heads of messages still.
+    /// A device that is not done with a queue pair may still use the heads of messages.
     pub(super) fn release_heads(&self, done: bool) {
         if !done {
             let heads = self.sends.lock().heads();

@@ -168,7 +168,7 @@ impl Services {
     }
 }
 
-/// Something of a call manager that exists: dropped as the last part of it.
+/// Counts an object of the call manager as existing; it is the object's last field to be dropped.
 pub(super) struct Living(Ref<Services>);
 
 impl Living {

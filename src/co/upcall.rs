@@ -1,4 +1,4 @@
-//! What the call manager says to NDIS: one safe function a call.
+//! What the call manager says to NDIS: one safe function for each call.
 //!
 //! None of them is called with a lock held. Those that reach a client's handler return after it did.
 

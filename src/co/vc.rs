@@ -1,6 +1,6 @@
 //! Virtual circuits: what clients and NDIS ask of them. What comes of it is in [`super::worker`].
 //!
-//! Requests are admitted or refused by the call's state machine, an admitted one wakes the VC's worker: so each has one end.
+//! The call's state machine admits or refuses each request, and an admitted one wakes the VC's worker: so each has one end.
 
 use core::ffi::c_void;
 
@@ -72,7 +72,7 @@ pub struct Vc {
     roster: Ref<Roster>,
     family: SpinLock<Option<FamilyHold>>,
     pub(super) inner: SpinLock<Inner>,
-    /// What NDIS calls it by: the reference's own address.
+    /// What NDIS knows it by: the reference's own address.
     address: AtomicPtr<Self>,
     pub(super) circuit: Ref<Circuit>,
 }
@@ -143,7 +143,7 @@ impl Vc {
         prepared
     }
 
-    /// What NDIS calls it by, until it is deleted.
+    /// What NDIS knows it by, until it is deleted.
     pub fn context(&self) -> *mut c_void {
         self.address.load(Ordering::Acquire).cast()
     }
@@ -166,7 +166,7 @@ impl Vc {
             .map_or(Handle::NULL, |family| family.handle())
     }
 
-    /// Has the worker look. `<= DISPATCH_LEVEL`.
+    /// Wakes the worker. `<= DISPATCH_LEVEL`.
     pub(super) fn wake(&self) {
         Circuit::wake(&self.circuit);
     }
@@ -355,7 +355,7 @@ fn is_multipoint(inner: &Inner) -> bool {
     inner.legs.first().is_some_and(|leg| !leg.party().is_null())
 }
 
-/// What a peer's request comes to for this side.
+/// A peer's request as call parameters of this side.
 fn offered(incoming: &Incoming, hello: &Hello, private_data: PrivateData) -> Call {
     let memory = super::format::MAX_RECEIVE_MEMORY / u64::from(hello.message_size);
     let depth = u16::try_from(memory)

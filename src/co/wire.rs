@@ -103,7 +103,7 @@ impl Hello {
 pub enum Kind {
     /// The client's.
     Data,
-    /// The sender wants other longest messages.
+    /// The sender wants another bound of the messages' length.
     Change(Flow),
     /// The answer to that.
     Answer {

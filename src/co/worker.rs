@@ -40,7 +40,7 @@ impl Owner for Vc {
 }
 
 impl Vc {
-    /// The work item: until neither a leg nor the call has an event that is due.
+    /// The work item: goes on until neither a leg nor the call has an event that is due.
     fn run(&self, passive: Passive<'_>) {
         let mut index = 0;
         loop {
@@ -71,7 +71,7 @@ impl Vc {
         due.map(|event| (event, None)).or_else(|| self.peers_say())
     }
 
-    /// A step of the call's machine, and of what comes of its actions. `from` is the leg that the event comes from.
+    /// Steps the call's machine, and again with what comes of its actions. `from` is the leg that the event comes from.
     fn step(&self, event: Event, from: Option<&Ref<Leg>>, passive: Passive<'_>) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
@@ -83,7 +83,7 @@ impl Vc {
         }
     }
 
-    /// A step of a leg's machine, and of what comes of its actions.
+    /// Steps a leg's machine, and again with what comes of its actions.
     fn step_leg(&self, leg: &Ref<Leg>, event: leg::Event, passive: Passive<'_>) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
@@ -165,7 +165,7 @@ impl Vc {
         }
     }
 
-    /// NDIS and the client get to know of a peer's call (INC-01, INC-02).
+    /// NDIS and the client are told of a peer's call (INC-01, INC-02).
     fn introduce(&self) -> Result<(), Status> {
         let handle = upcall::create_vc(self.services().ndis(), self.family_handle(), self.context())?;
         self.circuit.set_handle(handle);
@@ -223,7 +223,7 @@ impl Vc {
         }
     }
 
-    /// Takes over what the client wants smaller.
+    /// Applies what the client made smaller.
     fn apply(&self, changed: super::format::Call) -> Result<(), Status> {
         let mut inner = self.inner.lock();
         let current = inner.call.ok_or(Status::CONNECTION_ABORTED)?;
@@ -243,7 +243,7 @@ impl Vc {
         self.replace_leg(call)
     }
 
-    /// Puts a leg of other depths in the place of a peer's request.
+    /// Replaces the leg of a peer's request by one of other depths.
     fn replace_leg(&self, call: super::format::Call) -> Result<(), Status> {
         let old = self.leg(0).ok_or(Status::CONNECTION_ABORTED)?;
         let (connection, endpoint) = old.replace().ok_or(Status::CONNECTION_ABORTED)?;
@@ -293,7 +293,7 @@ impl Vc {
         drop((heads, old, legs, offer, change));
     }
 
-    /// The client's call stands (MAKE-05): it gets to know, and of what is less than it asked for (MAKE-09).
+    /// The client's call stands (MAKE-05): the client is told, also of what is less than it asked for (MAKE-09).
     fn made(&self, passive: Passive<'_>) {
         let (Some(leg), Some(make)) = (self.leg(0), self.inner.lock().make.take()) else {
             return;
@@ -355,7 +355,7 @@ impl Vc {
         self.step(Event::PeerGone { last, status }, Some(leg), passive);
     }
 
-    /// With what the peer's client said, if it was a peer that left.
+    /// Tells the client of the end, with what the peer's client said if it was a peer that left.
     fn tell_end(&self, from: Option<&Ref<Leg>>, status: Status) {
         let said = from.map(|leg| leg.channel.receives.lock().close_data());
         let mut said = said.unwrap_or(super::format::CloseData::EMPTY);
@@ -391,7 +391,7 @@ impl Vc {
     }
 }
 
-/// With what the peer's client said.
+/// Tells the client of a drop, with what the peer's client said.
 fn tell_drop(from: Option<&Ref<Leg>>, status: Status) {
     let Some(leg) = from else { return };
     let mut said = leg.channel.receives.lock().close_data();

@@ -33,7 +33,7 @@ impl Event {
         Ok(this)
     }
 
-    /// Sets it. `<= DISPATCH_LEVEL`. The last touch of the event by the caller, whom a waiter may free it under.
+    /// Sets it. `<= DISPATCH_LEVEL`. The caller does not touch the event afterwards: a waiter may have freed it.
     pub fn set(&self) {
         // SAFETY: initialised by `try_new`.
         unsafe { ndis::NdisSetEvent(self.raw()) }
@@ -63,7 +63,7 @@ impl Event {
     }
 }
 
-/// Waits until `event` is set, at or after which `is_done`, where [`irql::may_wait`] said that one may.
+/// Waits until `event` is set, where [`irql::may_wait`] says that one may wait. `is_done` says the same, then or soon after.
 pub fn wait_for(event: &Event, is_done: impl Fn() -> bool) {
     if irql::is_passive() {
         // SAFETY: just looked; nothing between here and there changes the level.

@@ -44,17 +44,17 @@ impl Request {
         self.stack().FileObject.addr()
     }
 
-    /// Of a device control request: its code.
+    /// The code of a device control request.
     pub fn code(&self) -> u32 {
         self.stack().Parameters.IoControlCode
     }
 
-    /// Of a device control request: bytes of room for the answer.
+    /// Bytes of room for the answer to a device control request.
     pub fn room(&self) -> usize {
         self.stack().Parameters.OutputBufferLength as usize
     }
 
-    /// Of a device control request: what the caller gave.
+    /// The input of a device control request.
     pub fn input(&self) -> &[u8] {
         let length = self.stack().Parameters.InputBufferLength as usize;
         // SAFETY: the request is ours until it is completed.
@@ -84,12 +84,12 @@ impl Request {
 }
 
 impl Pending {
-    /// What its cancellation will name it by.
+    /// The address by which its cancellation will name it.
     pub fn address(&self) -> usize {
         self.0.as_ptr().addr()
     }
 
-    /// From here on its sender can have it back. Whether that was wanted before; then `cancel` is called or is not.
+    /// Lets its sender cancel it from here on. Whether that was wanted before; then `cancel` may or may not be called.
     ///
     /// # Safety
     /// Called once, before anybody may complete the request. `cancel` does not complete it; it does what it does before it calls

@@ -87,7 +87,7 @@ impl Lifetime {
         self.word.load(Ordering::Acquire) & CLOSING != 0
     }
 
-    /// How many holds there are, for a person who looks.
+    /// The number of holds, for inspection.
     pub fn holds(&self) -> usize {
         self.word.load(Ordering::Relaxed) & !CLOSING
     }

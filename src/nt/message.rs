@@ -9,7 +9,7 @@ use super::{
 };
 use crate::sys::ndis::NET_BUFFER_LIST;
 
-/// A message of our own, used again and again. While it is on its way nobody here touches it: whoever sends it takes care of that.
+/// A message of our own, used again and again. Nobody here touches it while it is on its way: its sender sees to that.
 #[derive(Debug)]
 pub struct Message {
     // Before the memory that it describes.

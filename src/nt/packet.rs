@@ -49,7 +49,7 @@ impl Packet {
         &mut unsafe { self.0.as_mut() }.MiniportReserved
     }
 
-    /// What a cancellation would name it by.
+    /// The id by which a cancellation would name it.
     pub fn cancel_id(&self) -> *mut c_void {
         // SAFETY: the packet is ours.
         unsafe { self.0.as_ref() }
@@ -119,7 +119,7 @@ pub struct Packets {
 unsafe impl Send for Packets {}
 
 impl Packets {
-    /// None.
+    /// An empty chain.
     pub const fn new() -> Self {
         Self {
             head: null_mut(),
@@ -151,7 +151,7 @@ impl Packets {
         self.head
     }
 
-    /// Packets.
+    /// Number of packets.
     pub const fn len(&self) -> u32 {
         self.count
     }

@@ -11,7 +11,7 @@ const DEVICE_ID: u32 = 2;
 const COMMAND: u32 = 4;
 /// Its bit that lets the function begin transactions of its own: reads and writes of memory, interrupt messages among them.
 const BUS_MASTER: u16 = 1 << 2;
-/// What every register of a function reads that is not there.
+/// What every register reads as when the function is gone.
 const GONE: u16 = u16::MAX;
 
 /// The device id; all ones if the device is gone.
@@ -19,8 +19,8 @@ pub fn device_id(ndis: NdisHandle, _: Passive<'_>) -> u16 {
     read(ndis, DEVICE_ID).unwrap_or(GONE)
 }
 
-/// Lets the function read and write memory, or takes that away from it, whatever its firmware makes of it. Whether it is so now; a
-/// function that is gone reaches no memory. `<= DISPATCH_LEVEL`.
+/// Allows the function to read and write memory, or forbids it, whatever its firmware does. Whether it is so now; a function that is
+/// gone reaches no memory. `<= DISPATCH_LEVEL`.
 ///
 /// The register is read back in any case: what the function wrote before the answer comes before it on the bus, so that nothing of it is
 /// under way any more when this returns.

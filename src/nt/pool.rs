@@ -54,8 +54,8 @@ unsafe impl Allocator for NonPaged {
     }
 }
 
-/// Nothing in the driver allocates by this, but `alloc`, where the containers come from, cannot be linked without; a host
-/// that is not Windows has an allocator of its own. It is not wdk-alloc's, which calls `ExAllocatePool2`.
+/// Nothing in the driver allocates with it, but `alloc`, which the containers come from, does not link without one. A host
+/// that is not Windows has its own. wdk-alloc's is not used because it calls `ExAllocatePool2`.
 #[cfg(windows)]
 #[global_allocator]
 static GLOBAL: NonPaged = NonPaged;

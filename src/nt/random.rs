@@ -3,7 +3,7 @@
 use super::{Passive, Status};
 use crate::sys::cng;
 
-/// Bytes that nobody can foretell, other ones after each start of the system.
+/// Bytes that nobody can predict, different after each start of the system.
 ///
 /// # Errors
 /// The status of `BCryptGenRandom`.

@@ -1,6 +1,6 @@
-//! [`Ring`]: a power of two of equal elements in shared memory, reached without a bounds check; and its kin for the data path.
+//! [`Ring`]: equal elements in shared memory, a power of two of them, reached without a bounds check; and its kin for the data path.
 //!
-//! Indices are masked, which makes every index a good one: rings of the device count on without end.
+//! Indices are masked, so every index is valid: those of the device's rings count up without end.
 
 #![expect(
     clippy::inline_always,
@@ -95,7 +95,7 @@ impl<T: Shared> Ring<T> {
         }
     }
 
-    /// The element at `index`, counted round and round.
+    /// The element at `index`, which wraps around.
     #[inline(always)]
     pub fn at(&self, index: u32) -> &T {
         // SAFETY: `new` checked `mask + 1` elements, and the masked index is one of them.
@@ -137,7 +137,7 @@ impl<T> Clone for View<'_, T> {
 impl<T> Copy for View<'_, T> {}
 
 impl<'a, T: Shared> View<'a, T> {
-    /// The element at `index`, counted round and round.
+    /// The element at `index`, which wraps around.
     #[inline(always)]
     pub const fn at(self, index: u32) -> &'a T {
         // SAFETY: `Ring::new` checked `mask + 1` elements, and the masked index is one of them.
@@ -173,7 +173,7 @@ impl Record {
         }
     }
 
-    /// Stores `value`; all earlier stores to shared memory are seen by who sees this one.
+    /// Stores `value`; whoever sees it sees all earlier stores to shared memory.
     #[inline(always)]
     pub fn store(&self, value: u32) {
         // SAFETY: checked by `new`; lives as long as `self`.
@@ -244,7 +244,7 @@ impl<T: Default> Circle<T> {
 }
 
 impl<T> Circle<T> {
-    /// The value at `index`, counted round and round.
+    /// The value at `index`, which wraps around.
     #[inline(always)]
     pub fn at(&self, index: u32) -> &T {
         // SAFETY: there are `mask + 1` values, and the masked index is one of them.

@@ -1,8 +1,8 @@
 //! [`SharedMemory`]: memory that driver and device both see, reached only by volatile and atomic accesses.
 //!
-//! Contiguous memory is what a host that ran for a while lacks first: only what has to lie in one piece on the bus is allocated so. All
-//! else is nonpaged pool, of one piece for the driver and of single pages for the device. Such pages are mapped as foreign memory is,
-//! for as long as the device has them: a 64-bit bus master reaches whole pages where they are, and DMA is coherent on x64.
+//! Contiguous memory is what a host that has run for a while lacks first, so only what has to lie in one piece on the bus is allocated
+//! that way. All else is nonpaged pool: one piece for the driver, single pages for the device. Such pages are mapped as foreign memory
+//! is, for as long as the device has them: a 64-bit bus master reaches whole pages where they are, and DMA is coherent on x64.
 
 use core::{alloc::Layout, ffi::c_void, ptr::NonNull};
 
@@ -100,8 +100,8 @@ impl SharedMemory {
     /// Takes `length` bytes (rounded up by the system to pages) that the device can reach, in one piece on the bus, at any address
     /// there but 0. `PASSIVE_LEVEL`, at any time from Initialize to Halt.
     ///
-    /// Bus address 0 is one that the system may give, and that means "none" to the device, or is refused by it: such memory is held until
-    /// other is found, which then lies elsewhere.
+    /// The system may give bus address 0, which means "none" to the device or is refused by it: such memory is held until other memory
+    /// is found, which then lies elsewhere.
     ///
     /// # Errors
     /// `INSUFFICIENT_RESOURCES`.

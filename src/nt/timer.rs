@@ -151,7 +151,7 @@ unsafe extern "win64" fn expired<T: Send + Sync + 'static>(
     // SAFETY: this shot's reference, taken by `arm`.
     let target = unsafe { Ref::from_raw(core.target.load(Ordering::Acquire).cast_const()) };
     (core.callback)(&target);
-    // In this order, so that who drains the timer finds no shot's reference left.
+    // In this order, so that whoever drains the timer finds no shot's reference left.
     drop(target);
     core.shots.fetch_sub(1, Ordering::AcqRel);
 }

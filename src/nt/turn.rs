@@ -1,13 +1,13 @@
 //! [`Turn`]: one processor at a time looks at a queue whose device sends messages, and no message is lost.
 //!
-//! | state \ step | somebody enters | who is in there leaves |
+//! | state \ step | somebody enters | whoever is in there leaves |
 //! |---|---|---|
 //! | idle | in work, theirs | - |
 //! | in work | in work, called | idle |
 //! | in work, called | in work, called | in work: one more look |
 //!
 //! A message that comes while another processor is in there may be the answer to that processor's arm, after which it would never look
-//! again: so it leaves word, and who is in there looks once more before leaving.
+//! again: so it leaves word, and whoever is in there looks once more before leaving.
 
 use super::sync::{AtomicUsize, Ordering};
 
@@ -76,7 +76,7 @@ impl Turn {
         }
     }
 
-    /// Whether the turn is the caller's. If not, word is left for whose it is.
+    /// Whether the turn is the caller's. If not, word is left for whoever has it.
     fn enter(&self) -> bool {
         let mut seen = self.word.load(Ordering::Relaxed);
         loop {

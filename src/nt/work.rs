@@ -135,7 +135,7 @@ unsafe extern "win64" fn run<T: Send + Sync + 'static>(context: *mut c_void, _: 
             break;
         }
     }
-    // In this order, so that who drains the item finds its reference gone.
+    // In this order, so that whoever drains the item finds its reference gone.
     drop(target);
     core.runs.fetch_sub(1, Ordering::AcqRel);
 }

@@ -30,8 +30,7 @@ const MAX_ADAPTERS: usize = 32;
 /// Between looks at the end of a run.
 const LOOK_MS: u32 = 1;
 
-/// An adapter as the system numbers it (`NET_LUID`). Every number is one, 0 too: an adapter that netio does not know has it, and it is
-/// not alone in that.
+/// An adapter as the system numbers it (`NET_LUID`). 0 is a number too: all adapters that netio does not know have it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct NetLuid(u64);
 
@@ -203,7 +202,7 @@ impl SelfTest {
         self.door.lock().busy = false;
     }
 
-    /// Breaks the run off that `wanted` chooses. `<= DISPATCH_LEVEL`.
+    /// Breaks off the run that `wanted` chooses. `<= DISPATCH_LEVEL`.
     fn abort_if(&self, why: Status, wanted: impl Fn(&Run) -> bool) {
         // Under the lock, so that the run is not another one meanwhile.
         let slot = self.slot.lock();

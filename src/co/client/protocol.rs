@@ -222,7 +222,7 @@ unsafe extern "win64" fn net_pnp_event(context: *mut c_void, event: *mut NET_PNP
 /// The client asks nothing, so nothing completes.
 unsafe extern "win64" fn oid_request_complete(_: *mut c_void, _: *mut NDIS_OID_REQUEST, _: i32) {}
 
-/// Of the adapter as such; what concerns calls comes by their own ways.
+/// Status of the adapter as such; what concerns calls comes in ways of its own.
 unsafe extern "win64" fn status(_: *mut c_void, _: *mut NDIS_STATUS_INDICATION) {}
 
 /// The client sends no frames, so none come back.

@@ -20,7 +20,7 @@ use crate::{
     sys::condis::IRP,
 };
 
-/// Where something with an open and a close is.
+/// How far something is that is opened and closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Life {
     /// Not open; the status is what an open, or the last close, came to.
@@ -232,7 +232,7 @@ impl Run {
         self.asked.lock().plan
     }
 
-    /// Has the script look. `<= DISPATCH_LEVEL`.
+    /// Wakes the script. `<= DISPATCH_LEVEL`.
     pub(super) fn tell(&self) {
         self.news.set();
     }

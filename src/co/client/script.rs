@@ -41,7 +41,7 @@ const FIRST_PORT: u16 = 40_000;
 /// See [`FIRST_PORT`].
 const PORTS: u16 = 16;
 
-/// Before there are any, and when there are none any more.
+/// Before there are messages, and after.
 const NO_MESSAGES: [Vec<Message>; 2] = [Vec::new_in(NonPaged), Vec::new_in(NonPaged)];
 
 /// A run's progress.

@@ -81,7 +81,7 @@ pub(super) trait Test: Send + Sync {
     /// NDIS's handle of the client's open of the adapter.
     fn binding(&self) -> Handle;
 
-    /// Has the script look. `<= DISPATCH_LEVEL`.
+    /// Wakes the script. `<= DISPATCH_LEVEL`.
     fn tell(&self);
 
     /// Messages came back.
