@@ -12,6 +12,9 @@ const PUBLISHED: &str = include_str!("device.txt");
 /// third tells the value that resets.
 const OWN: [(&str, &str); 1] = [("initial_seg", "nic_interface")];
 
+/// Structures of a page of which only the head is used: a kernel stack is no place for the rest.
+const HEADS: [&str; 1] = ["flow_table_nic_cap"];
+
 struct Published {
     bytes: u32,
     fields: BTreeMap<String, (u32, u32)>,
@@ -60,7 +63,8 @@ fn device_structures_are_as_published() {
         let known = published
             .get(name)
             .unwrap_or_else(|| panic!("{name} is not published"));
-        if known.bytes != 0 && known.bytes != structure.size {
+        let head = HEADS.contains(&name.as_str()) && structure.size < known.bytes;
+        if known.bytes != 0 && known.bytes != structure.size && !head {
             complaints.push(format!(
                 "{name}: {} bytes, published {}",
                 structure.size, known.bytes
@@ -167,4 +171,29 @@ opcodes! {
     ALLOC_TRANSPORT_DOMAIN 0x816
     DEALLOC_TRANSPORT_DOMAIN 0x817
     QUERY_VPORT_COUNTER 0x770
+    CREATE_TIR 0x900
+    MODIFY_TIR 0x901
+    DESTROY_TIR 0x902
+    CREATE_SQ 0x904
+    MODIFY_SQ 0x905
+    DESTROY_SQ 0x906
+    QUERY_SQ 0x907
+    CREATE_RQ 0x908
+    MODIFY_RQ 0x909
+    DESTROY_RQ 0x90a
+    QUERY_RQ 0x90b
+    CREATE_TIS 0x912
+    MODIFY_TIS 0x913
+    DESTROY_TIS 0x914
+    CREATE_RQT 0x916
+    MODIFY_RQT 0x917
+    DESTROY_RQT 0x918
+    SET_FLOW_TABLE_ROOT 0x92f
+    CREATE_FLOW_TABLE 0x930
+    DESTROY_FLOW_TABLE 0x931
+    CREATE_FLOW_GROUP 0x933
+    DESTROY_FLOW_GROUP 0x934
+    SET_FLOW_TABLE_ENTRY 0x936
+    DELETE_FLOW_TABLE_ENTRY 0x938
+    MODIFY_FLOW_TABLE 0x93c
 }

@@ -110,3 +110,53 @@ pub const ALLOC_TRANSPORT_DOMAIN: u16 = 0x816;
 pub const DEALLOC_TRANSPORT_DOMAIN: u16 = 0x817;
 /// `QUERY_VPORT_COUNTER`.
 pub const QUERY_VPORT_COUNTER: u16 = 0x770;
+/// `CREATE_TIR`.
+pub const CREATE_TIR: u16 = 0x900;
+/// `MODIFY_TIR`.
+pub const MODIFY_TIR: u16 = 0x901;
+/// `DESTROY_TIR`.
+pub const DESTROY_TIR: u16 = 0x902;
+/// `CREATE_SQ`.
+pub const CREATE_SQ: u16 = 0x904;
+/// `MODIFY_SQ`.
+pub const MODIFY_SQ: u16 = 0x905;
+/// `DESTROY_SQ`.
+pub const DESTROY_SQ: u16 = 0x906;
+/// `QUERY_SQ`.
+pub const QUERY_SQ: u16 = 0x907;
+/// `CREATE_RQ`.
+pub const CREATE_RQ: u16 = 0x908;
+/// `MODIFY_RQ`.
+pub const MODIFY_RQ: u16 = 0x909;
+/// `DESTROY_RQ`.
+pub const DESTROY_RQ: u16 = 0x90a;
+/// `QUERY_RQ`.
+pub const QUERY_RQ: u16 = 0x90b;
+/// `CREATE_TIS`.
+pub const CREATE_TIS: u16 = 0x912;
+/// `MODIFY_TIS`.
+pub const MODIFY_TIS: u16 = 0x913;
+/// `DESTROY_TIS`.
+pub const DESTROY_TIS: u16 = 0x914;
+/// `CREATE_RQT`.
+pub const CREATE_RQT: u16 = 0x916;
+/// `MODIFY_RQT`.
+pub const MODIFY_RQT: u16 = 0x917;
+/// `DESTROY_RQT`.
+pub const DESTROY_RQT: u16 = 0x918;
+/// `SET_FLOW_TABLE_ROOT`.
+pub const SET_FLOW_TABLE_ROOT: u16 = 0x92f;
+/// `CREATE_FLOW_TABLE`.
+pub const CREATE_FLOW_TABLE: u16 = 0x930;
+/// `DESTROY_FLOW_TABLE`.
+pub const DESTROY_FLOW_TABLE: u16 = 0x931;
+/// `CREATE_FLOW_GROUP`.
+pub const CREATE_FLOW_GROUP: u16 = 0x933;
+/// `DESTROY_FLOW_GROUP`.
+pub const DESTROY_FLOW_GROUP: u16 = 0x934;
+/// `SET_FLOW_TABLE_ENTRY`.
+pub const SET_FLOW_TABLE_ENTRY: u16 = 0x936;
+/// `DELETE_FLOW_TABLE_ENTRY`.
+pub const DELETE_FLOW_TABLE_ENTRY: u16 = 0x938;
+/// `MODIFY_FLOW_TABLE`.
+pub const MODIFY_FLOW_TABLE: u16 = 0x93c;
