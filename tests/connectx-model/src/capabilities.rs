@@ -1,14 +1,16 @@
 //! What the device can do: the capability areas, and which fields a driver may change (connectx.md sections 4 and 5).
 
-use cxndk::hw::layout::{AtomicCaps, CmdHcaCap, RoceCap};
+use cxndk::hw::layout::{AtomicCaps, CmdHcaCap, EthernetOffloadCaps, FlowTableNicCap, RoceCap};
 
 /// Capability types that this device has, as in `op_mod` of `QUERY_HCA_CAP` shifted right by one.
 const TYPE_GENERAL: u32 = 0;
+const TYPE_OFFLOADS: u32 = 1;
 const TYPE_ATOMIC: u32 = 3;
 const TYPE_ROCE: u32 = 4;
+const TYPE_FLOW_TABLE: u32 = 7;
 
 /// The capability areas. The default is that of a ConnectX-5 Ethernet function without the parts that the model does
-/// not have: Ethernet queues, flow steering, virtual functions, on-demand paging.
+/// not have: virtual functions, on-demand paging.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capabilities {
     /// General device capabilities.
@@ -17,6 +19,10 @@ pub struct Capabilities {
     pub atomic: AtomicCaps,
     /// RoCE.
     pub roce: RoceCap,
+    /// What Ethernet queues do for a driver.
+    pub offloads: EthernetOffloadCaps,
+    /// Flow tables.
+    pub flow: FlowTableNicCap,
 }
 
 impl Default for Capabilities {
@@ -25,6 +31,8 @@ impl Default for Capabilities {
             general: general(),
             atomic: atomic(),
             roce: roce(),
+            offloads: offloads(),
+            flow: flow(),
         }
     }
 }
@@ -66,6 +74,57 @@ fn general() -> CmdHcaCap {
         .set_fast_teardown(1)
         .set_force_teardown(1);
     cap.set_null_mkey(1).set_dump_fill_mkey(1);
+    cap.set_eth_net_offloads(1).set_nic_flow_table(1);
+    cap.set_log_max_rq(14).set_log_max_sq(14).set_log_max_wq_sz(15);
+    cap.set_log_max_tir(14)
+        .set_log_max_tis(14)
+        .set_log_max_transport_domain(14);
+    cap.set_log_max_rqt(14)
+        .set_log_max_rqt_size(11)
+        .set_log_max_tis_per_sq(0);
+    cap.set_log_min_stride_sz_rq(4).set_log_max_stride_sz_rq(9);
+    cap.set_log_max_current_uc_list(7)
+        .set_log_max_current_mc_list(7)
+        .set_log_max_vlan_list(12);
+    cap.set_disable_local_lb_uc(1).set_disable_local_lb_mc(1);
+    cap
+}
+
+fn offloads() -> EthernetOffloadCaps {
+    let mut cap = EthernetOffloadCaps::new();
+    cap.set_csum_cap(1).set_vlan_cap(1).set_wqe_vlan_insert(1);
+    // The elements' headers may be anywhere; a large send takes 256 KiB.
+    cap.set_wqe_inline_mode(2)
+        .set_max_lso_cap(18)
+        .set_rss_ind_tbl_cap(11);
+    cap
+}
+
+fn flow() -> FlowTableNicCap {
+    let mut cap = FlowTableNicCap::new();
+    let receive = cap.flow_table_properties_nic_receive_mut();
+    receive
+        .set_ft_support(1)
+        .set_flow_modify_en(1)
+        .set_modify_root(1)
+        .set_flow_table_modify(1);
+    receive
+        .set_log_max_ft_size(16)
+        .set_max_ft_level(64)
+        .set_log_max_ft_num(8)
+        .set_log_max_destination(2)
+        .set_log_max_flow(16);
+    let fields = receive.ft_field_support_mut();
+    fields
+        .set_outer_dmac(1)
+        .set_outer_smac(1)
+        .set_outer_ether_type(1)
+        .set_outer_ip_version(1);
+    fields
+        .set_outer_first_prio(1)
+        .set_outer_first_vid(1)
+        .set_outer_ip_protocol(1)
+        .set_outer_udp_dport(1);
     cap
 }
 
@@ -104,6 +163,8 @@ impl Capabilities {
             TYPE_GENERAL => Some(self.general.as_bytes()),
             TYPE_ATOMIC => Some(self.atomic.as_bytes()),
             TYPE_ROCE => Some(self.roce.as_bytes()),
+            TYPE_OFFLOADS => Some(self.offloads.as_bytes()),
+            TYPE_FLOW_TABLE => Some(self.flow.as_bytes()),
             _ => None,
         }
     }

@@ -47,6 +47,29 @@ pub struct Datagram {
     pub pkey: u16,
 }
 
+/// What a completion tells of an Ethernet frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EtherFrame {
+    /// Bytes placed: without check sequence and stripped tag, with padding.
+    pub byte_count: u32,
+    /// Tag control information of the tag that was taken out.
+    pub vlan: Option<u16>,
+    /// The hash.
+    pub hash: u32,
+    /// What it covers: bits 3 and 2 IPv6 and IPv4, bits 7 and 6 UDP and TCP; 0 without.
+    pub hash_kind: u8,
+    /// 0 no IP, 1 IPv6, 2 IPv4.
+    pub l3_kind: u8,
+    /// 0 none, 1 TCP, 2 UDP, 3 a bare acknowledgement of TCP, 4 one with data.
+    pub l4_kind: u8,
+    /// A fragment.
+    pub fragment: bool,
+    /// The IP header is sane, and of IPv4 its checksum right.
+    pub l3_ok: bool,
+    /// The TCP or UDP checksum is right.
+    pub l4_ok: bool,
+}
+
 /// The kind of a completion, with what only that kind carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CqeKind {
@@ -66,6 +89,8 @@ pub enum CqeKind {
         /// Set for datagram services.
         datagram: Option<Datagram>,
     },
+    /// An Ethernet receive WQE holds a frame.
+    Frame(EtherFrame),
     /// A send queue WQE failed or was flushed.
     RequesterError {
         /// Opcode of the WQE.
@@ -113,7 +138,7 @@ impl CqeSpec {
     pub fn encode(&self, owner: bool, timestamp: u64) -> [u8; 64] {
         let mut bytes = [0; 64];
         match self.kind {
-            CqeKind::Requester { .. } | CqeKind::Responder { .. } => {
+            CqeKind::Requester { .. } | CqeKind::Responder { .. } | CqeKind::Frame(_) => {
                 self.encode_success(&mut bytes, timestamp);
             }
             CqeKind::RequesterError {
@@ -171,6 +196,7 @@ impl CqeSpec {
                     }
                 }
             }
+            CqeKind::Frame(frame) => encode_frame(cqe, &frame),
             CqeKind::RequesterError { .. } | CqeKind::ResponderError { .. } => {}
         }
     }
@@ -194,4 +220,19 @@ impl CqeSpec {
         cqe.set_vendor_error_syndrome(u32::from(vendor));
         cqe.set_opcode(opcode);
     }
+}
+
+fn encode_frame(cqe: &mut layout::HwCqe64, frame: &EtherFrame) {
+    cqe.set_opcode(2).set_byte_cnt(frame.byte_count);
+    cqe.set_rx_hash_result(frame.hash)
+        .set_rx_hash_type(u32::from(frame.hash_kind));
+    if let Some(tag) = frame.vlan {
+        cqe.set_cv(1).set_vlan_info(u32::from(tag));
+    }
+    cqe.set_l2_ok(1)
+        .set_l3_ok(u32::from(frame.l3_ok))
+        .set_l4_ok(u32::from(frame.l4_ok));
+    cqe.set_l3_hdr_type(u32::from(frame.l3_kind))
+        .set_l4_hdr_type(u32::from(frame.l4_kind))
+        .set_ip_frag(u32::from(frame.fragment));
 }

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use cxndk::hw::layout::{HwCqDoorbell, HwWqeCtrlSeg, opcode as op};
 
 use super::completion_queue::Cq;
+use super::ether::{Sq, WorkQueue};
 use super::event_queue::Eq;
 use super::faults::CommandFault;
 use super::ids::{Cqn, Eqn, MkeyIndex, Qpn, Uarn};
@@ -69,6 +70,16 @@ impl Device {
                 eqs.get(&Eqn(number as u8))
                     .is_some_and(|eq| eq.is_at(bus, length))
             }
+            Holder::Sq(number) => {
+                let sqs = self.ether.sqs.borrow();
+                let sq = sqs.get(&Qpn(number));
+                sq.is_some_and(|sq| sq.ring.buffer.is_at(bus, length) || record(sq.ring.record))
+            }
+            Holder::Rq(number) => {
+                let rqs = self.ether.rqs.borrow();
+                let rq = rqs.get(&Qpn(number));
+                rq.is_some_and(|rq| rq.ring.buffer.is_at(bus, length) || record(rq.ring.record))
+            }
             Holder::Mkey(number) => {
                 let key = self.mkeys.get(MkeyIndex(number));
                 key.is_some_and(|key| key.borrow().reaches(bus, length))
@@ -89,6 +100,13 @@ impl Device {
         let runs = cq.ring.borrow().buffer.runs();
         self.named
             .add(Holder::Cq(cq.number.0), runs.into_iter().chain([record]));
+    }
+
+    /// The ring of a send or receive queue was made.
+    pub(super) fn note_ring(&self, holder: Holder, ring: &WorkQueue) {
+        let record = (ring.record, ring.record + RECORD);
+        self.named
+            .add(holder, ring.buffer.runs().into_iter().chain([record]));
     }
 
     /// An event queue was made.
@@ -133,6 +151,9 @@ impl Device {
 
     fn glance_at_send_queue(&self, doorbell: &[u8; 8]) -> Option<u64> {
         let (qpn, index, _) = words(doorbell);
+        if let Some(sq) = self.ether.sqs.try_borrow().ok()?.get(&qpn) {
+            return self.glance_at_ring(sq, index, doorbell);
+        }
         let qps = self.qps.try_borrow().ok()?;
         let qp = qps.get(&qpn)?;
         let attributes = qp.attributes.try_borrow().ok()?;
@@ -141,6 +162,17 @@ impl Device {
         self.peek(attributes.doorbell_record + 4, &mut record)?;
         let mut head = [0; 8];
         self.peek(qp.buffer.bus(qp.send_offset + block * 64)?, &mut head)?;
+        let same = if head == *doorbell { SAME } else { 0 };
+        Some(same | u64::from(u32::from_be_bytes(record) & 0xffff))
+    }
+
+    fn glance_at_ring(&self, sq: &Sq, index: u16, doorbell: &[u8; 8]) -> Option<u64> {
+        let ring = &sq.ring;
+        let mut record = [0; 4];
+        self.peek(ring.record + 4, &mut record)?;
+        let at = u64::from(index) & ((1 << ring.log_size) - 1);
+        let mut head = [0; 8];
+        self.peek(ring.buffer.bus(at << ring.log_stride)?, &mut head)?;
         let same = if head == *doorbell { SAME } else { 0 };
         Some(same | u64::from(u32::from_be_bytes(record) & 0xffff))
     }
@@ -161,13 +193,20 @@ impl Device {
     /// The send doorbell of `qp` was rung with these words: the record counts the WQE that they are the head of, and did so when
     /// they were stored (connectx.md 9, 17). A queue pair in error is only to look, and anyone may ring for that.
     pub(super) fn judge_doorbell(&self, qp: &Qp, doorbell: &[u8; 8], seen: u64) {
-        if seen & SEEN == 0 || qp.state.get() != State::ReadyToSend {
+        if qp.state.get() == State::ReadyToSend {
+            self.judge_words(qp.attributes.borrow().send_blocks, doorbell, seen);
+        }
+    }
+
+    /// The same of a ring with so many blocks.
+    pub(super) fn judge_words(&self, blocks: u32, doorbell: &[u8; 8], seen: u64) {
+        if seen & SEEN == 0 {
             return;
         }
         let (qpn, index, opcode) = words(doorbell);
         let record = seen as u16;
         let counted = u32::from(record.wrapping_sub(index));
-        if counted == 0 || counted > qp.attributes.borrow().send_blocks {
+        if counted == 0 || counted > blocks {
             let text = format!("{qpn:?} rung for WQE {index:#x} while its doorbell record said {record:#x}");
             self.driver_error("connectx.md 9: doorbell record", &text);
         } else if seen & SAME == 0 {

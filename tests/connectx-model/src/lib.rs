@@ -28,6 +28,7 @@ mod completion_queue;
 pub mod config_space;
 mod counters;
 mod cqe;
+mod ether;
 mod event_queue;
 mod faults;
 mod function;
@@ -56,7 +57,8 @@ pub use capabilities::Capabilities;
 pub use completion_queue::{Cq, CqOverflow};
 pub use config_space::ConfigSpace;
 pub use counters::{Counter, Statistics};
-pub use cqe::{CqeKind, CqeSpec, Datagram, Received, Syndrome};
+pub use cqe::{CqeKind, CqeSpec, Datagram, EtherFrame, Received, Syndrome};
+pub use ether::EtherCounters;
 pub use event_queue::Eq;
 pub use faults::{CommandFault, FaultPlan, Matching};
 pub use function::UNSEEN;
@@ -188,6 +190,7 @@ pub struct Device {
     /// State of the transport engine that belongs to no queue pair.
     pub engine: RefCell<transport::EngineState>,
     counters: counters::Counters,
+    ether: ether::Ether,
     port: port::Port,
     /// What goes wrong, and when.
     pub faults: RefCell<FaultPlan>,
@@ -229,6 +232,7 @@ impl Device {
             gids: GidTable::new(gid_slots),
             engine: RefCell::default(),
             counters: counters::Counters::default(),
+            ether: ether::Ether::default(),
             port: port::Port::new(&config),
             faults: RefCell::default(),
             config,
@@ -348,6 +352,7 @@ impl Device {
         self.named.clear();
         self.gids.clear();
         self.counters.reset();
+        self.ether.forget();
         self.numbers.forget();
         self.pages.forget_objects();
     }
@@ -355,6 +360,18 @@ impl Device {
     /// What was done over the life of the device.
     pub fn statistics(&self) -> Statistics {
         self.counters.statistics()
+    }
+
+    /// No queue of any kind has the number.
+    pub(crate) fn is_free_queue(&self, number: Qpn) -> bool {
+        !self.qps.borrow().contains_key(&number)
+            && !self.ether.sqs.borrow().contains_key(&number)
+            && !self.ether.rqs.borrow().contains_key(&number)
+    }
+
+    /// What was counted of Ethernet frames.
+    pub fn ether_counters(&self) -> EtherCounters {
+        self.ether.counters.get()
     }
 
     /// How often `counter` was counted, over all counter sets.

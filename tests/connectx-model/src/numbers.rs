@@ -14,6 +14,8 @@ const DOMAINS: std::ops::Range<u32> = 1..1 << 16;
 /// 0 and 1 are special, and the first ones look too much like indices.
 const QPNS: std::ops::Range<u32> = 0x40..0x0002_0000;
 const CQNS: std::ops::Range<u32> = 0x0400..0x0002_0000;
+/// 0 is a number like any other, which nobody expects.
+const TARGETS: std::ops::Range<u32> = 0..0x1_0000;
 /// Below lie the reserved keys.
 const KEYS: std::ops::Range<u32> = 0x100..0x0010_0000;
 
@@ -31,6 +33,8 @@ pub(super) struct Numbers {
     pub(super) next_cq: Pool,
     pub(super) next_qp: Pool,
     pub(super) next_key: Pool,
+    /// TIS, TIR and receive queue tables.
+    pub(super) next_target: Pool,
 }
 
 impl Numbers {
@@ -48,6 +52,7 @@ impl Numbers {
             next_cq: Pool::new(CQNS, reuse),
             next_qp: Pool::new(QPNS, reuse),
             next_key: Pool::new(KEYS, reuse),
+            next_target: Pool::new(TARGETS, reuse),
         }
     }
 
@@ -65,6 +70,7 @@ impl Numbers {
             &self.next_cq,
             &self.next_qp,
             &self.next_key,
+            &self.next_target,
         ];
         pools.into_iter().for_each(Pool::forget);
     }

@@ -25,6 +25,8 @@ pub(super) enum Holder {
     Cq(u32),
     Qp(u32),
     Mkey(u32),
+    Sq(u32),
+    Rq(u32),
 }
 
 impl Holder {
@@ -32,7 +34,7 @@ impl Holder {
     const fn bytes(self) -> u64 {
         match self {
             Self::Eq(_) | Self::Cq(_) => 512,
-            Self::Qp(_) => 1024,
+            Self::Qp(_) | Self::Sq(_) | Self::Rq(_) => 1024,
             Self::Mkey(_) => 256,
         }
     }

@@ -194,6 +194,10 @@ impl Device {
         if loops && frame.starts_with(&self.mac()) {
             return self.loop_back(frame);
         }
+        let group = frame[0] & 1 != 0;
+        if group && self.port.vport.borrow().disable_mc_local_lb() == 0 {
+            self.loop_back(frame.clone());
+        }
         self.port.tally(|traffic| {
             traffic.sent_frames += 1;
             traffic.sent_bytes += frame.len() as u64;
@@ -212,7 +216,7 @@ impl Device {
         let device = Rc::downgrade(&self.me());
         self.after(LOOPBACK_NS, move || {
             if let Some(device) = device.upgrade() {
-                device.take(&frame);
+                device.take(&frame, true);
             }
         });
     }
@@ -222,9 +226,15 @@ impl Device {
         self.port.is_up() && self.phase.get() == Phase::Initialized
     }
 
-    fn take(&self, frame: &[u8]) {
-        if self.takes_frames() && self.roce_enabled() {
+    /// A frame from outside, or one of the function's `own`. Those of RoCE are the queue pairs'; Ethernet sees the others.
+    fn take(&self, frame: &[u8], own: bool) {
+        if !self.takes_frames() {
+            return;
+        }
+        if self.roce_enabled() && self.is_roce(frame) {
             transport::receive(&self.me(), frame);
+        } else {
+            self.nic_receive(frame, own);
         }
     }
 
@@ -239,6 +249,6 @@ impl Device {
                 traffic.discarded += 1;
             }
         });
-        self.take(frame);
+        self.take(frame, false);
     }
 }

@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use cxndk::hw::layout::{HwCqDoorbell, HwEqDoorbell};
 
+use super::ether::{QueueState, Sq};
 use super::ids::{Qpn, Uarn};
 use super::judge::DoorbellAt;
 use super::{Device, Phase, transport};
@@ -76,6 +78,10 @@ impl Device {
 
     fn send_doorbell(&self, uar: Uarn, doorbell: [u8; 8], seen: u64) {
         let qpn = Qpn(u32::from_be_bytes([doorbell[4], doorbell[5], doorbell[6], doorbell[7]]) >> 8);
+        let sq = self.ether.sqs.borrow().get(&qpn).cloned();
+        if let Some(sq) = sq {
+            return self.sq_rung(&sq, uar, &doorbell, seen);
+        }
         let Some(qp) = self.qp(qpn) else {
             return self.stray_doorbell(uar, &format!("{qpn:?} is not there"));
         };
@@ -86,6 +92,19 @@ impl Device {
             let text = format!("{qpn:?} rung through {uar:?}, which is not its own");
             self.driver_error("connectx.md 9: qpc.uar_page", &text);
         }
+    }
+}
+
+impl Device {
+    fn sq_rung(&self, sq: &Rc<Sq>, uar: Uarn, doorbell: &[u8; 8], seen: u64) {
+        if sq.uar != uar {
+            let text = format!("{:?} rung through {uar:?}, which is not its own", sq.number);
+            return self.driver_error("connectx.md 9: qpc.uar_page", &text);
+        }
+        if sq.state.get() == QueueState::Ready {
+            self.judge_words(1 << sq.ring.log_size, doorbell, seen);
+        }
+        self.sq_doorbell(sq);
     }
 }
 

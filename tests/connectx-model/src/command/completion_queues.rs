@@ -101,7 +101,7 @@ pub(super) fn destroy(device: &Device, request: &Request<'_>) -> Outcome {
         let attributes = qp.attributes.borrow();
         attributes.send_cq == cq.number || attributes.receive_cq == cq.number
     });
-    if used {
+    if used || device.ether.uses_cq(cq.number) {
         return Err(Status::ResourceBusy.into());
     }
     device.quiesce_cq(&cq);

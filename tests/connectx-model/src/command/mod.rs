@@ -2,6 +2,8 @@
 
 mod bring_up;
 mod completion_queues;
+mod ether_queues;
+mod ether_targets;
 mod event_queues;
 mod keys;
 mod mailbox;
@@ -11,6 +13,7 @@ mod registers;
 mod reserved;
 mod resources;
 mod status;
+mod steering;
 mod table;
 mod transitions;
 

@@ -66,7 +66,7 @@ fn qp_number(device: &Device, service: Service) -> Result<Qpn, Status> {
     if device.qps.borrow().len() >= limit {
         return Err(Status::LimitsExceeded);
     }
-    let free = |number| !device.qps.borrow().contains_key(&Qpn(number));
+    let free = |number| device.is_free_queue(Qpn(number));
     let number = device.numbers.next_qp.take(free);
     number.map(Qpn).ok_or(Status::LimitsExceeded)
 }

@@ -32,7 +32,7 @@ pub(super) fn dealloc_uar(device: &Device, request: &Request<'_>) -> Outcome {
         .borrow()
         .values()
         .any(|qp| qp.attributes.borrow().uar == uar);
-    if by_eq || by_cq || by_qp {
+    if by_eq || by_cq || by_qp || device.ether.uses_uar(uar) {
         return Err(Status::ResourceBusy.into());
     }
     device.numbers.uars.borrow_mut().remove(&uar);
@@ -60,7 +60,7 @@ pub(super) fn dealloc_pd(device: &Device, request: &Request<'_>) -> Outcome {
         .borrow()
         .values()
         .any(|qp| qp.attributes.borrow().pd == pd);
-    if by_qp || device.mkeys.any(|mkey| mkey.pd == pd) {
+    if by_qp || device.ether.uses_pd(pd) || device.mkeys.any(|mkey| mkey.pd == pd) {
         return Err(Status::ResourceBusy.into());
     }
     device.numbers.pds.borrow_mut().remove(&pd);
@@ -73,6 +73,9 @@ pub(super) fn alloc_transport_domain(device: &Device, _request: &Request<'_>) ->
 }
 
 pub(super) fn dealloc_transport_domain(device: &Device, request: &Request<'_>) -> Outcome {
+    if device.ether.uses_domain(request.dword(8)) {
+        return Err(Status::ResourceBusy.into());
+    }
     dealloc_domain(device, &device.numbers.transport_domains, request)
 }
 
@@ -120,6 +123,7 @@ pub(super) fn dealloc_q_counter(device: &Device, request: &Request<'_>) -> Outco
         .borrow()
         .values()
         .any(|qp| qp.attributes.borrow().counter_set == id)
+        || device.ether.uses_counters(id)
     {
         return Err(Status::ResourceBusy.into());
     }
@@ -147,7 +151,7 @@ pub(super) fn query_q_counter(device: &Device, request: &Request<'_>) -> Outcome
 impl Device {
     /// Everything that the driver made and has not destroyed, one line an object.
     pub fn living_objects(&self) -> Vec<String> {
-        let mut lines = Vec::new();
+        let mut lines = self.ether.living();
         lines.extend(self.qps.borrow().keys().map(|number| format!("{number:?}")));
         lines.extend(self.cqs.borrow().keys().map(|number| format!("{number:?}")));
         lines.extend(self.eqs.borrow().keys().map(|number| format!("{number:?}")));

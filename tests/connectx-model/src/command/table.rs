@@ -4,7 +4,8 @@ use cxndk::hw::layout::{CmdIn, opcode as op};
 
 use super::status::{Outcome, Status};
 use super::{
-    bring_up, completion_queues, event_queues, keys, network, queue_pairs, registers, resources, transitions,
+    bring_up, completion_queues, ether_queues, ether_targets, event_queues, keys, network, queue_pairs,
+    registers, resources, steering, transitions,
 };
 use crate::{Device, Phase};
 
@@ -140,6 +141,32 @@ const COMMANDS: &[Entry] = commands! {
     SQERR2RTS_QP Initialized..=Initialized 0x110 16 [NUMBER, 0] transitions::modify;
     QP_2ERR_QP Initialized..=Initialized 16 16 [NUMBER, 0] transitions::to_error;
     QP_2RST_QP Initialized..=Initialized 16 16 [NUMBER, 0] transitions::to_reset;
+
+    CREATE_SQ Initialized..=Initialized 0x110 16 [0, 0] ether_queues::create_sq;
+    MODIFY_SQ Initialized..=Initialized 0x110 16 [0xf0ff_ffff, 0] ether_queues::modify_sq;
+    DESTROY_SQ Initialized..=Initialized 16 16 [NUMBER, 0] ether_queues::destroy_sq;
+    QUERY_SQ Initialized..=Initialized 16 0x110 [NUMBER, 0] ether_queues::query_sq;
+    CREATE_RQ Initialized..=Initialized 0x110 16 [0, 0] ether_queues::create_rq;
+    MODIFY_RQ Initialized..=Initialized 0x110 16 [0xf0ff_ffff, 0] ether_queues::modify_rq;
+    DESTROY_RQ Initialized..=Initialized 16 16 [NUMBER, 0] ether_queues::destroy_rq;
+    QUERY_RQ Initialized..=Initialized 16 0x110 [NUMBER, 0] ether_queues::query_rq;
+    CREATE_TIS Initialized..=Initialized 0xc0 16 [0, 0] ether_targets::create_tis;
+    MODIFY_TIS Initialized..=Initialized 0xc0 16 [NUMBER, 0] ether_targets::modify_tis;
+    DESTROY_TIS Initialized..=Initialized 16 16 [NUMBER, 0] ether_targets::destroy_tis;
+    CREATE_RQT Initialized..=Initialized 0x110 16 [0, 0] ether_targets::create_rqt;
+    MODIFY_RQT Initialized..=Initialized 0x110 16 [NUMBER, 0] ether_targets::modify_rqt;
+    DESTROY_RQT Initialized..=Initialized 16 16 [NUMBER, 0] ether_targets::destroy_rqt;
+    CREATE_TIR Initialized..=Initialized 0x110 16 [0, 0] ether_targets::create_tir;
+    MODIFY_TIR Initialized..=Initialized 0x110 16 [NUMBER, 0] ether_targets::modify_tir;
+    DESTROY_TIR Initialized..=Initialized 16 16 [NUMBER, 0] ether_targets::destroy_tir;
+    CREATE_FLOW_TABLE Initialized..=Initialized 0x40 16 [0x8000_ffff, 0] steering::create_table;
+    MODIFY_FLOW_TABLE Initialized..=Initialized 0x40 16 [0x8000_ffff, 0xffff] steering::modify_table;
+    DESTROY_FLOW_TABLE Initialized..=Initialized 0x40 16 [0x8000_ffff, 0] steering::destroy_table;
+    SET_FLOW_TABLE_ROOT Initialized..=Initialized 0x40 16 [0x8000_ffff, 0] steering::set_root;
+    CREATE_FLOW_GROUP Initialized..=Initialized 0x400 16 [0x8000_ffff, 0] steering::create_group;
+    DESTROY_FLOW_GROUP Initialized..=Initialized 0x40 16 [0x8000_ffff, 0] steering::destroy_group;
+    SET_FLOW_TABLE_ENTRY Initialized..=Initialized 0x340 16 [0x8000_ffff, 0] steering::set_entry;
+    DELETE_FLOW_TABLE_ENTRY Initialized..=Initialized 0x40 16 [0x8000_ffff, 0] steering::delete_entry;
 
     QUERY_VPORT_STATE Initialized..=Initialized 16 16 [0x8000_ffff, 0] network::query_vport_state;
     MODIFY_VPORT_STATE Initialized..=Initialized 16 16 [0x8000_ffff, 0xf0] network::modify_vport_state;

@@ -6,6 +6,7 @@ mod bring_up;
 mod command_queue;
 mod completion_queues;
 mod driver;
+mod ethernet;
 mod event_queues;
 mod faults;
 mod judge;
@@ -13,6 +14,7 @@ mod keys;
 mod network;
 mod pages;
 mod queue_pairs;
+mod station;
 mod traffic;
 
 use driver::Driver;

@@ -267,7 +267,7 @@ fn same(one: &Memory, at: usize, other: &Memory, there: usize, length: usize) ->
         .all(|step| one.read::<64>(at + step) == other.read::<64>(there + step))
 }
 
-fn completion_queue(driver: &Driver, ring: &Memory, record: &Memory) -> u32 {
+pub(super) fn completion_queue(driver: &Driver, ring: &Memory, record: &Memory) -> u32 {
     for entry in 0..ENTRIES {
         ring.write(entry * 64 + 63, &[0xf0]);
     }
@@ -284,7 +284,7 @@ fn completion_queue(driver: &Driver, ring: &Memory, record: &Memory) -> u32 {
 }
 
 /// A key over all memory with all rights.
-fn physical_key(driver: &Driver, pd: u32) -> u32 {
+pub(super) fn physical_key(driver: &Driver, pd: u32) -> u32 {
     let mut input = hw::CreateMkeyIn::new();
     input.set_opcode(u32::from(op::CREATE_MKEY));
     let context = input.memory_key_mkey_entry_mut();
