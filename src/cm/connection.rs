@@ -13,7 +13,7 @@ use super::{
     mtu,
     params::{Answer, MAX_CALLEE_DATA, QpParameters, ReadLimits, Rejection, Reply},
     resolve::{Route, gid},
-    table::Key,
+    table::{KEYS, Key},
     timeouts::{TARGET_ACK_DELAY, active_ack_timeout, passive_ack_timeout},
 };
 use crate::{
@@ -239,17 +239,24 @@ impl Connection {
         self.local == local && self.remote == remote && self.with(Machine::is_live)
     }
 
-    /// What it can be found by.
-    pub(super) fn keys(&self) -> [Key; 4] {
+    /// What it can be found by, as far as it is known: what the peer's are it says in its first message.
+    pub(super) fn keys(&self) -> [Option<Key>; KEYS] {
         let (id, peer, queue_pair) = self.with(|m| {
+            let known = m.remote() != CommId::NONE;
+            let guid = m.remote_guid();
             (
-                m.local(),
-                Key::Peer(m.remote(), m.remote_guid()),
-                Key::QueuePair(m.remote_qpn(), m.remote_guid()),
+                Key::Id(m.local()),
+                known.then(|| Key::Peer(m.remote(), guid)),
+                known.then(|| Key::QueuePair(m.remote_qpn(), guid)),
             )
         });
         let ends = Key::Ends(self.local, self.remote);
-        [Key::Id(id), peer, queue_pair, ends]
+        [Some(id), peer, queue_pair, Some(ends)]
+    }
+
+    /// When it waits for something next, in milliseconds of the agent's clock.
+    pub(super) fn deadline(&self) -> Option<u64> {
+        self.with(Machine::deadline)
     }
 
     /// Whether the request is the one that made this connection, or a copy of it. A peer that started over may use an id again, but not
@@ -289,14 +296,12 @@ impl Connection {
         self.start_over(now);
     }
 
-    /// Looks whether time is over; returns when to look again.
-    pub(super) fn expire(&self, now: u64) -> Option<u64> {
+    /// Looks whether time is over.
+    pub(super) fn expire(&self, now: u64) {
         self.start_over(now);
         let mut inner = self.state.lock();
         let step = inner.machine.expire(now);
-        let deadline = inner.machine.deadline();
         self.finish(inner, &step, None);
-        deadline
     }
 
     /// The connection is lost: the peer started over, or the adapter stops.
@@ -363,7 +368,6 @@ impl Connection {
     /// Does what a step asks for, after letting go of the lock.
     fn finish(&self, mut inner: crate::nt::SpinGuard<'_, Inner>, step: &Step, rej: Option<&Rej>) {
         let state = inner.machine.state();
-        let deadline = inner.machine.deadline();
         let over = matches!(state, State::Idle | State::Timewait);
         let events = if over {
             inner.events.take()
@@ -377,8 +381,8 @@ impl Connection {
         }
         if state == State::Idle {
             self.agent.forget(self);
-        } else if let Some(deadline) = deadline {
-            Core::wake_at(&self.agent, deadline);
+        } else {
+            Core::schedule(&self.agent, self);
         }
         if let (Some(news), Some(events)) = (step.news, &events) {
             tell(&**events, news, reply.as_ref(), rej);

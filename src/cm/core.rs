@@ -181,8 +181,8 @@ impl Core {
                 core::mem::replace(&mut tables.listeners, Vec::new_in(NonPaged)),
             )
         };
-        (0..connections.slots())
-            .filter_map(|slot| connections.get(slot))
+        (0..connections.limit())
+            .filter_map(|at| connections.get(at))
             .for_each(|connection| connection.kill());
         drop((connections, listeners));
         self.local.release(passive);
@@ -205,8 +205,20 @@ impl Core {
         }
     }
 
-    /// Has connections look at the clock at `deadline`, if not earlier.
-    pub(super) fn wake_at(this: &Ref<Self>, deadline: u64) {
+    /// Notes when a connection waits for something next, and has the timer come then.
+    pub(super) fn schedule(this: &Ref<Self>, connection: &Connection) {
+        let earliest = {
+            let mut tables = this.tables.lock();
+            tables.connections.schedule(connection);
+            tables.connections.earliest()
+        };
+        if let Some(earliest) = earliest {
+            Self::wake_at(this, earliest);
+        }
+    }
+
+    /// Has the timer come at `deadline`, if not earlier.
+    fn wake_at(this: &Ref<Self>, deadline: u64) {
         let mut due = this.due.lock();
         if due.is_some_and(|due| due <= deadline) || this.tables.lock().stopped {
             return;
@@ -216,24 +228,32 @@ impl Core {
         this.timer.arm(after as u32, this.clone());
     }
 
+    /// Wakes those whose time has come; those that it makes wait again have a time to come.
     fn expired(this: &Ref<Self>) {
         *this.due.lock() = None;
-        let now = this.now();
-        let mut next = None;
-        this.each_connection(|connection| {
-            let deadline = connection.expire(now);
-            next = [next, deadline].into_iter().flatten().min();
-        });
-        if let Some(next) = next {
-            Self::wake_at(this, next);
+        let (now, waiting) = (this.now(), this.tables.lock().connections.waiting());
+        // Each once: one that is to come again at once comes with the next tick.
+        for _ in 0..waiting {
+            let Some(connection) = this.due_connection(now) else {
+                break;
+            };
+            connection.expire(now);
         }
+        let earliest = this.tables.lock().connections.earliest();
+        if let Some(earliest) = earliest {
+            Self::wake_at(this, earliest);
+        }
+    }
+
+    fn due_connection(&self, now: u64) -> Option<Ref<Connection>> {
+        self.tables.lock().connections.pop_due(now)
     }
 
     /// Visits every connection without the lock.
     fn each_connection(&self, mut visit: impl FnMut(&Ref<Connection>)) {
-        let slots = self.tables.lock().connections.slots();
-        for slot in 0..slots {
-            let connection = self.tables.lock().connections.get(slot);
+        let limit = self.tables.lock().connections.limit();
+        for at in 0..limit {
+            let connection = self.tables.lock().connections.get(at);
             if let Some(connection) = connection {
                 visit(&connection);
             }

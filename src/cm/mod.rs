@@ -34,6 +34,7 @@ mod core;
 pub mod error;
 pub mod events;
 mod gsi;
+pub mod index;
 pub mod listener;
 mod local;
 pub mod machine;

@@ -135,7 +135,7 @@ fn accept(
     let place = listener.place()?;
     let connection = passive_connection(core, datagram, req, (local, remote), (route, place), passive)?;
     core.add(connection.clone())?;
-    Core::wake_at(core, decide_by(core));
+    Core::schedule(core, &connection);
     offer(&listener, &connection, req, remote);
     Ok(())
 }
