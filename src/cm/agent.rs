@@ -5,7 +5,6 @@ use core::net::SocketAddr;
 use super::{
     Connection, ConnectionEvents, Listener, ListenerEvents,
     connection::{Parts, RNR_RETRY, Side, padded, transaction},
-    core::Core,
     error::CmError,
     machine::Machine,
     mad::{IpCmHeader, Path, Req, ServiceId, TransportService},
@@ -13,6 +12,7 @@ use super::{
     params::{ConnectRequest, MAX_CALLER_DATA},
     ports::{Endpoint, PortTable},
     resolve::{Route, gid},
+    shared::Shared,
     timeouts::{MAX_CM_RETRIES, PACKET_LIFE, RESPONSE_TIMEOUT, RETRY_COUNT, TARGET_ACK_DELAY, ack_timeout},
 };
 use crate::{
@@ -28,7 +28,7 @@ const P_KEY: u16 = 0xffff;
 /// One adapter's connection management: QP1, timers, and the tables of connections, listeners and ports.
 #[derive(Debug)]
 pub struct Agent {
-    core: Ref<Core>,
+    shared: Ref<Shared>,
 }
 
 impl Agent {
@@ -44,15 +44,15 @@ impl Agent {
         passive: Passive<'_>,
     ) -> Result<Ref<Self>, CmError> {
         let agent = Ref::try_new(Self {
-            core: Core::try_new(device, ndis, luid, mtu, passive)?,
+            shared: Shared::try_new(device, ndis, luid, mtu, passive)?,
         })?;
-        Core::start(&agent.core, passive)?;
+        Shared::start(&agent.shared, passive)?;
         Ok(agent)
     }
 
     /// Ends everything: connections that still have a consumer are aborted. Nothing of this floor uses the device afterwards.
     pub fn stop(&self, passive: Passive<'_>) {
-        self.core.stop(passive);
+        self.shared.stop(passive);
     }
 
     /// Takes a local address and port (CONN-06, CONN-07, CONN-20, CONN-21). Port 0 takes a free one of 49152-65535.
@@ -60,12 +60,12 @@ impl Agent {
     /// # Errors
     /// [`CmError::InvalidAddress`], [`CmError::PortInUse`], [`CmError::PortsExhausted`], [`CmError::NoMemory`].
     pub fn endpoint(&self, local: SocketAddr, passive: Passive<'_>) -> Result<Ref<Endpoint>, CmError> {
-        let addresses = &self.core.local;
+        let addresses = &self.shared.local;
         if !addresses.has(local.ip(), passive) {
             return Err(CmError::InvalidAddress);
         }
         let local = addresses.named(local).ok_or(CmError::InvalidAddress)?;
-        PortTable::reserve(&self.core.ports, local)
+        PortTable::reserve(&self.shared.ports, local)
     }
 
     /// Resolves the way to the peer and sends a request. One event tells how it went.
@@ -78,20 +78,20 @@ impl Agent {
         events: Ref<dyn ConnectionEvents>,
         passive: Passive<'_>,
     ) -> Result<Ref<Connection>, CmError> {
-        let core = &self.core;
+        let shared = &self.shared;
         let consumer: [u8; MAX_CALLER_DATA] = padded(request.private_data, MAX_CALLER_DATA)?;
         let local = request.endpoint.local();
         // Another zone is another network.
-        let remote = core.local.named(request.remote).ok_or(CmError::NoRoute)?;
-        let address = Core::hold_address(core, local.ip(), passive)?;
-        let route = core.resolve(local.ip(), remote.ip(), passive)?;
-        let to = core.gsi_address(&route, passive)?;
-        let receive_psn = Psn::new(core.random() & 0x00ff_ffff);
+        let remote = shared.local.named(request.remote).ok_or(CmError::NoRoute)?;
+        let address = Shared::hold_address(shared, local.ip(), passive)?;
+        let route = shared.resolve(local.ip(), remote.ip(), passive)?;
+        let to = shared.gsi_address(&route, passive)?;
+        let receive_psn = Psn::new(shared.random() & 0x00ff_ffff);
         let req = self.req(request, (local, remote), &consumer, &route, receive_psn);
-        let transaction = transaction(core, req.local_comm_id);
-        let (machine, step) = Machine::active(&req, transaction, core.now());
+        let transaction = transaction(shared, req.local_comm_id);
+        let (machine, step) = Machine::active(&req, transaction, shared.now());
         let connection = Ref::try_new(Connection::new(Parts {
-            agent: core.clone(),
+            agent: shared.clone(),
             side: Side::Active,
             local,
             remote,
@@ -104,7 +104,7 @@ impl Agent {
             place: None,
             address,
         }))?;
-        core.add_only(connection.clone(), local, remote)?;
+        shared.add_only(connection.clone(), local, remote)?;
         connection.begin(&step);
         Ok(connection)
     }
@@ -123,10 +123,10 @@ impl Agent {
             destination: remote.ip(),
         };
         Req {
-            local_comm_id: self.core.fresh_id(),
+            local_comm_id: self.shared.fresh_id(),
             vendor_id: 0,
             service_id: ServiceId::tcp(remote.port()),
-            local_ca_guid: self.core.guid(),
+            local_ca_guid: self.shared.guid(),
             local_q_key: TAKES_COUNTER_OFFERS,
             local_qpn: super::mad::Qpn::new(request.qpn.raw()),
             responder_resources: request.limits.inbound,
@@ -140,7 +140,7 @@ impl Agent {
             local_response_timeout: RESPONSE_TIMEOUT,
             retry_count: RETRY_COUNT,
             p_key: P_KEY,
-            path_mtu: self.core.mtu.own as u8,
+            path_mtu: self.shared.mtu.own as u8,
             rdc_exists: false,
             rnr_retry_count: RNR_RETRY,
             max_cm_retries: MAX_CM_RETRIES,
@@ -163,9 +163,9 @@ impl Agent {
         passive: Passive<'_>,
     ) -> Result<Ref<Listener>, CmError> {
         // The address answers from now on.
-        self.core.local.index(endpoint.local().ip(), passive)?;
-        let listener = Listener::try_new(self.core.clone(), endpoint, events)?;
-        self.core.add_listener(listener.clone())?;
+        self.shared.local.index(endpoint.local().ip(), passive)?;
+        let listener = Listener::try_new(self.shared.clone(), endpoint, events)?;
+        self.shared.add_listener(listener.clone())?;
         Ok(listener)
     }
 }

@@ -4,7 +4,6 @@ use core::{fmt, net::SocketAddr};
 
 use super::{
     ConnectionEvents, Illegal,
-    core::{AddressInUse, Core},
     error::CmError,
     gsi::GsiAddress,
     listener::Place,
@@ -13,6 +12,7 @@ use super::{
     mtu,
     params::{Answer, MAX_CALLEE_DATA, QpParameters, ReadLimits, Rejection, Reply},
     resolve::{Route, gid},
+    shared::{AddressInUse, Shared},
     table::{KEYS, Key},
     timeouts::{TARGET_ACK_DELAY, active_ack_timeout, passive_ack_timeout},
 };
@@ -44,7 +44,7 @@ pub(super) enum Side {
 
 /// One connection, from its request on. Every method may be called at `<= DISPATCH_LEVEL`.
 pub struct Connection {
-    agent: Ref<Core>,
+    agent: Ref<Shared>,
     side: Side,
     /// The consumer holds the endpoint (CONN-40 to CONN-43): its port is free when that lets go, whatever still waits here.
     local: SocketAddr,
@@ -68,7 +68,7 @@ pub(super) struct Inner {
 
 /// What a new [`Connection`] is made of.
 pub(super) struct Parts {
-    pub(super) agent: Ref<Core>,
+    pub(super) agent: Ref<Shared>,
     pub(super) side: Side,
     pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
@@ -382,7 +382,7 @@ impl Connection {
         if state == State::Idle {
             self.agent.forget(self);
         } else {
-            Core::schedule(&self.agent, self);
+            Shared::schedule(&self.agent, self);
         }
         if let (Some(news), Some(events)) = (step.news, &events) {
             tell(&**events, news, reply.as_ref(), rej);
@@ -479,8 +479,8 @@ fn tell(events: &dyn ConnectionEvents, news: News, reply: Option<&Reply>, rej: O
 }
 
 /// A name for the exchange that a request begins.
-pub(super) fn transaction(core: &Core, id: CommId) -> u64 {
-    u64::from(core.random()) << 32 | u64::from(id.0)
+pub(super) fn transaction(shared: &Shared, id: CommId) -> u64 {
+    u64::from(shared.random()) << 32 | u64::from(id.0)
 }
 
 /// The peer's limits as its request names them, seen from the peer.

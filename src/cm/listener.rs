@@ -6,7 +6,7 @@ use core::{
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-use super::{Endpoint, ListenerEvents, core::Core, error::CmError};
+use super::{Endpoint, ListenerEvents, error::CmError, shared::Shared};
 use crate::nt::{NoMemory, Ref};
 
 /// Requests of one listener that may wait for its consumer's decision; more are refused (CONN-04).
@@ -14,7 +14,7 @@ pub const BACKLOG: u32 = 256;
 
 /// Requests to one local address and port go to its [`ListenerEvents`] until it is closed.
 pub struct Listener {
-    pub(super) agent: Ref<Core>,
+    pub(super) agent: Ref<Shared>,
     pub(super) endpoint: Ref<Endpoint>,
     pub(super) events: Ref<dyn ListenerEvents>,
     pub(super) paused: AtomicBool,
@@ -24,7 +24,7 @@ pub struct Listener {
 
 impl Listener {
     pub(super) fn try_new(
-        agent: Ref<Core>,
+        agent: Ref<Shared>,
         endpoint: Ref<Endpoint>,
         events: Ref<dyn ListenerEvents>,
     ) -> Result<Ref<Self>, NoMemory> {

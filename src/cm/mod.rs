@@ -6,9 +6,10 @@
 //! | [`machine`], [`step`], [`timeouts`] | the state machine of one connection and its times, pure code |
 //! | [`mtu`] | the path MTU: what is asked for, taken and offered instead, pure code |
 //! | [`params`], [`events`], [`error`] | what goes up and down between this floor and its consumers |
-//! | [`agent`] | one adapter's agent: QP1, timers, ids, and the tables of connections and listeners |
+//! | [`agent`] | one adapter's agent, as the floors above hold it |
 //! | [`connection`], [`listener`] | what consumers hold |
-//! | `table` | connections by id, peer, queue pair and ends |
+//! | `shared` | what the parts of an agent share: QP1 and what arrives there, who is there, when to look again |
+//! | `table`, [`index`] | connections by id, peer, queue pair and ends, and by deadline; the hash chains and the heap below |
 //! | `request`, `questions` | requests that no connection takes: offered, refused, or put off until the way back is known |
 //! | [`ports`] | local addresses and ports in use, counted |
 //! | [`address`], [`resolve`] | SOCKADDRs; routes and neighbours from netio |
@@ -30,7 +31,6 @@
 pub mod address;
 pub mod agent;
 pub mod connection;
-mod core;
 pub mod error;
 pub mod events;
 mod gsi;
@@ -46,6 +46,7 @@ mod questions;
 mod random;
 mod request;
 pub mod resolve;
+mod shared;
 pub mod step;
 mod table;
 pub mod timeouts;

@@ -5,7 +5,6 @@ use core::net::SocketAddr;
 use super::{
     Connection, Incoming, Listener,
     connection::{Parts, Side, peer_limits},
-    core::Core,
     error::CmError,
     gsi::Datagram,
     listener::Place,
@@ -17,6 +16,7 @@ use super::{
     params::MAX_CALLER_DATA,
     questions::Neighbour,
     resolve::{Route, Way, address},
+    shared::Shared,
     timeouts::DECISION_MS,
 };
 use crate::{
@@ -29,15 +29,15 @@ const CONSUMER_DATA: usize = 36;
 
 /// Answers a request for communication or for its release that no connection took. Does not wait: when the way back is not known, the
 /// answer is put off until it is.
-pub(super) fn answer(core: &Ref<Core>, datagram: &Datagram, passive: Passive<'_>) {
-    match core.way_back(datagram, passive) {
-        Ok(Way::Known(route)) => answer_over(core, datagram, &route, passive),
+pub(super) fn answer(shared: &Ref<Shared>, datagram: &Datagram, passive: Passive<'_>) {
+    match shared.way_back(datagram, passive) {
+        Ok(Way::Known(route)) => answer_over(shared, datagram, &route, passive),
         Ok(Way::Ask(hop)) => {
             let neighbour = Neighbour {
                 local: address(datagram.destination),
                 hop,
             };
-            Core::ask(core, neighbour, datagram, is_wanted(core, datagram));
+            Shared::ask(shared, neighbour, datagram, is_wanted(shared, datagram));
         }
         // There is no way to say anything.
         Err(_) => {}
@@ -45,29 +45,29 @@ pub(super) fn answer(core: &Ref<Core>, datagram: &Datagram, passive: Passive<'_>
 }
 
 /// Answers it over `route`, the way back.
-pub(super) fn answer_over(core: &Ref<Core>, datagram: &Datagram, route: &Route, passive: Passive<'_>) {
+pub(super) fn answer_over(shared: &Ref<Shared>, datagram: &Datagram, route: &Route, passive: Passive<'_>) {
     // Another copy of it may have made a connection meanwhile.
-    if let Some(connection) = core.connection_of(datagram) {
-        connection.receive(&datagram.mad, core.now());
+    if let Some(connection) = shared.connection_of(datagram) {
+        connection.receive(&datagram.mad, shared.now());
         return;
     }
     match &datagram.mad.message {
         Message::Req(req) => {
-            if let Err(refusal) = accept(core, datagram, req, route, passive) {
-                core.answer_with(datagram, Message::Rej(refusal.into_rej(req)), route, passive);
+            if let Err(refusal) = accept(shared, datagram, req, route, passive) {
+                shared.answer_with(datagram, Message::Rej(refusal.into_rej(req)), route, passive);
             }
         }
-        Message::Dreq(dreq) => core.answer_with(datagram, Message::Drep(unknown(dreq)), route, passive),
+        Message::Dreq(dreq) => shared.answer_with(datagram, Message::Drep(unknown(dreq)), route, passive),
         _ => {}
     }
 }
 
 /// Whether a listener waits for the request.
-fn is_wanted(core: &Core, datagram: &Datagram) -> bool {
+fn is_wanted(shared: &Shared, datagram: &Datagram) -> bool {
     let Message::Req(req) = &datagram.mad.message else {
         return false;
     };
-    ends(core, datagram, req).is_ok_and(|(local, _)| core.listener(local).is_some())
+    ends(shared, datagram, req).is_ok_and(|(local, _)| shared.listener(local).is_some())
 }
 
 /// A connection that is not known is released (roce-wire 4.8).
@@ -111,37 +111,37 @@ impl From<CmError> for Refusal {
 }
 
 fn accept(
-    core: &Ref<Core>,
+    shared: &Ref<Shared>,
     datagram: &Datagram,
     req: &Req,
     route: &Route,
     passive: Passive<'_>,
 ) -> Result<(), Refusal> {
-    let (local, remote) = ends(core, datagram, req)?;
+    let (local, remote) = ends(shared, datagram, req)?;
     if req.transport != TransportService::Rc {
         return Err(Refusal::new(RejectReason::INVALID_TRANSPORT));
     }
-    let listener = core
+    let listener = shared
         .listener(local)
         .ok_or_else(|| Refusal::new(RejectReason::INVALID_SERVICE_ID))?;
-    core.mtu.judge(req).map_err(|mtu| Refusal {
+    shared.mtu.judge(req).map_err(|mtu| Refusal {
         reason: RejectReason::INVALID_PATH_MTU,
         mtu: Some(mtu),
     })?;
-    if let Some(stale) = core.stale_connection(req) {
-        stale.lose(core.now());
+    if let Some(stale) = shared.stale_connection(req) {
+        stale.lose(shared.now());
         return Err(Refusal::new(RejectReason::STALE_CONNECTION));
     }
     let place = listener.place()?;
-    let connection = passive_connection(core, datagram, req, (local, remote), (route, place), passive)?;
-    core.add(connection.clone())?;
-    Core::schedule(core, &connection);
+    let connection = passive_connection(shared, datagram, req, (local, remote), (route, place), passive)?;
+    shared.add(connection.clone())?;
+    Shared::schedule(shared, &connection);
     offer(&listener, &connection, req, remote);
     Ok(())
 }
 
 /// Addresses and ports of both ends; the request must come from where it says, and ask for where it went.
-fn ends(core: &Core, datagram: &Datagram, req: &Req) -> Result<(SocketAddr, SocketAddr), Refusal> {
+fn ends(shared: &Shared, datagram: &Datagram, req: &Req) -> Result<(SocketAddr, SocketAddr), Refusal> {
     let port = req
         .service_id
         .tcp_port()
@@ -153,26 +153,26 @@ fn ends(core: &Core, datagram: &Datagram, req: &Req) -> Result<(SocketAddr, Sock
         return Err(Refusal::new(RejectReason::CONSUMER));
     }
     Ok((
-        core.local.on_link(header.destination, port),
-        core.local.on_link(header.source, header.source_port),
+        shared.local.on_link(header.destination, port),
+        shared.local.on_link(header.source, header.source_port),
     ))
 }
 
 fn passive_connection(
-    core: &Ref<Core>,
+    shared: &Ref<Shared>,
     datagram: &Datagram,
     req: &Req,
     (local, remote): (SocketAddr, SocketAddr),
     (route, place): (&Route, Place),
     passive: Passive<'_>,
 ) -> Result<Ref<Connection>, CmError> {
-    let address = Core::hold_address(core, local.ip(), passive)?;
-    let to = core.gsi_address(route, passive)?;
+    let address = Shared::hold_address(shared, local.ip(), passive)?;
+    let to = shared.gsi_address(route, passive)?;
     let transaction = datagram.mad.header.transaction_id;
-    let mut machine = Machine::passive(req, transaction, core.fresh_id(), core.guid());
-    machine.decide_by(decide_by(core));
+    let mut machine = Machine::passive(req, transaction, shared.fresh_id(), shared.guid());
+    machine.decide_by(decide_by(shared));
     Ok(Ref::try_new(Connection::new(Parts {
-        agent: core.clone(),
+        agent: shared.clone(),
         side: Side::Passive,
         local,
         remote,
@@ -181,15 +181,15 @@ fn passive_connection(
         machine,
         events: None,
         req: *req,
-        receive_psn: Psn::new(core.random() & 0x00ff_ffff),
+        receive_psn: Psn::new(shared.random() & 0x00ff_ffff),
         place: Some(place),
         address,
     }))?)
 }
 
 /// When a request that arrives now has to be decided.
-fn decide_by(core: &Core) -> u64 {
-    core.now().saturating_add(DECISION_MS)
+fn decide_by(shared: &Shared) -> u64 {
+    shared.now().saturating_add(DECISION_MS)
 }
 
 /// Offers the connection to the listener's consumer; what it does not take is rejected.
