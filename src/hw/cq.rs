@@ -8,10 +8,10 @@
 use super::{
     command::Commander,
     commands::queue::{CreateCq, DestroyCq, ModerateCq},
+    completions::CqRoute,
     device::Device,
     eq::Eq,
     error::HwError,
-    events::CqRoute,
     layout::Cqc,
     types::{Cqn, Gid, Key, Qpn, ceil_log2},
     uar::CqDoorbell,
@@ -338,8 +338,8 @@ impl Cq {
 
     /// Names who is told about events. Before the first [`Self::arm`].
     pub fn attach(&self, target: Ref<dyn CompletionTarget>) {
-        self.device.events().cqs().attach(self.cqn, target.clone());
-        self.eq.cqs().attach(self.cqn, target);
+        self.device.events().attach_cq(self.cqn, target.clone());
+        self.eq.attach_cq(self.cqn, target);
     }
 
     /// Its number.

@@ -3,10 +3,12 @@
 use super::{
     command::Commander,
     commands::queue::{CreateEq, DestroyEq},
+    completions::{Completions, CqRoute, Handler, Known},
+    cq::CompletionTarget,
     error::HwError,
-    events::{CqPlaces, Event, Events},
+    events::{Event, Events},
     layout::Eqc,
-    types::{Eqn, ceil_log2},
+    types::{Cqn, Eqn, ceil_log2},
     uar::{EqDoorbell, Uar},
 };
 use crate::nt::{
@@ -17,7 +19,6 @@ use crate::nt::{
         AtomicU32, AtomicU64,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
-    turn::{Source, Turn},
 };
 
 /// Bytes of an element.
@@ -50,9 +51,8 @@ pub(super) struct Eq {
     params: EqParams,
     /// Number, or [`NONE`] while the device does not know the queue.
     eqn: AtomicU32,
-    turn: Turn,
-    /// The completion queues that send their events here.
-    cqs: CqPlaces,
+    /// The completion queues that send their events here, and whose turn it is.
+    completions: Completions,
 }
 
 /// Events looked at by hand at a time.
@@ -78,7 +78,7 @@ impl Eq {
         for index in 0..1 << log_size {
             ring.at(index).store_last(OWNER_INITIAL);
         }
-        let (consumer, eqn, turn) = (AtomicU64::new(0), AtomicU32::new(NONE), Turn::new());
+        let (consumer, eqn) = (AtomicU64::new(0), AtomicU32::new(NONE));
         let doorbell = uar.eq_doorbell();
         Ok(Ref::try_new(Self {
             memory,
@@ -88,8 +88,7 @@ impl Eq {
             doorbell,
             params,
             eqn,
-            turn,
-            cqs: CqPlaces::new(),
+            completions: Completions::new(),
         })?)
     }
 
@@ -136,9 +135,20 @@ impl Eq {
         eqn == NONE || commander.dispose(&DestroyEq { eqn: Eqn(eqn as u8) }, passive)
     }
 
-    /// The completion queues that send their events here.
-    pub(super) const fn cqs(&self) -> &CqPlaces {
-        &self.cqs
+    /// Events of a completion queue that was made just now go to it; those that are in the queue already are of the one that had the
+    /// number before.
+    pub(super) fn add_cq(&self, cqn: Cqn) -> Result<Ref<CqRoute>, HwError> {
+        self.completions.add(cqn, self.position())
+    }
+
+    /// Names who is told of a completion queue.
+    pub(super) fn attach_cq(&self, cqn: Cqn, target: Ref<dyn CompletionTarget>) {
+        self.completions.attach(cqn, target);
+    }
+
+    /// No event reaches the completion queue any more, and none is being told when this returns.
+    pub(super) fn forget_cq(&self, cqn: Cqn, passive: Passive<'_>) {
+        self.completions.remove(cqn, || passive.sleep_ms(TURN_MS));
     }
 
     /// Asks for the first interrupt: at the next event, or at once if one is there.
@@ -154,7 +164,7 @@ impl Eq {
     /// Handles events, `budget` at most, at `DISPATCH_LEVEL`. `true` when there may be more: call again. After `false` the queue is
     /// armed, or another processor is at it and will see to what came.
     pub(super) fn handle(&self, events: &Events, budget: u32) -> bool {
-        self.turn.take(&Pass { queue: self, events }, budget)
+        self.completions.take_turn(&Pass { queue: self, events }, budget)
     }
 
     /// Handles all events, should an interrupt have been lost. `<= DISPATCH_LEVEL`.
@@ -170,11 +180,7 @@ impl Eq {
 
     /// Waits for the end of the turn that is under way, if one is: what was forgotten before is told nothing afterwards.
     pub(super) fn synchronize(&self, passive: Passive<'_>) {
-        let Some(turn) = self.turn.under_way() else { return };
-        // Bounded: a turn has a budget, and runs at `DISPATCH_LEVEL`.
-        while !self.turn.is_over(turn) {
-            passive.sleep_ms(TURN_MS);
-        }
+        self.completions.synchronize(|| passive.sleep_ms(TURN_MS));
     }
 
     /// The position after all events that are in the queue now, handled or not: those of objects that were destroyed before come
@@ -213,7 +219,7 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     /// Handles the next event, if there is one.
-    fn next(&self) -> bool {
+    fn next(&self, known: &Known<'_>) -> bool {
         let queue = self.queue;
         let at = queue.consumer.load(Relaxed);
         let element = queue.ring.at(at as u32);
@@ -231,7 +237,7 @@ impl Pass<'_> {
         queue.consumer.store(at + 1, Release);
         match Event::decode((head >> 48) as u8, (head >> 32) as u8, data) {
             Event::Completion(cqn) => {
-                if !queue.cqs.completed(cqn, at) {
+                if !known.completed(cqn, at) {
                     self.events.stray();
                 }
             }
@@ -241,10 +247,10 @@ impl Pass<'_> {
     }
 }
 
-impl Source for Pass<'_> {
-    fn pass(&self, most: u32) -> u32 {
+impl Handler for Pass<'_> {
+    fn pass(&self, known: &Known<'_>, most: u32) -> u32 {
         for handled in 0..most {
-            if !self.next() {
+            if !self.next(known) {
                 return handled;
             }
             if handled % SPARE == SPARE - 1 {

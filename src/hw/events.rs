@@ -106,104 +106,12 @@ impl Event {
     }
 }
 
-/// What a completion queue knows of its events.
-#[derive(Debug)]
-pub struct CqRoute {
-    /// Events so far: the arm sequence number.
-    sequence: AtomicU32,
-}
-
-impl CqRoute {
-    pub(super) fn try_new() -> Result<Ref<Self>, HwError> {
-        let sequence = AtomicU32::new(0);
-        Ok(Ref::try_new(Self { sequence })?)
-    }
-
-    /// Number that the next arm carries.
-    pub(super) fn arm_sequence(&self) -> u32 {
-        self.sequence.load(Acquire)
-    }
-}
-
-/// A completion queue as its event queue knows it.
+/// A completion queue as the queue of news knows it.
 struct CqPlace {
     cqn: Cqn,
     /// Events before this position are of a queue that had the number before.
     since: u64,
-    route: Ref<CqRoute>,
     target: Option<Ref<dyn CompletionTarget>>,
-}
-
-/// The completion queues of an event queue, by their numbers.
-pub(super) struct CqPlaces(SpinLock<Numbers<CqPlace>>);
-
-impl core::fmt::Debug for CqPlaces {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("CqPlaces")
-    }
-}
-
-impl CqPlaces {
-    pub(super) const fn new() -> Self {
-        Self(SpinLock::new(Numbers::new()))
-    }
-
-    /// Adds a queue; events from position `since` on are its own.
-    pub(super) fn add(&self, cqn: Cqn, since: u64, route: &Ref<CqRoute>) -> Result<(), HwError> {
-        let place = CqPlace {
-            cqn,
-            since,
-            route: route.clone(),
-            target: None,
-        };
-        self.0.lock().insert(cqn.raw(), place)
-    }
-
-    /// Names who is told.
-    pub(super) fn attach(&self, cqn: Cqn, target: Ref<dyn CompletionTarget>) {
-        let mut places = self.0.lock();
-        let place = places.get_mut(cqn.raw());
-        let before = place.and_then(|place| place.target.replace(target));
-        drop(places);
-        drop(before);
-    }
-
-    /// Events of this number are nobody's from now on.
-    pub(super) fn remove(&self, cqn: Cqn) {
-        let place = self.0.lock().remove(cqn.raw());
-        drop(place);
-    }
-
-    /// A completion event at this position. Whether it was somebody's.
-    pub(super) fn completed(&self, cqn: Cqn, at: u64) -> bool {
-        let target = {
-            let places = self.0.lock();
-            let Some(place) = places.get(cqn.raw()).filter(|place| place.since <= at) else {
-                return false;
-            };
-            // Before the target is told: it may arm again at once.
-            place.route.sequence.fetch_add(1, AcqRel);
-            place.target.clone()
-        };
-        if let Some(target) = target {
-            target.completed();
-        }
-        true
-    }
-
-    /// Who is told of what happens at this position, if it is somebody.
-    fn target(&self, cqn: Cqn, at: u64) -> Option<Option<Ref<dyn CompletionTarget>>> {
-        let places = self.0.lock();
-        let place = places.get(cqn.raw()).filter(|place| place.since <= at)?;
-        Some(place.target.clone())
-    }
-
-    /// The first queue from this number on, and who is told.
-    fn first_from(&self, number: u32) -> Option<(Cqn, Option<Ref<dyn CompletionTarget>>)> {
-        let places = self.0.lock();
-        let place = places.first_from(number)?;
-        Some((place.cqn, place.target.clone()))
-    }
 }
 
 /// A queue pair as the queue of news knows it.
@@ -229,7 +137,7 @@ pub struct Events {
     ndis: NdisHandle,
     log: EventLog,
     /// All completion queues: for what is not a completion.
-    cqs: CqPlaces,
+    cqs: SpinLock<Numbers<CqPlace>>,
     qps: SpinLock<Numbers<QpPlace>>,
     news: SpinLock<Option<Ref<dyn DeviceEvents>>>,
     /// Asks the device about its port, at `PASSIVE_LEVEL`.
@@ -273,7 +181,7 @@ impl Events {
             registers,
             ndis,
             log,
-            cqs: CqPlaces::new(),
+            cqs: SpinLock::new(Numbers::new()),
             qps: SpinLock::new(Numbers::new()),
             news: SpinLock::new(None),
             port: SpinLock::new(None),
@@ -379,7 +287,7 @@ impl Events {
     /// Tells every completion queue that the device is dead. Queues that come meanwhile find out when they are used.
     fn tell_queues(&self) {
         let mut next = 0;
-        while let Some((cqn, target)) = self.cqs.first_from(next) {
+        while let Some((cqn, target)) = self.first_cq_from(next) {
             if let Some(target) = target {
                 target.device_lost();
             }
@@ -397,9 +305,32 @@ impl Events {
         self.strays.load(Relaxed)
     }
 
-    /// All completion queues.
-    pub(super) const fn cqs(&self) -> &CqPlaces {
-        &self.cqs
+    /// The first completion queue from this number on, and who is told.
+    fn first_cq_from(&self, number: u32) -> Option<(Cqn, Option<Ref<dyn CompletionTarget>>)> {
+        let places = self.cqs.lock();
+        let place = places.first_from(number)?;
+        Some((place.cqn, place.target.clone()))
+    }
+
+    /// Adds a completion queue; events from position `since` on are its own.
+    pub(super) fn add_cq(&self, cqn: Cqn, since: u64) -> Result<(), HwError> {
+        let target = None;
+        self.cqs.lock().insert(cqn.raw(), CqPlace { cqn, since, target })
+    }
+
+    /// Names who is told news of a completion queue.
+    pub(super) fn attach_cq(&self, cqn: Cqn, target: Ref<dyn CompletionTarget>) {
+        let mut places = self.cqs.lock();
+        let place = places.get_mut(cqn.raw());
+        let before = place.and_then(|place| place.target.replace(target));
+        drop(places);
+        drop(before);
+    }
+
+    /// News of this number are nobody's from now on.
+    pub(super) fn remove_cq(&self, cqn: Cqn) {
+        let place = self.cqs.lock().remove(cqn.raw());
+        drop(place);
     }
 
     /// Adds a queue pair; events from position `since` on are its own.
@@ -427,11 +358,7 @@ impl Events {
         match event {
             // A completion in a queue that takes none: the device lies.
             Event::Completion(_) => self.stray(),
-            Event::CqError(cqn, fault) => match self.cqs.target(cqn, at) {
-                Some(Some(target)) => target.failed(fault),
-                Some(None) => {}
-                None => self.stray(),
-            },
+            Event::CqError(cqn, fault) => self.to_cq(cqn, fault, at),
             Event::Qp(qpn, event) => self.to_qp(qpn, event, at),
             Event::Commands(vector) => self.commander.completed(vector),
             Event::PageRequest(function, count) => Pages::request(&self.pages, function, count),
@@ -445,6 +372,19 @@ impl Events {
         let watch = self.port.lock().clone();
         if let Some(watch) = watch {
             watch.changed();
+        }
+    }
+
+    fn to_cq(&self, cqn: Cqn, fault: CqFault, at: u64) {
+        let target = {
+            let places = self.cqs.lock();
+            let place = places.get(cqn.raw()).filter(|place| place.since <= at);
+            place.map(|place| place.target.clone())
+        };
+        match target {
+            Some(Some(target)) => target.failed(fault),
+            Some(None) => {}
+            None => self.stray(),
         }
     }
 

@@ -9,7 +9,7 @@
 //! | [`command`], [`commands`] | the command queue; one type per command |
 //! | [`pages`] | memory that the firmware lives in |
 //! | [`caps`], [`port`], [`gids`] | capabilities; port and vport; `RoCE` addresses |
-//! | `eq`, `queues`, [`events`] | event queues and where their events go |
+//! | `eq`, `queues`, `completions`, [`events`] | event queues and where their events go |
 //! | [`device`], `bring_up` | one function of the device, its whole life |
 //! | [`uar`], [`pd`], [`mkey`], [`cq`], [`qp`] | objects |
 //! | [`wqe`], [`send_queue`], [`receive_queue`] | work requests |
@@ -20,6 +20,7 @@ mod bring_up;
 pub mod caps;
 pub mod command;
 pub mod commands;
+mod completions;
 pub mod cq;
 pub mod device;
 mod eq;

@@ -2,9 +2,10 @@
 
 use super::{
     command::{Commander, Watch},
+    completions::CqRoute,
     eq::{Eq, EqParams},
     error::HwError,
-    events::{CqRoute, Events, event_type as t},
+    events::{Events, event_type as t},
     types::{Cqn, Qpn},
     uar::Uar,
 };
@@ -181,20 +182,18 @@ impl Queues {
     /// Events of a completion queue that the device has just made reach it through `eq`. Those that are under way yet are of the one
     /// that had the number before.
     pub(super) fn add_cq(&self, events: &Events, eq: &Eq, cqn: Cqn) -> Result<Ref<CqRoute>, HwError> {
-        let route = CqRoute::try_new()?;
-        events.cqs().add(cqn, self.news_position(), &route)?;
-        let added = eq.cqs().add(cqn, eq.position(), &route);
-        if added.is_err() {
-            events.cqs().remove(cqn);
+        events.add_cq(cqn, self.news_position())?;
+        let route = eq.add_cq(cqn);
+        if route.is_err() {
+            events.remove_cq(cqn);
         }
-        added.map(|()| route)
+        route
     }
 
     /// No event reaches the completion queue any more, and none is being told. Before its number is given back.
     pub(super) fn forget_cq(&self, events: &Events, eq: &Eq, cqn: Cqn, passive: Passive<'_>) {
-        eq.cqs().remove(cqn);
-        events.cqs().remove(cqn);
-        eq.synchronize(passive);
+        events.remove_cq(cqn);
+        eq.forget_cq(cqn, passive);
         self.synchronize_news(passive);
     }
 

@@ -16,7 +16,7 @@
 //! | [`packet`], [`message`] | `NET_BUFFER_LIST`s: chains, and packets and messages of our own |
 //! | [`config`], [`log`] | registry keywords; event log |
 //! | [`lifetime`], [`registry`] | when an object's close ends; lists of live objects |
-//! | [`turn`] | one processor at a time at a queue, no message lost |
+//! | [`turn`], [`turn_table`] | one processor at a time at a queue, no message lost; objects that it finds without a lock |
 //! | [`captured`] | a few bytes of somebody else's, kept by value |
 //! | [`driver_object`] | what the driver keeps with its driver object |
 //! | [`control_device`], [`irp`] | the driver's control device; requests to it |
@@ -54,6 +54,7 @@ pub mod task;
 pub mod time;
 pub mod timer;
 pub mod turn;
+pub mod turn_table;
 pub mod work;
 
 use core::ffi::c_void;

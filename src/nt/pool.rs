@@ -83,6 +83,24 @@ pub fn try_box<T>(value: T) -> Result<Box<T>, NoMemory> {
     Ok(Box::try_new_in(value, NonPaged)?)
 }
 
+/// Moves `value` into the pool, for who keeps the pointer himself: [`take_back`] drops it.
+///
+/// # Errors
+/// [`NoMemory`]; `value` is dropped.
+pub fn try_give<T>(value: T) -> Result<NonNull<T>, NoMemory> {
+    let (raw, _) = Box::into_raw_with_allocator(try_box(value)?);
+    NonNull::new(raw).ok_or(NoMemory)
+}
+
+/// Drops what [`try_give`] moved into the pool.
+///
+/// # Safety
+/// `value` came from `try_give`, nobody looks at it any more, and it is taken back once.
+pub unsafe fn take_back<T>(value: NonNull<T>) {
+    // SAFETY: the caller's promise.
+    drop(unsafe { Box::from_raw_in(value.as_ptr(), NonPaged) });
+}
+
 /// A vector with room for exactly `capacity` elements.
 ///
 /// # Errors

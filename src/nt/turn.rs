@@ -112,9 +112,11 @@ impl Turn {
         }
     }
 
-    /// The turn that is under way, if one is. What was done before, under a lock that passes take too, is seen by all later turns.
+    /// The turn that is under way, if one is. What was done before is seen by all later turns.
     pub fn under_way(&self) -> Option<UnderWay> {
-        let word = self.word.load(Ordering::Acquire);
+        // Not a load: that might come before the stores of the caller, and a turn that begins in between would see neither those nor
+        // be seen. An exchange takes its place among those of `enter`, and whoever enters later acquires what it releases.
+        let word = self.word.fetch_or(0, Ordering::AcqRel);
         (word & BUSY != 0).then_some(UnderWay(word / OVER))
     }
 

@@ -13,8 +13,8 @@ fn main() -> ExitCode {
         }
     };
     println!(
-        "{:<28} {:>12} {:>7} {:>7} {:>7} {:>7} {:>12}",
-        "operation", "instructions", "locked", "fences", "MMIO", "allocs", "bar"
+        "{:<28} {:>12} {:>7} {:>7} {:>7} {:>7} {:>7} {:>12}",
+        "operation", "instructions", "locked", "fences", "MMIO", "kernel", "allocs", "bar"
     );
     for row in rows {
         let bar = row.bar.map_or_else(String::new, |bar| {
@@ -27,12 +27,13 @@ fn main() -> ExitCode {
         });
         let cost = row.cost;
         println!(
-            "{:<28} {:>12} {:>7} {:>7} {:>7} {:>7} {:>12}",
+            "{:<28} {:>12} {:>7} {:>7} {:>7} {:>7} {:>7} {:>12}",
             row.name,
             row.instructions(),
             cost.locked,
             cost.fences,
             cost.mmio_writes,
+            cost.kernel_calls,
             cost.allocations,
             bar
         );

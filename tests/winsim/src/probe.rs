@@ -29,6 +29,18 @@ pub struct Cost {
     pub allocations: u64,
 }
 
+impl Cost {
+    /// Adds what another call cost.
+    pub const fn add(&mut self, other: Self) {
+        self.instructions += other.instructions;
+        self.locked += other.locked;
+        self.fences += other.fences;
+        self.mmio_writes += other.mmio_writes;
+        self.kernel_calls += other.kernel_calls;
+        self.allocations += other.allocations;
+    }
+}
+
 /// What is looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Watch {

@@ -4,6 +4,7 @@
 //! A request that is not measured follows and rings for those that were.
 
 mod calls;
+mod messages;
 
 use std::ops::Range;
 
@@ -69,6 +70,7 @@ pub fn table(seed: u64) -> Result<Vec<Row>, WorldError> {
         let pair = Pair::connect(world, 4420).expect("the pair connects");
         let mut rows = rows(&world.hosts[0].function, &pair);
         pair.close().unwrap_or_else(|error: SmbdError| panic!("{error}"));
+        rows.extend(messages::rows(world));
         rows.extend(calls::rows(world));
         rows
     })
@@ -150,13 +152,7 @@ impl Meter {
     ) -> Row {
         let mut cost = Cost::default();
         for index in 1..=operations {
-            let one = self.once(function, || call(index == operations));
-            cost.instructions += one.instructions;
-            cost.locked += one.locked;
-            cost.fences += one.fences;
-            cost.mmio_writes += one.mmio_writes;
-            cost.kernel_calls += one.kernel_calls;
-            cost.allocations += one.allocations;
+            cost.add(self.once(function, || call(index == operations)));
         }
         Row {
             name,

@@ -58,6 +58,69 @@ pub(super) struct Interrupt {
     served: Cell<u64>,
 }
 
+/// A message whose DPC is queued and has not begun: its routines, for who measures them.
+#[derive(Clone)]
+pub struct WaitingMessage {
+    interrupt: Rc<Interrupt>,
+    message: u32,
+}
+
+impl WaitingMessage {
+    /// The waiting messages of an adapter, one for each DPC.
+    pub(super) fn all_of(adapter: &AdapterState) -> Vec<Self> {
+        let mut waiting = Vec::new();
+        for handle in adapter.held.interrupts.borrow().iter() {
+            let interrupt = table::interrupt(*handle, "a measurement");
+            waiting.extend(interrupt.queued.borrow().keys().map(|(message, _)| Self {
+                interrupt: Rc::clone(&interrupt),
+                message: *message,
+            }));
+        }
+        waiting
+    }
+
+    /// Its number.
+    pub const fn message(&self) -> u32 {
+        self.message
+    }
+
+    /// The addresses of the driver's service routine and of its DPC.
+    ///
+    /// # Panics
+    /// Never: the registration was refused without them.
+    pub fn routines(&self) -> (usize, usize) {
+        let given = &self.interrupt.characteristics;
+        let service = given
+            .MessageInterruptHandler
+            .expect("checked by the registration");
+        let dpc = given
+            .MessageInterruptDpcHandler
+            .expect("checked by the registration");
+        (service as *const () as usize, dpc as *const () as usize)
+    }
+
+    /// Calls the service routine once more. It knows nothing of the level that it runs at.
+    pub fn service(&self) {
+        let (mut queue_default, mut targets) = (0_u8, 0_u32);
+        if let Some(handler) = self.interrupt.characteristics.MessageInterruptHandler {
+            // SAFETY: as in `Interrupt::service`.
+            unsafe {
+                handler(
+                    self.interrupt.context,
+                    self.message,
+                    &raw mut queue_default,
+                    &raw mut targets,
+                )
+            };
+        }
+    }
+
+    /// Calls the DPC routine, before and apart from the DPC that waits. At `DISPATCH_LEVEL`.
+    pub fn dpc(&self) {
+        self.interrupt.call_dpc(self.message, 0, u32::MAX);
+    }
+}
+
 /// Interrupts served in this run, for reports.
 #[derive(Default)]
 struct Served(Cell<u64>);
@@ -301,6 +364,22 @@ impl Interrupt {
         } else {
             u32::MAX
         };
+        let more = self.call_dpc(message, context, limit);
+        kernel::expect_clean("MiniportMessageInterruptDPC");
+        if sim::now() - began > LONGEST_DPC {
+            sim::fail(
+                "INT-09",
+                format!("the DPC of message {message} ran for {} ns", sim::now() - began),
+            );
+        }
+        if more {
+            self.queue(message, dpc, processor, context);
+        }
+        self.busy.set(self.busy.get() - 1);
+    }
+
+    /// Calls the driver's DPC routine, which may indicate so many packets. Whether it says that more are pending.
+    fn call_dpc(&self, message: u32, context: usize, limit: u32) -> bool {
         let mut throttle = NDIS_RECEIVE_THROTTLE_PARAMETERS {
             MaxNblsToIndicate: limit,
             BitField4: 0,
@@ -319,17 +398,7 @@ impl Interrupt {
                 );
             };
         }
-        kernel::expect_clean("MiniportMessageInterruptDPC");
-        if sim::now() - began > LONGEST_DPC {
-            sim::fail(
-                "INT-09",
-                format!("the DPC of message {message} ran for {} ns", sim::now() - began),
-            );
-        }
-        if throttle.BitField4 & MORE_PENDING != 0 {
-            self.queue(message, dpc, processor, context);
-        }
-        self.busy.set(self.busy.get() - 1);
+        throttle.BitField4 & MORE_PENDING != 0
     }
 }
 

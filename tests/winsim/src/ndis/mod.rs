@@ -72,7 +72,7 @@ mod work;
 pub use adapter::State;
 pub use attributes::General;
 pub use control_device::{ControlHandle, ControlRequest};
-pub use interrupt::{DEVICE_IRQL, interrupts_served};
+pub use interrupt::{DEVICE_IRQL, WaitingMessage, interrupts_served};
 pub use ndk::edge::{NdkAdapter, NdkEvent, open_ndk_of_interface};
 pub use oid::OidError;
 pub use personality::{

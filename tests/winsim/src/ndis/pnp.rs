@@ -10,6 +10,7 @@ use super::adapter::{AdapterState, Held, State, Transition};
 use super::attributes::{Attributes, General};
 use super::driver::{self, DriverState};
 use super::inf::{Inf, InfError, Install};
+use super::interrupt::WaitingMessage;
 use super::kernel::{self, Level};
 use super::ndk::edge::Edge;
 use super::oid::{OidError, OidQueue};
@@ -229,6 +230,11 @@ pub struct Adapter {
 }
 
 impl Adapter {
+    /// Messages whose DPCs are queued and have not begun.
+    pub fn waiting_messages(&self) -> Vec<WaitingMessage> {
+        WaitingMessage::all_of(&self.state)
+    }
+
     /// Runs `f` in a context of the host at `PASSIVE_LEVEL` and waits for it.
     pub(super) fn on_host<R: 'static>(
         &self,

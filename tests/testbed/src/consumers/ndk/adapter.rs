@@ -2,6 +2,7 @@
 
 use std::ptr;
 
+use cxndk::sys::ndis::GROUP_AFFINITY;
 use cxndk::sys::ndkpi::{
     NDK_ADAPTER, NDK_ADAPTER_INFO, NDK_CONNECTOR, NDK_CQ, NDK_FN_CONNECT_EVENT_CALLBACK,
     NDK_FN_CQ_NOTIFICATION_CALLBACK, NDK_LISTENER, NDK_PD, NDK_SHARED_ENDPOINT,
@@ -37,17 +38,33 @@ impl Adapter {
     /// # Errors
     ///
     /// The final status of the create.
-    #[expect(
-        clippy::not_unsafe_ptr_arg_deref,
-        reason = "the provider gives the context back, and looks at nothing behind it"
-    )]
     pub fn create_cq(
         self,
         depth: u32,
         notify: NDK_FN_CQ_NOTIFICATION_CALLBACK,
         context: *mut std::ffi::c_void,
     ) -> Result<Object<NDK_CQ>, Status> {
+        self.create_cq_on(depth, notify, context, None)
+    }
+
+    /// The same, for notifications on these processors if that can be.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::create_cq`].
+    #[expect(
+        clippy::not_unsafe_ptr_arg_deref,
+        reason = "the provider gives the context back, and looks at nothing behind it"
+    )]
+    pub fn create_cq_on(
+        self,
+        depth: u32,
+        notify: NDK_FN_CQ_NOTIFICATION_CALLBACK,
+        context: *mut std::ffi::c_void,
+        mut processors: Option<GROUP_AFFINITY>,
+    ) -> Result<Object<NDK_CQ>, Status> {
         let mut cq = ptr::null_mut::<NDK_CQ>();
+        let preferred = processors.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
         let started = Started::run(|request| {
             dispatch!(
                 self,
@@ -55,7 +72,7 @@ impl Adapter {
                     depth,
                     notify,
                     context,
-                    ptr::null_mut(),
+                    preferred,
                     Some(wait::created),
                     request,
                     &raw mut cq

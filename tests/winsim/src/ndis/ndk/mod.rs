@@ -31,6 +31,7 @@ use crate::sim;
 
 pub use ledger::forgive;
 pub use ledger::memory::{KeyInspector, KeyRights};
+pub use request::cq_notification;
 
 /// What the verifier counted in a run.
 #[derive(Default)]
