@@ -8,11 +8,12 @@ use std::rc::Rc;
 
 use cxndk::hw::layout::opcode as op;
 use cxndk_testbed::connectx::{CommandFault, Device, Health, Matching, State};
-use cxndk_testbed::consumers::ndk::{Notify, Status};
+use cxndk_testbed::consumers::ndk::{Buffer, Notify, Status};
+use cxndk_testbed::consumers::node::on;
 use cxndk_testbed::sim::faults::{self, Plan, When};
 use cxndk_testbed::sim::{self, MILLISECOND, SECOND};
 use cxndk_testbed::world::World;
-use support::{Link, QUEUES, Side};
+use support::{ALL_RIGHTS, Link, QUEUES, Side};
 
 /// Number of the log entry: a command got no answer; the device would not let go.
 const SILENT: u64 = 0x205;
@@ -269,6 +270,45 @@ fn closing_on_a_dead_device_needs_no_memory() {
             }
             assert!(nth + 1 < MOST, "there is no end to it");
         }
+    }
+}
+
+/// Registers memory of host A, whose device treats the command that makes the key so, and lets go of the bus at the second request only.
+fn register_in_vain(seed: u64, fault: fn() -> CommandFault) {
+    World::new(seed).play(|world| {
+        let host = &world.hosts[0];
+        let (device, open) = (Rc::clone(&host.device), host.open_ndk());
+        let adapter = open.adapter();
+        on(host.id, "registers", move || {
+            let pd = adapter.create_pd().expect("a domain");
+            let making = Matching::opcode(op::CREATE_MKEY);
+            device.faults.borrow_mut().add(making, fault());
+            faults::set(Some(Plan::new().fail("NdisMSetBusData", When::Nth(1))));
+            let buffer = Buffer::new(3 * 4096);
+            assert!(pd.register(&buffer, ALL_RIGHTS).is_err(), "no key");
+            let reaches = device.configuration().is_bus_master();
+            faults::set(None);
+            assert!(
+                !reaches,
+                "the memory is the consumer's again, and the device reaches it"
+            );
+            drop(buffer);
+            pd.close_and_wait().expect("closes");
+        });
+        open.close();
+    });
+}
+
+/// Proves MR-13, LIFE-30: a registration that the device does not answer, or answers with what cannot be, may have made a key that nobody
+/// knows. It completes when the device reaches no memory any more.
+#[test]
+fn a_registration_without_an_answer_ends_when_the_device_is_cut_off() {
+    let ways: [fn() -> CommandFault; 2] = [
+        || CommandFault::Silence,
+        || CommandFault::Lie(Rc::new(|output: &mut Vec<u8>| output.fill(0))),
+    ];
+    for (seed, way) in (0..4).flat_map(|seed| ways.map(|way| (seed, way))) {
+        register_in_vain(seed, way);
     }
 }
 

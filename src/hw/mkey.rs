@@ -5,7 +5,7 @@ use super::{
     commands::mkey::{CreateMkey, DestroyMkey},
     device::Device,
     error::HwError,
-    layout::Mkc,
+    layout::{Mkc, opcode},
     pd::Pd,
     types::{Key, MkeyIndex, Pdn},
     wqe::umr,
@@ -58,7 +58,8 @@ impl Mkey {
     /// which holds `start` at its offset `start % 4096`.
     ///
     /// # Errors
-    /// [`HwError::Limit`] when there are too few pages, [`HwError::NoMemory`], the command's.
+    /// [`HwError::Limit`] when there are too few pages, [`HwError::NoMemory`], the command's. When the device did not refuse, the key may
+    /// exist: the device is dead then, and cut off from memory if it can be ([`Device::is_cut_off`]).
     pub fn create_region(
         device: &Ref<Device>,
         pd: &Pd,
@@ -125,12 +126,24 @@ impl Mkey {
             entries,
             pages,
         };
-        let index: MkeyIndex = device.commander().execute(&command, passive)?;
+        let index: MkeyIndex = match device.commander().execute(&command, passive) {
+            Ok(index) => index,
+            Err(error) => return Err(Self::never_made(device, error.into(), passive)),
+        };
         Ok(Self {
             device: device.clone(),
             key: Key::new(index, variant),
             alive: AtomicBool::new(true),
         })
+    }
+
+    /// No key came of a command. Where the device may have made one that nobody knows, or may do so yet, it is given up: its memory is still
+    /// mapped, and whoever asked is about to have that back.
+    fn never_made(device: &Device, error: HwError, passive: Passive<'_>) -> HwError {
+        if !error.is_refusal() {
+            device.give_up(opcode::CREATE_MKEY, passive);
+        }
+        error
     }
 
     /// The key, local and remote token alike; it does not change over fast registrations and invalidations.

@@ -103,7 +103,7 @@ pub struct WorldPlan {
     pub capture: Option<PathBuf>,
     /// The driver that all hosts run.
     pub driver: DriverSource,
-    /// Whether the driver is preempted between two of its instructions too, not at kernel calls alone.
+    /// Whether the driver is preempted between two of its instructions too, not at kernel calls alone; where, the seed says.
     pub preempt_inside: bool,
 }
 

@@ -48,8 +48,8 @@ pub use random::{Stream, chance, choose, fill};
 pub use task::{TaskId, TaskSpec};
 pub use turns::{turns, wait_for_turn};
 pub use window::{
-    InDriver, LANDMARK, enter_driver, landmark, longest_standstill, preemptions_inside, set_driver_code,
-    set_windows, true_return_address,
+    InDriver, LANDMARK, Moment, enter_driver, landmark, longest_standstill, preemptions_inside,
+    set_driver_code, set_windows, stood_still, true_return_address,
 };
 
 /// One microsecond of virtual time, in nanoseconds.

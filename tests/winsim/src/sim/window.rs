@@ -12,7 +12,7 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
 
-use super::executor::with;
+use super::executor::{self, with};
 use super::random::{Stream, choose};
 use super::stepping::{self, Registers, trap_next};
 use super::{MICROSECOND, contexts, history};
@@ -96,6 +96,35 @@ pub fn set_windows(on: bool) -> bool {
 pub fn longest_standstill() -> u64 {
     let on = with(|sim| sim.windows.on.get());
     if on { STANDSTILL * MICROSECOND } else { 0 }
+}
+
+/// The longest that drivers can have stood still between two of their instructions so far, one after the other, in nanoseconds: what a
+/// measured time may be longer by.
+pub fn stood_still() -> u64 {
+    preemptions_inside() * longest_standstill()
+}
+
+/// A moment of a run: how long it is ago, less the time that drivers may have stood still since.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moment {
+    time: u64,
+    stood: u64,
+}
+
+impl Moment {
+    /// This one.
+    pub fn now() -> Self {
+        Self {
+            time: executor::now(),
+            stood: stood_still(),
+        }
+    }
+
+    /// Nanoseconds since then in which drivers went on.
+    pub fn elapsed(self) -> u64 {
+        let stood = stood_still() - self.stood;
+        (executor::now() - self.time).saturating_sub(stood)
+    }
 }
 
 /// How many preemptions inside a driver's code there were.

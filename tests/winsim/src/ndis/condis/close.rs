@@ -11,7 +11,7 @@ use cxndk::sys::ndis::{
 use super::object::{self, Life, Party, Phase, Vc, pointer};
 use super::{client_broke, enter, settle};
 use crate::ndis::kernel::Level;
-use crate::sim::{self, Stream};
+use crate::sim::{self, Moment, Stream};
 
 /// `NdisClCloseCall`: with all sends back, and with the last party of a multipoint call (CLOSE-01, CLOSE-03).
 ///
@@ -57,7 +57,7 @@ pub unsafe extern "win64" fn NdisClCloseCall(
         .begin()
         .expect("a call that is not being closed has no close out");
     vc.phase.set(Phase::Closing);
-    vc.close_time.set(sim::now());
+    vc.close_time.set(Moment::now());
     vc.closed_with.replace(party.clone());
     let party_context = party.as_ref().map_or(0, |party| party.manager_context.get());
     let status = to_manager!(
@@ -194,9 +194,10 @@ pub unsafe extern "win64" fn NdisCmCloseCallComplete(
 /// processor, or waited for a lock, before it called. No lock may be held over the call (VRF-38), so that nothing can rule this out.
 const CROSSING: u64 = 10 * sim::MICROSECOND;
 
-/// Whether news that NDIS hears now may have been on its way since before `time`.
-pub(super) fn crosses(time: u64) -> bool {
-    sim::now() - time <= CROSSING + sim::longest_standstill()
+/// Whether news that NDIS hears now may have been on its way since before `moment`: who looked then may have been standing still already,
+/// and again and again since.
+pub(super) fn crosses(moment: Moment) -> bool {
+    moment.elapsed() <= CROSSING + sim::longest_standstill()
 }
 
 impl Vc {

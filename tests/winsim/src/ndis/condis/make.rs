@@ -106,9 +106,7 @@ fn made(vc: &Rc<Vc>, what: &str, status: NDIS_STATUS, manager_context: usize) {
             None => {}
         }
         vc.activations_told.set(vc.activations.get());
-        if vc.phase.get() == Phase::Making {
-            vc.phase.set(Phase::Connected);
-        }
+        vc.leave_making(Phase::Connected);
         return;
     }
     vc.expect_not_activating(what);
@@ -118,8 +116,7 @@ fn made(vc: &Rc<Vc>, what: &str, status: NDIS_STATUS, manager_context: usize) {
     if let Some(party) = party {
         party.forget();
     }
-    if vc.phase.get() == Phase::Making {
-        vc.phase.set(Phase::Idle);
+    if vc.leave_making(Phase::Idle) {
         vc.telling.set(true);
     }
 }
@@ -171,6 +168,17 @@ pub unsafe extern "win64" fn NdisCmMakeCallComplete(
 }
 
 impl Vc {
+    /// The make is over. A close that is under way, and may yet be refused, leaves what came of it. Whether the call was still being made.
+    fn leave_making(&self, phase: Phase) -> bool {
+        let making = self.phase.get() == Phase::Making;
+        if making {
+            self.phase.set(phase);
+        } else if self.before_close.get() == Phase::Making {
+            self.before_close.set(phase);
+        }
+        making
+    }
+
     /// Parties that the client has and has not dropped.
     pub(super) fn live_parties(&self) -> usize {
         let parties = self.parties.borrow();

@@ -13,7 +13,7 @@ use super::request::Slot;
 use crate::ndis::adapter::AdapterState;
 use crate::ndis::protocol::Binding;
 use crate::ndis::table::{self, Object};
-use crate::sim;
+use crate::sim::{self, Moment};
 
 /// Where an object with an open and a close is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ pub(in crate::ndis) struct Vc {
     pub(super) made_with: RefCell<Option<Rc<Party>>>,
     pub(super) closed_with: RefCell<Option<Rc<Party>>>,
     /// When `ProtocolCmCloseCall` was entered.
-    pub(super) close_time: Cell<u64>,
+    pub(super) close_time: Cell<Moment>,
     /// The client is being told that its call could not be made, and when it was: it may not know yet.
     pub(super) telling: Cell<bool>,
     pub(super) told_failed: Cell<Option<u64>>,
@@ -129,7 +129,7 @@ pub(in crate::ndis) struct Party {
     pub(super) add: Slot,
     pub(super) drop: Slot,
     /// When `ProtocolCmDropParty` was entered.
-    pub(super) drop_time: Cell<u64>,
+    pub(super) drop_time: Cell<Moment>,
 }
 
 impl fmt::Display for Family {

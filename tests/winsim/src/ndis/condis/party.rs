@@ -17,7 +17,7 @@ use super::request::Slot;
 use super::{client_broke, enter, settle};
 use crate::ndis::kernel::Level;
 use crate::ndis::table::{self, Object};
-use crate::sim::{self, faults};
+use crate::sim::{self, Moment, faults};
 
 impl Party {
     /// A party of `vc` that is being added.
@@ -30,7 +30,7 @@ impl Party {
             life: Cell::new(Life::Opening),
             add: Slot::default(),
             drop: Slot::default(),
-            drop_time: Cell::new(0),
+            drop_time: Cell::default(),
         });
         object::insert(party.handle, Object::Party(Rc::clone(&party)));
         vc.parties.borrow_mut().push(Rc::clone(&party));
@@ -172,7 +172,7 @@ pub unsafe extern "win64" fn NdisClDropParty(
         });
     }
     party.life.set(Life::Closing);
-    party.drop_time.set(sim::now());
+    party.drop_time.set(Moment::now());
     let request = party.drop.begin().expect("the party was open");
     let status = to_manager!(
         vc.family.adapter,

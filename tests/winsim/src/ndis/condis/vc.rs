@@ -44,7 +44,7 @@ fn new_vc(family: &Rc<Family>, by_manager: bool, context: usize) -> Rc<Vc> {
         close: Slot::default(),
         made_with: RefCell::default(),
         closed_with: RefCell::default(),
-        close_time: Cell::new(0),
+        close_time: Cell::default(),
         telling: Cell::new(false),
         told_failed: Cell::new(None),
         before_close: Cell::new(Phase::Idle),
