@@ -5,7 +5,10 @@ use core::ffi::c_void;
 use wdk_sys::{_DRIVER_OBJECT as DRIVER_OBJECT, NTSTATUS, UNICODE_STRING};
 
 use crate::{
-    adapter::{condis, entry},
+    adapter::{
+        condis, entry,
+        version::{DRIVER_MAJOR, DRIVER_MINOR, NDIS_MAJOR, NDIS_MINOR},
+    },
     co::client::SelfTest,
     nt::{NdisHandle, Passive, Ref, Status, driver_object::DriverExtension},
     sys::ndis::{
@@ -15,15 +18,6 @@ use crate::{
         NDIS_SIZEOF_NDK_PROVIDER_CHARACTERISTICS_REVISION_1,
     },
 };
-
-/// NDIS version of the contract that the driver keeps: 6.60 (Windows Server 2016), the first that has NDKPI 2.0 for good.
-pub const NDIS_MAJOR: u8 = 6;
-/// Minor part of the above. (Rules DRV-02, DRV-03: below 6.80 the driver characteristics have revision 2.)
-pub const NDIS_MINOR: u8 = 60;
-/// Major part of the driver's version.
-pub const DRIVER_MAJOR: u8 = 0;
-/// Minor part of the driver's version.
-pub const DRIVER_MINOR: u8 = 1;
 
 /// The entry point of `cxndk.sys`. `PASSIVE_LEVEL`.
 ///

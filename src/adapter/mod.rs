@@ -29,6 +29,7 @@ mod network_direct;
 mod oid;
 mod resources;
 mod send;
+pub mod version;
 
 use self::{
     interrupt::Interrupts, keywords::Keywords, link::LinkReport, network_direct::Switch, oid::Requests,

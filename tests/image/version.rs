@@ -56,7 +56,8 @@ fn the_resource_has_the_drivers_version() {
         .map(|word| u32::from_le_bytes(word.try_into().unwrap()))
         .collect();
     assert_eq!(fixed[0], 0xFEEF_04BD);
-    let version = u32::from(cxndk::driver::DRIVER_MAJOR) << 16 | u32::from(cxndk::driver::DRIVER_MINOR);
+    let version = u32::from(cxndk::adapter::version::DRIVER_MAJOR) << 16
+        | u32::from(cxndk::adapter::version::DRIVER_MINOR);
     assert_eq!(
         fixed[2], version,
         "the file's version is what NDIS and the event log say"

@@ -86,6 +86,13 @@ fn read(path: &std::path::Path) -> (String, bool, Named) {
     (module.join("/"), is_folder, named)
 }
 
+/// The floors that a file names in its `use` trees and paths, however they are grouped or relative.
+pub(crate) fn floors_named_in(path: &std::path::Path) -> BTreeSet<String> {
+    let (_, _, named) = read(path);
+    let first = named.paths.into_iter().filter_map(|path| path.into_iter().next());
+    first.filter(|first| FLOORS.contains(&first.as_str())).collect()
+}
+
 /// Who imports whom on a floor. What a folder's own file only passes on counts as imported from where it comes.
 fn map_of(floor: &str) -> Map {
     let files: Vec<_> = rust_files(&format!("src/{floor}"))

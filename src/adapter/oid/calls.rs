@@ -5,8 +5,8 @@ use super::{
     request::{Kind, Request, bytes_of},
 };
 use crate::{
+    adapter::version::{DRIVER_MAJOR, DRIVER_MINOR, NDIS_MAJOR, NDIS_MINOR},
     co::vc::Vc,
-    driver::{DRIVER_MAJOR, DRIVER_MINOR, NDIS_MAJOR, NDIS_MINOR},
     nt::{Status, sync::Ordering},
     sys::{
         condis::{self, NDIS_CO_LINK_SPEED},

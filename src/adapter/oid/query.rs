@@ -2,7 +2,7 @@
 
 use super::{Adapter, MAX_MULTICAST, Outcome, SUPPORTED, lists, request::Request, request::bytes_of};
 use crate::{
-    driver::{DRIVER_MAJOR, DRIVER_MINOR, NDIS_MAJOR, NDIS_MINOR},
+    adapter::version::{DRIVER_MAJOR, DRIVER_MINOR, NDIS_MAJOR, NDIS_MINOR},
     nt::{Status, sync::Ordering},
     sys::ndis::{
         self, NDIS_INTERRUPT_MODERATION_PARAMETERS, NDIS_INTERRUPT_MODERATION_PARAMETERS_REVISION_1,
