@@ -12,6 +12,7 @@ use super::ndk::edge::Edge;
 use super::oid::OidQueue;
 use super::personality::Personality;
 use super::placement::Placement;
+use super::receive::Receives;
 use super::registry::Registry;
 use super::send::Sends;
 use super::status::{Indication, LogEntry};
@@ -79,6 +80,7 @@ pub(super) struct AdapterState {
     pub(super) held: Held,
     pub(super) oids: OidQueue,
     pub(super) sends: Sends,
+    pub(super) receives: Receives,
     pub(super) edge: Edge,
     pub(super) log: RefCell<Vec<LogEntry>>,
     pub(super) indications: RefCell<Vec<Indication>>,
@@ -117,6 +119,14 @@ impl AdapterState {
     /// Where the resource list lies that `MiniportInitializeEx` gets.
     pub(super) fn resource_list(&self) -> *mut CM_PARTIAL_RESOURCE_LIST {
         self.resources.borrow_mut().as_mut_ptr().cast()
+    }
+
+    /// Whether a buffer has a list of pieces for the device.
+    pub(super) fn is_mapped(&self, buffer: usize) -> bool {
+        let registrations = self.held.dma.borrow();
+        registrations
+            .iter()
+            .any(|handle| super::table::dma(*handle, "a completion").lists.has(buffer))
     }
 
     /// Ends the run unless the adapter is in one of `states`.
@@ -173,6 +183,11 @@ impl AdapterState {
         check("VRF-42", "mapped I/O spaces", held.io.borrow().len());
         check("VRF-49", "NDK opens", self.edge.opens());
         check("VRF-37", "NET_BUFFER_LISTs", self.sends.outstanding());
+        check(
+            "VRF-37",
+            "indicated NET_BUFFER_LISTs",
+            self.receives.outstanding(),
+        );
         // A device that was pulled out has nothing any more.
         let left = if self.removed.get() {
             Vec::new()

@@ -15,6 +15,7 @@ use wdk_standin::{LARGE_INTEGER, PHYSICAL_ADDRESS};
 use super::adapter::{self, AdapterState, Region, State};
 use super::attributes::BUS_MASTER;
 use super::kernel::{self, Level};
+use super::sg_list::Lists;
 use super::table::{self, Object};
 use crate::sim::{self, MICROSECOND, Stream, faults};
 
@@ -30,9 +31,30 @@ pub(super) struct Dma {
     adapter: Rc<AdapterState>,
     description: NDIS_SG_DMA_DESCRIPTION,
     pending: Cell<u32>,
+    /// Lists of frames.
+    pub(super) lists: Lists,
 }
 
 impl Dma {
+    /// The device.
+    pub(super) fn function(&self) -> &crate::pci::Function {
+        &self.adapter.function
+    }
+
+    /// `MiniportProcessSGList`.
+    pub(super) fn list_handler(
+        &self,
+    ) -> unsafe extern "win64" fn(
+        *mut wdk_standin::_DEVICE_OBJECT,
+        *mut c_void,
+        *mut wdk_standin::_SCATTER_GATHER_LIST,
+        *mut c_void,
+    ) {
+        self.description
+            .ProcessSGListHandler
+            .expect("checked at registration")
+    }
+
     /// Bytes that a packet may have.
     pub(super) const fn largest_mapping(&self) -> u32 {
         self.description.MaximumPhysicalMapping
@@ -79,6 +101,7 @@ pub unsafe extern "win64" fn NdisMRegisterScatterGatherDma(
         adapter,
         description: given,
         pending: Cell::new(0),
+        lists: Lists::default(),
     };
     table::insert(fresh, Object::Dma(Rc::new(dma)));
     // SAFETY: the caller's description, in which NDIS returns the size of its lists.
@@ -98,11 +121,14 @@ pub unsafe extern "win64" fn NdisMDeregisterScatterGatherDma(handle: NDIS_HANDLE
     kernel::enter(ddi, Level::Passive);
     let dma = table::dma(handle, ddi);
     let shared = dma.adapter.held.shared.borrow().len();
-    if shared > 0 || dma.pending.get() > 0 {
+    let lists = dma.lists.count();
+    if shared > 0 || dma.pending.get() > 0 || lists > 0 {
         let pending = dma.pending.get();
         sim::fail(
             "VRF-45",
-            format!("{ddi}: {shared} pieces of shared memory left, {pending} pending"),
+            format!(
+                "{ddi}: {shared} pieces of shared memory and {lists} lists of frames left, {pending} pending"
+            ),
         );
     }
     adapter::release(&dma.adapter.held.dma, handle);

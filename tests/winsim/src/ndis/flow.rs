@@ -242,17 +242,22 @@ impl AdapterState {
         }
         self.finish("MiniportPause", status);
         super::condis::expect_no_data(self);
-        if self.sends.outstanding() > 0 {
+        self.expect_no_packets();
+        self.state.set(State::Paused);
+    }
+
+    /// VRF-37, PAUSE-02: what was sent is completed, and what was indicated is back.
+    fn expect_no_packets(&self) {
+        let (sends, receives) = (self.sends.outstanding(), self.receives.outstanding());
+        if sends > 0 || receives > 0 {
             sim::fail(
                 "VRF-37",
                 format!(
-                    "{}: {} sends are pending in Paused",
-                    self.name,
-                    self.sends.outstanding()
+                    "{}: {sends} sends are pending and {receives} received packets are not back in Paused",
+                    self.name
                 ),
             );
         }
-        self.state.set(State::Paused);
     }
 
     pub(super) fn begin(&self, state: State) {

@@ -1,11 +1,11 @@
 //! What simulated NDIS takes from the simulated kernel and the bus.
 
 pub(super) use crate::nt::{
-    HostMemory, Level, Question, Request, allocate_common, at_told_irql, connect_message, device_object,
-    disconnect_message, enter, event_initialize, event_reset, event_set, event_wait, expect_clean,
-    expect_no_dma, expect_no_pool, expect_pool, free_common, group_of, group_processors, host, locks_held,
-    lower, mdl_for, mdl_free, on_host, pool_allocate, pool_free, pool_outstanding, preempt, processors,
-    queue_dpc, raise, requests_of, system_time, worker,
+    FrameMapping, HostMemory, Level, Question, Request, allocate_common, at_told_irql, connect_message,
+    device_object, disconnect_message, enter, event_initialize, event_reset, event_set, event_wait,
+    expect_clean, expect_no_dma, expect_no_pool, expect_pool, free_common, group_of, group_processors, host,
+    locks_held, lower, mdl_for, mdl_for_locked, mdl_free, on_host, pool_allocate, pool_free,
+    pool_outstanding, preempt, processors, queue_dpc, raise, requests_of, system_time, worker,
 };
 
 use crate::pci::Function;

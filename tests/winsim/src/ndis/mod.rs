@@ -52,20 +52,24 @@ mod interrupt;
 mod kernel;
 pub mod ndk;
 mod oid;
+mod outgoing;
 mod packet;
 mod personality;
 mod placement;
 mod pnp;
 mod protocol;
+mod receive;
 pub mod registry;
 mod resource;
 mod restart;
 mod send;
+mod sg_list;
 mod status;
 mod table;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod traffic;
 mod transition;
 mod work;
 
@@ -75,11 +79,14 @@ pub use control_device::{ControlHandle, ControlRequest};
 pub use interrupt::{DEVICE_IRQL, WaitingMessage, interrupts_served};
 pub use ndk::edge::{NdkAdapter, NdkEvent, open_ndk_of_interface};
 pub use oid::OidError;
+pub use outgoing::{LargeSend, Outgoing};
 pub use personality::{
     DpcObjects, FailedStart, InterruptAnswer, LastProtocol, Personality, PowerEvent, ResourceList,
     SendsAtPause,
 };
 pub use placement::MESSAGE_POLICY;
 pub use pnp::{Adapter, Device, Driver, StartError};
+pub use receive::{Listener, Received};
+pub use send::Completion;
 pub use status::{Indication, LogEntry};
 pub use table::STALE_HANDLE;

@@ -17,6 +17,7 @@ use super::oid::{OidError, OidQueue};
 use super::personality::{FailedStart, Personality, PowerEvent, SendsAtPause};
 use super::placement::Placement;
 use super::protocol;
+use super::receive::Receives;
 use super::registry::Registry;
 use super::send::Sends;
 use super::status::{Indication, LogEntry};
@@ -169,6 +170,7 @@ impl Driver {
             held: Held::default(),
             oids: OidQueue::default(),
             sends: Sends::default(),
+            receives: Receives::default(),
             placement: Cell::new(placement),
             personality: Cell::new(Personality::drawn()),
             edge: Edge::default(),
@@ -513,27 +515,6 @@ impl Adapter {
     /// Cancels the normal OID request that the driver has; true if there is one.
     pub fn cancel_oids(&self) -> bool {
         self.on_host("cancel OID", |state| state.cancel_oids())
-    }
-
-    /// Sends frames, a list each, in one chain and waits for nothing.
-    pub fn send(&self, frames: &[&[u8]]) {
-        let lists: Vec<Vec<&[u8]>> = frames.iter().map(|frame| vec![*frame]).collect();
-        self.send_lists(&lists);
-    }
-
-    /// Sends lists of frames in one chain and waits for nothing.
-    pub fn send_lists(&self, lists: &[Vec<&[u8]>]) {
-        let own = |list: &Vec<&[u8]>| list.iter().map(|frame| frame.to_vec()).collect();
-        let lists: Vec<Vec<Vec<u8>>> = lists.iter().map(own).collect();
-        self.on_host("send", move |state| state.send(&lists));
-    }
-
-    /// Waits for all sends (VRF-08, VRF-09) and returns their statuses.
-    pub fn sent(&self) -> Vec<NDIS_STATUS> {
-        self.on_host("await sends", |state| {
-            state.drain_sends();
-            state.sends.take_completed()
-        })
     }
 
     /// Tries every mandatory OID: none may be unknown to the driver (VRF-12).

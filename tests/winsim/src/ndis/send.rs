@@ -4,44 +4,50 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ptr;
 
-use cxndk::sys::ndis::{
-    NDIS_HANDLE, NDIS_STATUS, NDIS_STATUS_PAUSED, NDIS_STATUS_PENDING, NET_BUFFER, NET_BUFFER_LIST,
-};
+use cxndk::sys::ndis::{NDIS_HANDLE, NDIS_STATUS, NDIS_STATUS_PAUSED, NDIS_STATUS_SUCCESS, NET_BUFFER_LIST};
 
 use super::adapter::{AdapterState, State};
 use super::kernel::{self, Level};
+use super::outgoing::{Outgoing, Parts};
 use super::table;
 use crate::sim::{self, SECOND, Stream};
 
 /// `NDIS_SEND_FLAGS_DISPATCH_LEVEL`.
 const SEND_DISPATCH_LEVEL: u32 = 1;
+/// Statuses that a packet may come back with (SEND-03): SUCCESS, INVALID_LENGTH, RESOURCES, PAUSED, SEND_ABORTED, RESET_IN_PROGRESS,
+/// LOW_POWER_STATE, NOT_ACCEPTED, FAILURE.
+const STATUSES: [NDIS_STATUS; 9] = [
+    NDIS_STATUS_SUCCESS,
+    0xc001_0014_u32.cast_signed(),
+    0xc000_009a_u32.cast_signed(),
+    NDIS_STATUS_PAUSED,
+    0xc023_000c_u32.cast_signed(),
+    0xc001_000d_u32.cast_signed(),
+    0xc023_002f_u32.cast_signed(),
+    0x0001_0003,
+    0xc000_0001_u32.cast_signed(),
+];
 /// VRF-08.
 const LONGEST: u64 = 30 * SECOND;
 /// VRF-09.
 const LONGEST_PAUSE: u64 = 22 * SECOND;
-/// What a list holds after its completion, where a driver that still uses it will notice (VRF-39).
-const POISON: usize = 0xdead_0000_dead_0000;
 
 /// One list on its way.
 struct Sent {
+    id: u64,
     time: u64,
     /// Sent when the miniport was not Running: it has to come back with PAUSED.
     rejected: bool,
     parts: Parts,
 }
 
-/// The memory of one list.
-struct Parts {
-    list: Box<NET_BUFFER_LIST>,
-    /// The list's frames, the last one first.
-    packets: Vec<Packet>,
-}
-
-/// The memory of one frame.
-struct Packet {
-    buffer: Box<NET_BUFFER>,
-    mdl: *mut wdk_standin::_MDL,
-    data: Box<[u8]>,
+/// A packet that came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// What [`super::Adapter::send_packets`] called it.
+    pub id: u64,
+    /// Its status.
+    pub status: NDIS_STATUS,
 }
 
 /// The sends of one adapter.
@@ -49,7 +55,8 @@ struct Packet {
 pub(super) struct Sends {
     pending: RefCell<BTreeMap<usize, Sent>>,
     last_progress: Cell<u64>,
-    completed: RefCell<Vec<NDIS_STATUS>>,
+    last_id: Cell<u64>,
+    completed: RefCell<Vec<Completion>>,
 }
 
 impl Sends {
@@ -58,8 +65,8 @@ impl Sends {
         self.pending.borrow().len()
     }
 
-    /// Statuses of completed sends, oldest first; empties the list.
-    pub(super) fn take_completed(&self) -> Vec<NDIS_STATUS> {
+    /// Packets that came back, oldest first; empties the list.
+    pub(super) fn take_completed(&self) -> Vec<Completion> {
         self.completed.take()
     }
 
@@ -82,56 +89,9 @@ impl Sends {
     }
 }
 
-impl Packet {
-    fn new(frame: &[u8], next: *mut NET_BUFFER) -> Self {
-        let mut data: Box<[u8]> = frame.into();
-        let mdl = kernel::mdl_for(&mut data);
-        // SAFETY: all fields of a NET_BUFFER may be zero.
-        let mut buffer: Box<NET_BUFFER> = Box::new(unsafe { std::mem::zeroed() });
-        buffer.CurrentMdl = mdl;
-        buffer.MdlChain = mdl;
-        buffer.stDataLength = frame.len();
-        buffer.Next = next;
-        Self { buffer, mdl, data }
-    }
-
-    fn poison(self) {
-        kernel::mdl_free(self.mdl);
-        let buffer = Box::leak(self.buffer);
-        buffer.CurrentMdl = ptr::null_mut();
-        buffer.Next = POISON as *mut NET_BUFFER;
-        buffer.stDataLength = POISON;
-        Box::leak(self.data).fill(0xde);
-    }
-}
-
-impl Parts {
-    fn new(frames: &[Vec<u8>]) -> Self {
-        let (mut packets, mut first) = (Vec::new(), ptr::null_mut());
-        for frame in frames.iter().rev() {
-            let mut packet = Packet::new(frame, first);
-            first = &raw mut *packet.buffer;
-            packets.push(packet);
-        }
-        // SAFETY: all fields of a NET_BUFFER_LIST may be zero.
-        let mut list: Box<NET_BUFFER_LIST> = Box::new(unsafe { std::mem::zeroed() });
-        list.FirstNetBuffer = first;
-        list.Status = NDIS_STATUS_PENDING;
-        Self { list, packets }
-    }
-
-    /// Keeps the memory, but nothing in it makes sense any more.
-    fn poison(self) {
-        self.packets.into_iter().for_each(Packet::poison);
-        let list = Box::leak(self.list);
-        list.FirstNetBuffer = POISON as *mut NET_BUFFER;
-        list.Next = POISON as *mut NET_BUFFER_LIST;
-    }
-}
-
 impl AdapterState {
-    /// Gives lists of frames to `MiniportSendNetBufferLists`, in one chain. In a context of the host.
-    pub(super) fn send(&self, lists: &[Vec<Vec<u8>>]) {
+    /// Gives packets to `MiniportSendNetBufferLists`, in one chain, and says what they are called. In a context of the host.
+    pub(super) fn send(&self, packets: &[Outgoing]) -> Vec<u64> {
         self.expect(
             "STATE-01",
             "a send",
@@ -139,21 +99,23 @@ impl AdapterState {
         );
         let rejected = self.state.get() == State::Paused;
         let mut first: *mut NET_BUFFER_LIST = ptr::null_mut();
-        let mut keys = Vec::new();
-        for frames in lists.iter().rev() {
-            let mut parts = Parts::new(frames);
+        let (mut keys, mut ids) = (Vec::new(), Vec::new());
+        let last = self.sends.last_id.get() + packets.len() as u64;
+        self.sends.last_id.set(last);
+        for (packet, id) in packets.iter().rev().zip((0..=last).rev()) {
+            let mut parts = Parts::new(packet, self.handle);
             parts.list.Next = first;
-            parts.list.SourceHandle = self.handle;
             first = &raw mut *parts.list;
             keys.push(first as usize);
-            self.sends.pending.borrow_mut().insert(
-                first as usize,
-                Sent {
-                    time: sim::now(),
-                    rejected,
-                    parts,
-                },
-            );
+            ids.insert(0, id);
+            let time = sim::now();
+            let sent = Sent {
+                id,
+                time,
+                rejected,
+                parts,
+            };
+            self.sends.pending.borrow_mut().insert(first as usize, sent);
         }
         if let Some(handler) = self.driver.characteristics.SendNetBufferListsHandler {
             let context = self.context() as usize;
@@ -177,6 +139,16 @@ impl AdapterState {
                 format!("{}: {left} sends in Paused were not completed at once", self.name),
             );
         }
+        ids
+    }
+
+    /// `MiniportCancelSend`.
+    pub(super) fn cancel_sends(&self, id: usize) {
+        if let Some(handler) = self.driver.characteristics.CancelSendHandler {
+            // SAFETY: the driver registered the handler.
+            unsafe { handler(self.context(), id as *mut _) };
+        }
+        kernel::expect_clean("MiniportCancelSend");
     }
 
     /// Waits until no send is pending, within the time that sends may take.
@@ -196,11 +168,17 @@ impl AdapterState {
 pub unsafe extern "win64" fn NdisMSendNetBufferListsComplete(
     handle: NDIS_HANDLE,
     chain: *mut NET_BUFFER_LIST,
-    _flags: u32,
+    flags: u32,
 ) {
     let ddi = "NdisMSendNetBufferListsComplete";
     kernel::enter(ddi, Level::Dispatch);
     let adapter = table::adapter(handle, ddi);
+    if flags & SEND_DISPATCH_LEVEL != 0 && sim::irql() != sim::DISPATCH_LEVEL {
+        sim::fail(
+            "SEND-08",
+            format!("{ddi} says DISPATCH_LEVEL at IRQL {}", sim::irql()),
+        );
+    }
     if kernel::locks_held() > 0 {
         sim::fail(
             "VRF-38",
@@ -219,9 +197,24 @@ pub unsafe extern "win64" fn NdisMSendNetBufferListsComplete(
                 format!("{ddi}: a send in Paused completed with {status:#x}"),
             );
         }
+        if !STATUSES.contains(&status) {
+            sim::fail("SEND-03", format!("{ddi}: {next:p} with status {status:#x}"));
+        }
+        if let Some(buffer) = sent.parts.buffers().find(|buffer| adapter.is_mapped(*buffer)) {
+            sim::fail(
+                "VRF-45",
+                format!("{ddi}: buffer {buffer:#x} of {next:p} has a list of pieces yet"),
+            );
+        }
         next = sent.parts.list.Next;
+        sent.parts.expect_whole(status == NDIS_STATUS_SUCCESS);
         sent.parts.poison();
-        adapter.sends.completed.borrow_mut().push(status);
+        let id = sent.id;
+        adapter
+            .sends
+            .completed
+            .borrow_mut()
+            .push(Completion { id, status });
     }
     adapter.sends.last_progress.set(sim::now());
 }

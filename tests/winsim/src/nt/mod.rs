@@ -25,6 +25,7 @@ mod debugger;
 mod device;
 mod dma;
 mod event;
+mod frame_mapping;
 mod handle;
 pub mod image;
 mod irp;
@@ -64,6 +65,7 @@ pub use event::{
     KeClearEvent, KeInitializeEvent, KeResetEvent, KeSetEvent, KeWaitForSingleObject, event_initialize,
     event_is_set, event_reset, event_set, event_wait,
 };
+pub use frame_mapping::FrameMapping;
 pub use handle::{ZwClose, handles_outstanding};
 pub use irp::{
     IoAcquireCancelSpinLock, IoReleaseCancelSpinLock, IofCompleteRequest, Question, Request, requests_of,
