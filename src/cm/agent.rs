@@ -4,8 +4,11 @@ use core::net::SocketAddr;
 
 use super::{
     Connection, ConnectionEvents, Listener, ListenerEvents,
-    connection::{Parts, RNR_RETRY, Side, padded, transaction},
+    arrivals::Arrivals,
+    clock::now_ms,
+    connection::{Keeper, Parts, RNR_RETRY, Side, padded, transaction},
     error::CmError,
+    local::LocalAddresses,
     machine::Machine,
     mad::{IpCmHeader, Path, Req, ServiceId, TransportService},
     mtu::{PathMtu, TAKES_COUNTER_OFFERS},
@@ -16,6 +19,7 @@ use super::{
     timeouts::{MAX_CM_RETRIES, PACKET_LIFE, RESPONSE_TIMEOUT, RETRY_COUNT, TARGET_ACK_DELAY, ack_timeout},
 };
 use crate::{
+    dyn_ref,
     hw::{Device, Psn},
     nt::{NdisHandle, Passive, Ref},
 };
@@ -29,6 +33,7 @@ const P_KEY: u16 = 0xffff;
 #[derive(Debug)]
 pub struct Agent {
     shared: Ref<Shared>,
+    arrivals: Ref<Arrivals>,
 }
 
 impl Agent {
@@ -43,16 +48,34 @@ impl Agent {
         mtu: PathMtu,
         passive: Passive<'_>,
     ) -> Result<Ref<Self>, CmError> {
-        let agent = Ref::try_new(Self {
-            shared: Shared::try_new(device, ndis, luid, mtu, passive)?,
-        })?;
-        Shared::start(&agent.shared, passive)?;
+        let shared = Shared::try_new(device, ndis, luid, mtu, passive)?;
+        let arrivals = Arrivals::try_new(shared.clone(), ndis)?;
+        let agent = Ref::try_new(Self { shared, arrivals })?;
+        let started = agent.try_start(passive);
+        if let Err(error) = started {
+            agent.stop(passive);
+            return Err(error);
+        }
         Ok(agent)
+    }
+
+    fn try_start(&self, passive: Passive<'_>) -> Result<(), CmError> {
+        Arrivals::start(&self.arrivals, passive)?;
+        LocalAddresses::watch(&self.shared.local, passive)
     }
 
     /// Ends everything: connections that still have a consumer are aborted. Nothing of this floor uses the device afterwards.
     pub fn stop(&self, passive: Passive<'_>) {
-        self.shared.stop(passive);
+        let shared = &self.shared;
+        shared.registry.stop();
+        shared.listeners.stop();
+        shared.local.stop(passive);
+        let now = now_ms();
+        shared.registry.each(|connection| connection.lose(now));
+        self.arrivals.stop(passive);
+        shared.registry.clear(passive);
+        shared.listeners.clear();
+        shared.local.release(passive);
     }
 
     /// Takes a local address and port (CONN-06, CONN-07, CONN-20, CONN-21). Port 0 takes a free one of 49152-65535.
@@ -83,15 +106,15 @@ impl Agent {
         let local = request.endpoint.local();
         // Another zone is another network.
         let remote = shared.local.named(request.remote).ok_or(CmError::NoRoute)?;
-        let address = Shared::hold_address(shared, local.ip(), passive)?;
+        let address = LocalAddresses::hold(&shared.local, local.ip(), passive)?;
         let route = shared.resolve(local.ip(), remote.ip(), passive)?;
         let to = shared.gsi_address(&route, passive)?;
         let receive_psn = Psn::new(shared.random() & 0x00ff_ffff);
         let req = self.req(request, (local, remote), &consumer, &route, receive_psn);
-        let transaction = transaction(shared, req.local_comm_id);
-        let (machine, step) = Machine::active(&req, transaction, shared.now());
+        let transaction = transaction(shared.random(), req.local_comm_id);
+        let (machine, step) = Machine::active(&req, transaction, now_ms());
         let connection = Ref::try_new(Connection::new(Parts {
-            agent: shared.clone(),
+            keeper: dyn_ref!(shared.clone() => dyn Keeper),
             side: Side::Active,
             local,
             remote,
@@ -104,7 +127,7 @@ impl Agent {
             place: None,
             address,
         }))?;
-        shared.add_only(connection.clone(), local, remote)?;
+        shared.registry.add_only(connection.clone(), local, remote)?;
         connection.begin(&step);
         Ok(connection)
     }
@@ -164,9 +187,7 @@ impl Agent {
     ) -> Result<Ref<Listener>, CmError> {
         // The address answers from now on.
         self.shared.local.index(endpoint.local().ip(), passive)?;
-        let listener = Listener::try_new(self.shared.clone(), endpoint, events)?;
-        self.shared.add_listener(listener.clone())?;
-        Ok(listener)
+        Listener::open(&self.shared.listeners, endpoint, events)
     }
 }
 

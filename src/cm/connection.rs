@@ -4,16 +4,17 @@ use core::{fmt, net::SocketAddr};
 
 use super::{
     ConnectionEvents, Illegal,
+    backlog::Place,
+    clock::now_ms,
     error::CmError,
     gsi::GsiAddress,
-    listener::Place,
+    key::{KEYS, Key},
+    local::AddressInUse,
     machine::{Machine, News, State, Step},
     mad::{CommId, Failover, Mad, Message, Rej, RejectReason, Rep, Req},
     mtu,
     params::{Answer, MAX_CALLEE_DATA, QpParameters, ReadLimits, Rejection, Reply},
     resolve::{Route, gid},
-    shared::{AddressInUse, Shared},
-    table::{KEYS, Key},
     timeouts::{TARGET_ACK_DELAY, active_ack_timeout, passive_ack_timeout},
 };
 use crate::{
@@ -42,9 +43,30 @@ pub(super) enum Side {
     Passive,
 }
 
+/// What connections ask of the agent that keeps them, at `<= DISPATCH_LEVEL` and without a connection's lock.
+pub(super) trait Keeper: Send + Sync {
+    /// A number for a packet, an id or an exchange.
+    fn random(&self) -> u32;
+
+    /// An id that no connection has.
+    fn fresh_id(&self) -> CommId;
+
+    /// Sends a message; lost if QP1 is gone or busy, as on the wire.
+    fn send(&self, to: &GsiAddress, mad: &Mad);
+
+    /// The connection has learnt who its peer is, or goes by another id.
+    fn learn(&self, connection: &Connection);
+
+    /// The connection waits for something else, or not any more: [`Connection::expire`] is called when its time has come.
+    fn schedule(&self, connection: &Connection);
+
+    /// The connection is over, its ids are free.
+    fn forget(&self, connection: &Connection);
+}
+
 /// One connection, from its request on. Every method may be called at `<= DISPATCH_LEVEL`.
 pub struct Connection {
-    agent: Ref<Shared>,
+    keeper: Ref<dyn Keeper>,
     side: Side,
     /// The consumer holds the endpoint (CONN-40 to CONN-43): its port is free when that lets go, whatever still waits here.
     local: SocketAddr,
@@ -68,7 +90,7 @@ pub(super) struct Inner {
 
 /// What a new [`Connection`] is made of.
 pub(super) struct Parts {
-    pub(super) agent: Ref<Shared>,
+    pub(super) keeper: Ref<dyn Keeper>,
     pub(super) side: Side,
     pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
@@ -85,7 +107,7 @@ pub(super) struct Parts {
 impl Connection {
     pub(super) fn new(parts: Parts) -> Self {
         Self {
-            agent: parts.agent,
+            keeper: parts.keeper,
             side: parts.side,
             local: parts.local,
             remote: parts.remote,
@@ -134,7 +156,7 @@ impl Connection {
     /// The peer gave up meanwhile, or too much private data; `events` is not used then.
     pub fn reply(&self, answer: &Answer<'_>, events: Ref<dyn ConnectionEvents>) -> Result<(), CmError> {
         let private_data = padded(answer.private_data, MAX_CALLEE_DATA)?;
-        let now = self.agent.now();
+        let now = now_ms();
         let mut inner = self.state.lock();
         let limits = answer.limits.agreed_with(peer_limits(&inner.req));
         let rep = Rep {
@@ -180,7 +202,7 @@ impl Connection {
     /// The peer gave up meanwhile, or too much private data.
     pub fn reject(&self, reason: RejectReason, private_data: &[u8]) -> Result<(), CmError> {
         let private_data = padded(private_data, MAX_CALLEE_DATA)?;
-        let now = self.agent.now();
+        let now = now_ms();
         let mut inner = self.state.lock();
         inner.place = None;
         let step = inner.machine.reject(reason, private_data, now)?;
@@ -200,7 +222,7 @@ impl Connection {
     /// # Errors
     /// The connection never was established, or `disconnect` was called before (CONN-77).
     pub fn disconnect(&self) -> Result<Disconnect, Illegal> {
-        let now = self.agent.now();
+        let now = now_ms();
         let mut inner = self.state.lock();
         if inner.machine.is_past() {
             return Ok(Disconnect::Aborted);
@@ -218,7 +240,7 @@ impl Connection {
     /// The consumer is not interested any more: ends the connection in the way that its state asks for, without waiting
     /// for the peer. An event that is on its way on another processor may still arrive; none is started after this.
     pub fn abandon(&self) {
-        let now = self.agent.now();
+        let now = now_ms();
         let mut inner = self.state.lock();
         let events = inner.events.take();
         inner.place = None;
@@ -332,8 +354,8 @@ impl Connection {
             return;
         }
         // The tables are not asked under this connection's lock.
-        let (id, receive_psn) = (self.agent.fresh_id(), self.agent.random() & 0x00ff_ffff);
-        let transaction = transaction(&self.agent, id);
+        let (id, receive_psn) = (self.keeper.fresh_id(), self.keeper.random() & 0x00ff_ffff);
+        let transaction = transaction(self.keeper.random(), id);
         let mut inner = self.state.lock();
         let Some(path_mtu) = inner.machine.wants_another(now) else {
             return;
@@ -352,7 +374,7 @@ impl Connection {
             .unwrap_or(Step::NOTHING);
         drop(inner);
         // Before the peer can answer.
-        self.agent.learn(self);
+        self.keeper.learn(self);
         let inner = self.state.lock();
         // The consumer may have given up meanwhile.
         if inner.machine.state() == State::ReqSent {
@@ -377,12 +399,12 @@ impl Connection {
         let reply = inner.rep.as_ref().map(|rep| Self::summary(&inner.req, rep));
         drop(inner);
         if let Some(mad) = &step.send {
-            self.agent.send(&self.to, mad);
+            self.keeper.send(&self.to, mad);
         }
         if state == State::Idle {
-            self.agent.forget(self);
+            self.keeper.forget(self);
         } else {
-            Shared::schedule(&self.agent, self);
+            self.keeper.schedule(self);
         }
         if let (Some(news), Some(events)) = (step.news, &events) {
             tell(&**events, news, reply.as_ref(), rej);
@@ -479,8 +501,8 @@ fn tell(events: &dyn ConnectionEvents, news: News, reply: Option<&Reply>, rej: O
 }
 
 /// A name for the exchange that a request begins.
-pub(super) fn transaction(shared: &Shared, id: CommId) -> u64 {
-    u64::from(shared.random()) << 32 | u64::from(id.0)
+pub(super) fn transaction(random: u32, id: CommId) -> u64 {
+    u64::from(random) << 32 | u64::from(id.0)
 }
 
 /// The peer's limits as its request names them, seen from the peer.

@@ -1,11 +1,8 @@
-//! What connection management tells its consumers.
+//! What connection management tells the consumer of a connection.
 //!
 //! Every method is called at `<= DISPATCH_LEVEL`, without any lock of this floor held, and may call back into it.
 
-use super::{
-    mad::RejectReason,
-    params::{Incoming, Rejection, Reply},
-};
+use super::params::{Rejection, Reply};
 
 /// How a connection ended that this side had asked to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +42,4 @@ pub trait ConnectionEvents: Send + Sync {
     /// The connection is gone without a graceful exchange: the peer rejected it late or started over, or the adapter
     /// stops.
     fn aborted(&self);
-}
-
-/// News of a listener.
-pub trait ListenerEvents: Send + Sync {
-    /// A peer asks for a connection (CONN-23).
-    ///
-    /// # Errors
-    /// The reason for which this floor rejects the request at once: [`RejectReason::NO_RESOURCES`],
-    /// [`RejectReason::INVALID_SERVICE_ID`] as if nobody listened, [`RejectReason::CONSUMER`].
-    fn requested(&self, incoming: Incoming) -> Result<(), RejectReason>;
 }

@@ -1,49 +1,76 @@
-//! A listener: requests to one local address and port.
+//! Listeners: requests to one local address and port, each.
 
 use core::{
+    cmp::Ordering,
     fmt,
     net::SocketAddr,
-    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    sync::atomic::{self, AtomicBool},
 };
 
-use super::{Endpoint, ListenerEvents, error::CmError, shared::Shared};
-use crate::nt::{NoMemory, Ref};
+use super::{
+    Connection, Endpoint,
+    backlog::{Backlog, Place},
+    error::CmError,
+    mad::RejectReason,
+    params::{MAX_CALLER_DATA, ReadLimits},
+};
+use crate::nt::{NoMemory, NonPaged, Ref, SpinLock, Vec, pool::take_at};
 
-/// Requests of one listener that may wait for its consumer's decision; more are refused (CONN-04).
-pub const BACKLOG: u32 = 256;
+/// A request for communication that reached a listener.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The connection, waiting for [`Connection::reply`] or [`Connection::reject`].
+    pub connection: Ref<Connection>,
+    /// A reference to the listener's address and port, for the accepted connector (CONN-40).
+    pub endpoint: Ref<Endpoint>,
+    /// The peer.
+    pub remote: SocketAddr,
+    /// Limits to show to the consumer: inbound is the peer's initiator depth, outbound the peer's responder resources.
+    pub limits: ReadLimits,
+    /// Zero-filled; the wire carries no length (CONN-54).
+    pub private_data: [u8; MAX_CALLER_DATA],
+}
+
+/// News of a listener. Called at `<= DISPATCH_LEVEL`, without any lock of this floor held; may call back into it.
+pub trait ListenerEvents: Send + Sync {
+    /// A peer asks for a connection (CONN-23).
+    ///
+    /// # Errors
+    /// The reason for which this floor rejects the request at once: [`RejectReason::NO_RESOURCES`],
+    /// [`RejectReason::INVALID_SERVICE_ID`] as if nobody listened, [`RejectReason::CONSUMER`].
+    fn requested(&self, incoming: Incoming) -> Result<(), RejectReason>;
+}
 
 /// Requests to one local address and port go to its [`ListenerEvents`] until it is closed.
 pub struct Listener {
-    pub(super) agent: Ref<Shared>,
-    pub(super) endpoint: Ref<Endpoint>,
+    listeners: Ref<Listeners>,
+    endpoint: Ref<Endpoint>,
     pub(super) events: Ref<dyn ListenerEvents>,
-    pub(super) paused: AtomicBool,
-    /// Requests that wait for a decision.
-    undecided: Ref<AtomicU32>,
+    paused: AtomicBool,
+    backlog: Backlog,
 }
 
 impl Listener {
-    pub(super) fn try_new(
-        agent: Ref<Shared>,
+    /// Listens; `endpoint` is the listener's alone (CONN-07).
+    pub(super) fn open(
+        listeners: &Ref<Listeners>,
         endpoint: Ref<Endpoint>,
         events: Ref<dyn ListenerEvents>,
-    ) -> Result<Ref<Self>, NoMemory> {
-        Ref::try_new(Self {
-            agent,
+    ) -> Result<Ref<Self>, CmError> {
+        let listener = Ref::try_new(Self {
+            listeners: listeners.clone(),
             endpoint,
             events,
             paused: AtomicBool::new(false),
-            undecided: Ref::try_new(AtomicU32::new(0))?,
-        })
+            backlog: Backlog::try_new()?,
+        })?;
+        listeners.add(listener.clone())?;
+        Ok(listener)
     }
 
     /// A place in the backlog for one more request.
     pub(super) fn place(&self) -> Result<Place, CmError> {
-        let more = |waiting: u32| (waiting < BACKLOG).then(|| waiting + 1);
-        self.undecided
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
-            .map_err(|_| CmError::NoMemory)?;
-        Ok(Place(self.undecided.clone()))
+        self.backlog.place()
     }
 
     /// The address and port.
@@ -58,28 +85,18 @@ impl Listener {
 
     /// While paused, requests are answered as if nobody listened (CONN-25). `<= DISPATCH_LEVEL`.
     pub fn pause(&self, paused: bool) {
-        self.paused.store(paused, Ordering::Release);
+        self.paused.store(paused, atomic::Ordering::Release);
     }
 
     /// No new request is accepted from now on (CONN-44). Connections that it brought live on, as does the
     /// endpoint until its last reference goes. `<= DISPATCH_LEVEL`.
     pub fn close(&self) {
         self.pause(true);
-        self.agent.remove_listener(self);
+        self.listeners.remove(self);
     }
 
-    pub(super) fn is_paused(&self) -> bool {
-        self.paused.load(Ordering::Acquire)
-    }
-}
-
-/// A place in a listener's backlog: taken until the consumer has decided, whether the request still stands or not.
-#[derive(Debug)]
-pub(super) struct Place(Ref<AtomicU32>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+    fn is_paused(&self) -> bool {
+        self.paused.load(atomic::Ordering::Acquire)
     }
 }
 
@@ -88,5 +105,88 @@ impl fmt::Debug for Listener {
         f.debug_struct("Listener")
             .field("local", &self.local())
             .finish_non_exhaustive()
+    }
+}
+
+/// The listeners of one agent.
+#[derive(Debug)]
+pub(super) struct Listeners {
+    board: SpinLock<Board>,
+}
+
+#[derive(Debug)]
+struct Board {
+    /// In the order of address and port, of which each has one listener at most.
+    listeners: Vec<Ref<Listener>>,
+    stopped: bool,
+}
+
+impl Listeners {
+    /// Nobody listens.
+    pub(super) const fn new() -> Self {
+        Self {
+            board: SpinLock::new(Board {
+                listeners: Vec::new_in(NonPaged),
+                stopped: false,
+            }),
+        }
+    }
+
+    fn add(&self, listener: Ref<Listener>) -> Result<(), CmError> {
+        let mut board = self.board.lock();
+        if board.stopped {
+            return Err(CmError::Stopped);
+        }
+        let place = board.place_of(listener.local());
+        // Its endpoint is nobody else's (CONN-07).
+        let at = place.err().ok_or(CmError::PortInUse)?;
+        board.listeners.try_reserve(1).map_err(NoMemory::from)?;
+        board.listeners.insert(at, listener);
+        Ok(())
+    }
+
+    fn remove(&self, listener: &Listener) {
+        let gone = {
+            let mut board = self.board.lock();
+            let at = board.place_of(listener.local()).ok();
+            let ours = |at: &usize| {
+                let known = board.listeners.get(*at);
+                known.is_some_and(|known| core::ptr::eq(&raw const **known, listener))
+            };
+            let at = at.filter(ours);
+            at.and_then(|at| take_at(&mut board.listeners, at))
+        };
+        drop(gone);
+    }
+
+    /// Who listens to an address and port.
+    pub(super) fn find(&self, local: SocketAddr) -> Option<Ref<Listener>> {
+        let board = self.board.lock();
+        let at = board.place_of(local).ok()?;
+        let listener = board.listeners.get(at)?;
+        (!listener.is_paused()).then(|| listener.clone())
+    }
+
+    /// Nobody listens from now on who does not yet.
+    pub(super) fn stop(&self) {
+        self.board.lock().stopped = true;
+    }
+
+    /// Forgets all.
+    pub(super) fn clear(&self) {
+        let listeners = core::mem::replace(&mut self.board.lock().listeners, Vec::new_in(NonPaged));
+        // Outside of the lock: consumers' objects may go with them.
+        drop(listeners);
+    }
+}
+
+impl Board {
+    /// Where the listener of an address and port is, or would have to be.
+    fn place_of(&self, local: SocketAddr) -> Result<usize, usize> {
+        let order = |listener: &Ref<Listener>| -> Ordering {
+            let known = listener.local();
+            (known.ip(), known.port()).cmp(&(local.ip(), local.port()))
+        };
+        self.listeners.binary_search_by(order)
     }
 }

@@ -8,7 +8,7 @@ use super::{error::CmError, resolve::gid};
 use crate::{
     hw::{Device, GidIndex, gids::GidKey},
     nt::{
-        NonPaged, Passive, Ref, SpinLock, Vec,
+        AddressWatch, NdisHandle, NoMemory, NonPaged, Passive, Ref, SpinLock, Vec, WorkItem,
         net::{self, Interface, LocalAddress},
         pool::{take_at, try_push},
         sync::{AtomicU32, Ordering},
@@ -39,11 +39,13 @@ pub(super) struct LocalAddresses {
     luid: u64,
     zone: AtomicU32,
     inner: SpinLock<Inner>,
+    watch: SpinLock<Option<AddressWatch<Self>>>,
+    follower: WorkItem<Self>,
 }
 
 impl LocalAddresses {
-    pub(super) const fn new(device: Ref<Device>, luid: u64) -> Self {
-        Self {
+    pub(super) fn try_new(device: Ref<Device>, ndis: NdisHandle, luid: u64) -> Result<Ref<Self>, NoMemory> {
+        Ref::try_new(Self {
             device,
             luid,
             zone: AtomicU32::new(0),
@@ -51,7 +53,19 @@ impl LocalAddresses {
                 entries: Vec::new_in(NonPaged),
                 stopped: false,
             }),
-        }
+            watch: SpinLock::new(None),
+            follower: WorkItem::try_new(ndis, |this: &Ref<Self>, passive| this.follow(passive))?,
+        })
+    }
+
+    /// Follows the addresses as they come and go. [`Self::stop`] follows, also after an error.
+    pub(super) fn watch(this: &Ref<Self>, passive: Passive<'_>) -> Result<(), CmError> {
+        let changed = |this: &Ref<Self>| {
+            this.follower.queue(this.clone());
+        };
+        let watch = AddressWatch::start(this.clone(), changed, passive)?;
+        *this.watch.lock() = Some(watch);
+        Ok(())
     }
 
     /// The adapter, as the IP stack knows it.
@@ -103,7 +117,7 @@ impl LocalAddresses {
 
     /// Gives what has come an entry, and takes those of what has left and is not used. Without memory, or when the device refuses, the
     /// entry is missed until the next change or until somebody asks for it.
-    pub(super) fn follow(&self, passive: Passive<'_>) {
+    fn follow(&self, passive: Passive<'_>) {
         let mut present = Vec::new_in(NonPaged);
         let mut complete = true;
         let read = self.each(passive, |address| {
@@ -166,15 +180,21 @@ impl LocalAddresses {
         entry.map(|entry| entry.index)
     }
 
-    /// Counts one more user of an entry; `false` when there is none any more.
-    pub(super) fn hold(&self, ip: IpAddr) -> bool {
-        let mut inner = self.inner.lock();
+    /// Keeps the entry of a local address in the port's table until the result is dropped.
+    pub(super) fn hold(this: &Ref<Self>, ip: IpAddr, passive: Passive<'_>) -> Result<AddressInUse, CmError> {
+        this.index(ip, passive)?;
+        let mut inner = this.inner.lock();
         let entry = inner.entries.iter_mut().find(|entry| entry.ip == ip);
-        entry.map(|entry| entry.users += 1).is_some()
+        entry.ok_or(CmError::InvalidAddress)?.users += 1;
+        drop(inner);
+        Ok(AddressInUse {
+            local: this.clone(),
+            ip,
+        })
     }
 
-    /// Counts one less; `last` is called, under a lock, if the entry can go now.
-    pub(super) fn let_go(&self, ip: IpAddr, last: impl FnOnce()) {
+    /// Counts one user less; `last` is called, under a lock, if the entry can go now.
+    fn let_go(&self, ip: IpAddr, last: impl FnOnce()) {
         let mut inner = self.inner.lock();
         let stopped = inner.stopped;
         if let Some(entry) = inner.entries.iter_mut().find(|entry| entry.ip == ip) {
@@ -186,8 +206,13 @@ impl LocalAddresses {
     }
 
     /// From now on nobody is called, and no entry is made.
-    pub(super) fn stop(&self) {
+    pub(super) fn stop(&self, passive: Passive<'_>) {
+        let watch = self.watch.lock().take();
+        if let Some(watch) = watch {
+            watch.cancel(passive);
+        }
         self.inner.lock().stopped = true;
+        self.follower.drain(passive);
     }
 
     /// Takes all entries, whoever uses them.
@@ -196,5 +221,20 @@ impl LocalAddresses {
         for entry in &entries {
             self.device.release_gid(entry.index, passive);
         }
+    }
+}
+
+/// A local address in use by a connection, whose entry in the port's table stays.
+pub(super) struct AddressInUse {
+    local: Ref<LocalAddresses>,
+    ip: IpAddr,
+}
+
+impl Drop for AddressInUse {
+    fn drop(&mut self) {
+        // Queued under the lock under which the mark of the stop was not seen.
+        self.local.let_go(self.ip, || {
+            self.local.follower.queue(self.local.clone());
+        });
     }
 }

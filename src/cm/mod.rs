@@ -8,9 +8,11 @@
 //! | [`params`], [`events`], [`error`] | what goes up and down between this floor and its consumers |
 //! | [`agent`] | one adapter's agent, as the floors above hold it |
 //! | [`connection`], [`listener`] | what consumers hold |
-//! | `shared` | what the parts of an agent share: QP1 and what arrives there, who is there, when to look again |
-//! | `table`, [`index`] | connections by id, peer, queue pair and ends, and by deadline; the hash chains and the heap below |
-//! | `request`, `questions` | requests that no connection takes: offered, refused, or put off until the way back is known |
+//! | `arrivals`, `questions` | what arrives on QP1, and what waits until the way back is known |
+//! | `request` | requests that no connection takes: offered or refused |
+//! | `shared` | what all of them need: QP1, addresses, who is there and who listens |
+//! | `registry` | who is there, and when to look again |
+//! | `key`, `table`, [`index`] | connections by id, peer, queue pair and ends, and by deadline; the hash chains and the heap below |
 //! | [`ports`] | local addresses and ports in use, counted |
 //! | [`address`], [`resolve`] | SOCKADDRs; routes and neighbours from netio |
 //! | `local` | the adapter's addresses and their entries in the port's table |
@@ -30,11 +32,15 @@
 
 pub mod address;
 pub mod agent;
+mod arrivals;
+mod backlog;
+mod clock;
 pub mod connection;
 pub mod error;
 pub mod events;
 mod gsi;
 pub mod index;
+mod key;
 pub mod listener;
 mod local;
 pub mod machine;
@@ -44,6 +50,7 @@ pub mod params;
 pub mod ports;
 mod questions;
 mod random;
+mod registry;
 mod request;
 pub mod resolve;
 mod shared;
@@ -55,12 +62,11 @@ pub use self::{
     agent::Agent,
     connection::{Connection, Disconnect},
     error::{CmError, Illegal},
-    events::{ConnectionEvents, ListenerEvents, Outcome},
-    listener::Listener,
+    events::{ConnectionEvents, Outcome},
+    listener::{Incoming, Listener, ListenerEvents},
     mtu::PathMtu,
     params::{
-        Answer, ConnectRequest, Incoming, MAX_CALLEE_DATA, MAX_CALLER_DATA, QpParameters, ReadLimits,
-        Rejection, Reply,
+        Answer, ConnectRequest, MAX_CALLEE_DATA, MAX_CALLER_DATA, QpParameters, ReadLimits, Rejection, Reply,
     },
     ports::{Endpoint, PortTable},
     resolve::Route,

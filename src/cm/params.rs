@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use super::{Connection, Endpoint, mad::RejectReason};
+use super::{mad::RejectReason, ports::Endpoint};
 use crate::{
     hw::{Gid, GidIndex, Mac, Mtu, Psn, Qpn, ReadyToReceive, ReadyToSend},
     nt::Ref,
@@ -48,30 +48,15 @@ pub struct ConnectRequest<'a> {
     pub private_data: &'a [u8],
 }
 
-/// What a consumer answers to a request with [`Connection::reply`].
+/// What a consumer answers to a request with [`super::Connection::reply`].
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
-    /// The queue pair, which is in RTR with the parameters of [`Connection::parameters`].
+    /// The queue pair, which is in RTR with the parameters of [`super::Connection::parameters`].
     pub qpn: Qpn,
     /// What this side can do; the peer is told what both can.
     pub limits: ReadLimits,
     /// At most [`MAX_CALLEE_DATA`] bytes; captured.
     pub private_data: &'a [u8],
-}
-
-/// A request for communication that reached a listener.
-#[derive(Debug)]
-pub struct Incoming {
-    /// The connection, waiting for [`Connection::reply`] or [`Connection::reject`].
-    pub connection: Ref<Connection>,
-    /// A reference to the listener's address and port, for the accepted connector (CONN-40).
-    pub endpoint: Ref<Endpoint>,
-    /// The peer.
-    pub remote: SocketAddr,
-    /// Limits to show to the consumer: inbound is the peer's initiator depth, outbound the peer's responder resources.
-    pub limits: ReadLimits,
-    /// Zero-filled; the wire carries no length (CONN-54).
-    pub private_data: [u8; MAX_CALLER_DATA],
 }
 
 /// The peer's acceptance of a connect request.

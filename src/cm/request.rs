@@ -4,22 +4,24 @@ use core::net::SocketAddr;
 
 use super::{
     Connection, Incoming, Listener,
-    connection::{Parts, Side, peer_limits},
+    backlog::Place,
+    clock::now_ms,
+    connection::{Keeper, Parts, Side, peer_limits},
     error::CmError,
     gsi::Datagram,
-    listener::Place,
+    local::LocalAddresses,
     machine::Machine,
     mad::{
         ARI_SIZE, CommId, Confirm, Dreq, IpCmHeader, Message, Rej, RejectReason, Rejected, Req,
         TransportService,
     },
     params::MAX_CALLER_DATA,
-    questions::Neighbour,
-    resolve::{Route, Way, address},
+    resolve::{Route, address},
     shared::Shared,
     timeouts::DECISION_MS,
 };
 use crate::{
+    dyn_ref,
     hw::{Mtu, Psn},
     nt::{Passive, Ref},
 };
@@ -27,28 +29,11 @@ use crate::{
 /// Where the consumer's part of a request's private data begins.
 const CONSUMER_DATA: usize = 36;
 
-/// Answers a request for communication or for its release that no connection took. Does not wait: when the way back is not known, the
-/// answer is put off until it is.
-pub(super) fn answer(shared: &Ref<Shared>, datagram: &Datagram, passive: Passive<'_>) {
-    match shared.way_back(datagram, passive) {
-        Ok(Way::Known(route)) => answer_over(shared, datagram, &route, passive),
-        Ok(Way::Ask(hop)) => {
-            let neighbour = Neighbour {
-                local: address(datagram.destination),
-                hop,
-            };
-            Shared::ask(shared, neighbour, datagram, is_wanted(shared, datagram));
-        }
-        // There is no way to say anything.
-        Err(_) => {}
-    }
-}
-
-/// Answers it over `route`, the way back.
-pub(super) fn answer_over(shared: &Ref<Shared>, datagram: &Datagram, route: &Route, passive: Passive<'_>) {
+/// Answers a request for communication or for its release that no connection took, over `route`, the way back.
+pub(super) fn answer(shared: &Ref<Shared>, datagram: &Datagram, route: &Route, passive: Passive<'_>) {
     // Another copy of it may have made a connection meanwhile.
-    if let Some(connection) = shared.connection_of(datagram) {
-        connection.receive(&datagram.mad, shared.now());
+    if let Some(connection) = shared.registry.connection_of(datagram) {
+        connection.receive(&datagram.mad, now_ms());
         return;
     }
     match &datagram.mad.message {
@@ -63,11 +48,11 @@ pub(super) fn answer_over(shared: &Ref<Shared>, datagram: &Datagram, route: &Rou
 }
 
 /// Whether a listener waits for the request.
-fn is_wanted(shared: &Shared, datagram: &Datagram) -> bool {
+pub(super) fn is_wanted(shared: &Shared, datagram: &Datagram) -> bool {
     let Message::Req(req) = &datagram.mad.message else {
         return false;
     };
-    ends(shared, datagram, req).is_ok_and(|(local, _)| shared.listener(local).is_some())
+    ends(shared, datagram, req).is_ok_and(|(local, _)| shared.listeners.find(local).is_some())
 }
 
 /// A connection that is not known is released (roce-wire 4.8).
@@ -122,20 +107,21 @@ fn accept(
         return Err(Refusal::new(RejectReason::INVALID_TRANSPORT));
     }
     let listener = shared
-        .listener(local)
+        .listeners
+        .find(local)
         .ok_or_else(|| Refusal::new(RejectReason::INVALID_SERVICE_ID))?;
     shared.mtu.judge(req).map_err(|mtu| Refusal {
         reason: RejectReason::INVALID_PATH_MTU,
         mtu: Some(mtu),
     })?;
-    if let Some(stale) = shared.stale_connection(req) {
-        stale.lose(shared.now());
+    if let Some(stale) = shared.registry.stale_connection(req) {
+        stale.lose(now_ms());
         return Err(Refusal::new(RejectReason::STALE_CONNECTION));
     }
     let place = listener.place()?;
     let connection = passive_connection(shared, datagram, req, (local, remote), (route, place), passive)?;
-    shared.add(connection.clone())?;
-    Shared::schedule(shared, &connection);
+    shared.registry.add(connection.clone())?;
+    shared.schedule(&connection);
     offer(&listener, &connection, req, remote);
     Ok(())
 }
@@ -166,13 +152,13 @@ fn passive_connection(
     (route, place): (&Route, Place),
     passive: Passive<'_>,
 ) -> Result<Ref<Connection>, CmError> {
-    let address = Shared::hold_address(shared, local.ip(), passive)?;
+    let address = LocalAddresses::hold(&shared.local, local.ip(), passive)?;
     let to = shared.gsi_address(route, passive)?;
     let transaction = datagram.mad.header.transaction_id;
     let mut machine = Machine::passive(req, transaction, shared.fresh_id(), shared.guid());
-    machine.decide_by(decide_by(shared));
+    machine.decide_by(now_ms().saturating_add(DECISION_MS));
     Ok(Ref::try_new(Connection::new(Parts {
-        agent: shared.clone(),
+        keeper: dyn_ref!(shared.clone() => dyn Keeper),
         side: Side::Passive,
         local,
         remote,
@@ -185,11 +171,6 @@ fn passive_connection(
         place: Some(place),
         address,
     }))?)
-}
-
-/// When a request that arrives now has to be decided.
-fn decide_by(shared: &Shared) -> u64 {
-    shared.now().saturating_add(DECISION_MS)
 }
 
 /// Offers the connection to the listener's consumer; what it does not take is rejected.
