@@ -13,7 +13,6 @@ use super::{
         register::little_endian_host,
         vport::{EnableRoce, QueryNicVport, SetVportAddress},
     },
-    device::Device,
     error::{BringUpError, CommandFailure, CommandStatus, HwError, Lie, Step},
     events::Events,
     gids::Gids,
@@ -86,17 +85,16 @@ struct Found {
     gids: Gids,
 }
 
-/// Brings a function up.
+/// Brings a function up: its parts, and the state of its port.
 ///
 /// # Errors
 /// The step that failed; everything before it is undone.
-pub(super) fn bring_up(platform: Platform, passive: Passive<'_>) -> Result<Ref<Device>, BringUpError> {
+pub(super) fn bring_up(platform: Platform, passive: Passive<'_>) -> Result<(Parts, PortState), BringUpError> {
     let at = |step| move |cause| BringUpError { step, cause };
     let mut made = begin(platform, passive)?;
-    let result = made.run(passive).and_then(|found| {
-        let firmware = made.registers.firmware();
-        made.assemble(found, firmware).map_err(at(Step::PortState))
-    });
+    let result = made
+        .run(passive)
+        .and_then(|found| made.parts(found).map_err(at(Step::PortState)));
     if result.is_err() {
         made.undo(true, passive);
     }
@@ -324,7 +322,7 @@ impl Made {
         Ok(())
     }
 
-    fn assemble(&self, found: Found, firmware: FirmwareVersion) -> Result<Ref<Device>, HwError> {
+    fn parts(&self, found: Found) -> Result<(Parts, PortState), HwError> {
         let (Some(health), Some(uars), Some(queues)) = (&self.health, &self.uars, &self.queues) else {
             return Err(HwError::NoMemory);
         };
@@ -339,16 +337,12 @@ impl Made {
             board: found.board,
             mac: found.mac,
             permanent_mac: found.permanent_mac,
-            firmware,
+            firmware: self.registers.firmware(),
             uars: uars.clone(),
             queues: queues.clone(),
             gids: found.gids,
         };
-        Ok(Ref::try_new(Device::new(
-            self.platform.clone(),
-            parts,
-            found.port,
-        )?)?)
+        Ok((parts, found.port))
     }
 
     /// Undoes all steps that were reached, last first. `clean`: the device has let go of all objects that were made on it.
@@ -424,11 +418,11 @@ const fn is_single_command(step: Step) -> bool {
     matches!(step, Step::EnableHca | Step::InitHca | Step::RoceEnable)
 }
 
-/// Tears a device down, in the reverse order of bring-up. All objects on it are destroyed; no interrupts come any more.
-pub(super) fn tear_down(device: &Device, passive: Passive<'_>) {
-    let parts = &device.parts;
+/// Takes a function down, in the reverse order of bring-up; no interrupts come any more. `clean`: the device has let go of all objects that were
+/// made on it.
+pub(super) fn tear_down(platform: &Platform, parts: &Parts, clean: bool, passive: Passive<'_>) {
     let made = Made {
-        platform: device.platform.clone(),
+        platform: platform.clone(),
         registers: parts.registers.clone(),
         commander: parts.commander.clone(),
         pages: parts.pages.clone(),
@@ -438,7 +432,5 @@ pub(super) fn tear_down(device: &Device, passive: Passive<'_>) {
         queues: Some(parts.queues.clone()),
         reached: Step::PortState,
     };
-    let kept = (device.take_quarantine(), device.take_mappings());
-    made.undo(kept.0.is_empty() && kept.1.is_empty(), passive);
-    drop(kept);
+    made.undo(clean, passive);
 }

@@ -1,8 +1,8 @@
 //! Where the completion events of an event queue go: from numbers to completion queues, without a lock and without counting references.
 
 use super::{
-    cq::CompletionTarget,
     error::{HwError, Lie},
+    target::CompletionTarget,
     types::Cqn,
 };
 use crate::nt::{

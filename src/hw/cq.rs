@@ -13,7 +13,7 @@ use super::{
     eq::Eq,
     error::HwError,
     layout::Cqc,
-    types::{Cqn, Gid, Key, Qpn, ceil_log2},
+    types::{Cqn, Gid, Key, Moderation, Qpn, ceil_log2},
     uar::CqDoorbell,
 };
 use crate::nt::{
@@ -25,6 +25,8 @@ use crate::nt::{
         publish_to_device,
     },
 };
+
+pub use super::target::{CompletionTarget, CqFault};
 
 /// Bytes of a completion queue element.
 const ELEMENT: u32 = 64;
@@ -38,27 +40,6 @@ const RECEIVE: u8 = 2;
 /// Opcode 15 in the ownership byte.
 const OPCODE_INVALID: u8 = 0xf;
 
-/// Who is told about a completion queue's events. Called at `DISPATCH_LEVEL`, no lock of this module held.
-pub trait CompletionTarget: Send + Sync {
-    /// The queue was armed and there is something to poll, or an error completion that the arm asked for.
-    fn completed(&self);
-
-    /// The queue is broken: nothing more will be written to it.
-    fn failed(&self, fault: CqFault);
-
-    /// The device is dead: what is outstanding completes in software or not at all. Once; `<= DISPATCH_LEVEL`.
-    fn device_lost(&self);
-}
-
-/// Why a completion queue broke.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CqFault {
-    /// More completions than elements.
-    Overrun,
-    /// The device could not write it, or an unknown cause (its code).
-    Other(u8),
-}
-
 /// What wakes the target.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
@@ -67,15 +48,6 @@ pub enum ArmKind {
     Any = 0,
     /// A solicited completion, or one with an error.
     Solicited = 1,
-}
-
-/// Interrupt moderation: an event after `period_us` or `count` completions, whichever is first. Both 0: none.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Moderation {
-    /// Microseconds, 0..=4095.
-    pub period_us: u16,
-    /// Completions.
-    pub count: u16,
 }
 
 /// How to make a completion queue.

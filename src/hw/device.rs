@@ -4,19 +4,19 @@ use super::{
     bring_up::Parts,
     caps::Caps,
     command::Commander,
-    error::{CommandError, HwError},
-    events::{Events, PortWatch},
+    error::{BringUpError, CommandError, HwError, Step},
+    events::Events,
+    fatal::Fatal,
     gids::GidKey,
-    health::Fatal,
     init_segment::FirmwareVersion,
     messages::Processors,
     pages::Pages,
     platform::{DeviceEvents, Platform},
     port::{self, PortState},
-    qp::DEFAULT_TERMINATE_KEY,
     quarantine::Quarantine,
     queues::Queues,
-    types::{GidIndex, Key, Mac},
+    target::PortWatch,
+    types::{DEFAULT_TERMINATE_KEY, GidIndex, Key, Mac},
     uar::Uars,
 };
 use crate::{
@@ -59,13 +59,14 @@ impl Device {
     ///
     /// # Errors
     /// The step that failed and why; everything is undone.
-    pub fn bring_up(platform: Platform, passive: Passive<'_>) -> Result<Ref<Self>, super::BringUpError> {
-        super::bring_up::bring_up(platform, passive)
-    }
-
-    pub(super) fn new(platform: Platform, parts: Parts, port: PortState) -> Result<Self, HwError> {
-        let port_work = WorkItem::try_new(platform.ndis, Self::look_at_port)?;
-        Ok(Self {
+    pub fn bring_up(platform: Platform, passive: Passive<'_>) -> Result<Ref<Self>, BringUpError> {
+        let no_memory = |_| BringUpError {
+            step: Step::ReadRegisters,
+            cause: HwError::NoMemory,
+        };
+        let port_work = WorkItem::try_new(platform.ndis, Self::look_at_port).map_err(no_memory)?;
+        let (parts, port) = super::bring_up::bring_up(platform.clone(), passive)?;
+        let device = Self {
             platform,
             parts,
             port: SpinLock::new(port),
@@ -73,6 +74,13 @@ impl Device {
             variant: AtomicU8::new(0),
             quarantine: SpinLock::new(Quarantine::new()),
             mappings: SpinLock::new(Vec::new_in(crate::nt::NonPaged)),
+        };
+        Ref::try_new_or_back(device).map_err(|device| {
+            device.tear_down(passive);
+            BringUpError {
+                step: Step::PortState,
+                cause: HwError::NoMemory,
+            }
         })
     }
 
@@ -99,7 +107,10 @@ impl Device {
 
     /// Tears the function down, in the exact reverse of bring-up. After [`Self::stop`], all objects destroyed, interrupts disconnected.
     pub fn tear_down(&self, passive: Passive<'_>) {
-        super::bring_up::tear_down(self, passive);
+        let kept = (self.take_quarantine(), self.take_mappings());
+        let clean = kept.0.is_empty() && kept.1.is_empty();
+        super::bring_up::tear_down(&self.platform, &self.parts, clean, passive);
+        drop(kept);
     }
 
     /// The device left without notice: nothing touches its registers any more, and who uses it is told. `<= DISPATCH_LEVEL`.
@@ -308,12 +319,12 @@ impl Device {
     }
 
     /// Mapped memory that was kept.
-    pub(super) fn take_mappings(&self) -> Vec<ScatterGather> {
+    fn take_mappings(&self) -> Vec<ScatterGather> {
         core::mem::replace(&mut *self.mappings.lock(), Vec::new_in(crate::nt::NonPaged))
     }
 
     /// What the quarantine holds.
-    pub(super) fn take_quarantine(&self) -> Quarantine {
+    fn take_quarantine(&self) -> Quarantine {
         core::mem::replace(&mut *self.quarantine.lock(), Quarantine::new())
     }
 

@@ -4,10 +4,10 @@ use super::{
     command::Commander,
     commands::queue::{CreateEq, DestroyEq},
     completions::{Completions, CqRoute, Handler, Known},
-    cq::CompletionTarget,
     error::HwError,
     events::{Event, Events},
     layout::Eqc,
+    target::CompletionTarget,
     types::{Cqn, Eqn, ceil_log2},
     uar::{EqDoorbell, Uar},
 };

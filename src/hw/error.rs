@@ -172,7 +172,7 @@ pub enum HwError {
     Command(CommandError),
     /// More than the device can do.
     Limit(&'static str),
-    /// The device is dead; see [`super::health::Fatal`].
+    /// The device is dead; see [`super::Fatal`].
     Dead,
     /// The device contradicts itself.
     Lie(Lie),

@@ -2,14 +2,13 @@
 
 use super::{
     command::Commander,
-    cq::{CompletionTarget, CqFault},
     error::HwError,
-    health::Fatal,
+    fatal::Fatal,
     init_segment::Registers,
     numbers::Numbers,
     pages::Pages,
     platform::DeviceEvents,
-    qp::{QpEvent, QpTarget},
+    target::{CompletionTarget, CqFault, PortWatch, QpEvent, QpTarget},
     types::{Cqn, Qpn},
 };
 use crate::nt::{
@@ -159,12 +158,6 @@ impl core::fmt::Debug for Events {
             .field("strays", &self.strays)
             .finish_non_exhaustive()
     }
-}
-
-/// Who looks at the port when the device says that it changed.
-pub trait PortWatch: Send + Sync {
-    /// It changed. `<= DISPATCH_LEVEL`.
-    fn changed(&self);
 }
 
 impl Events {

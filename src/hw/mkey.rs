@@ -6,7 +6,6 @@ use super::{
     device::Device,
     error::HwError,
     layout::{Mkc, opcode},
-    pd::Pd,
     types::{Key, MkeyIndex, Pdn},
     wqe::umr,
 };
@@ -62,7 +61,7 @@ impl Mkey {
     /// exist: the device is dead then, and cut off from memory if it can be ([`Device::is_cut_off`]).
     pub fn create_region(
         device: &Ref<Device>,
-        pd: &Pd,
+        pd: Pdn,
         access: Access,
         (start, length): (u64, u64),
         pages: impl ExactSizeIterator<Item = u64> + Clone,
@@ -76,7 +75,7 @@ impl Mkey {
         if needed == 0 || needed > pages.len() as u64 || needed > u64::from(u32::MAX) {
             return Err(HwError::Limit("pages of a region"));
         }
-        let mut context = context(pd.number(), access, MODE_MTT);
+        let mut context = context(pd, access, MODE_MTT);
         context
             .set_start_addr(start)
             .set_len(length)
@@ -91,7 +90,7 @@ impl Mkey {
     /// [`HwError::Limit`], [`HwError::NoMemory`], the command's.
     pub fn create_free(
         device: &Ref<Device>,
-        pd: &Pd,
+        pd: Pdn,
         pages: u32,
         passive: Passive<'_>,
     ) -> Result<Self, HwError> {
@@ -99,7 +98,7 @@ impl Mkey {
         if octowords > 0xffff {
             return Err(HwError::Limit("pages of a fast registration"));
         }
-        let mut context = context(pd.number(), Access::empty(), MODE_MTT);
+        let mut context = context(pd, Access::empty(), MODE_MTT);
         context
             .set_free(1)
             .set_umr_en(1)

@@ -5,13 +5,13 @@
 //! | [`layout`] | what the device reads and writes, bit by bit |
 //! | [`types`], [`error`] | typed numbers; what can go wrong, steps of bring-up |
 //! | [`platform`] | what the adapter gives: BAR, DMA memory, work items, and where news go |
-//! | [`init_segment`], [`health`] | registers: readiness, fatal errors |
+//! | [`init_segment`], [`health`], `fatal` | registers: readiness, fatal errors |
 //! | [`command`], [`commands`] | the command queue; one type per command |
 //! | [`pages`] | memory that the firmware lives in |
 //! | [`caps`], [`port`], [`gids`] | capabilities; port and vport; `RoCE` addresses |
-//! | `eq`, `queues`, `completions`, [`events`] | event queues and where their events go |
+//! | `eq`, `queues`, `completions`, [`events`], `target` | event queues and where their events go |
 //! | [`device`], `bring_up` | one function of the device, its whole life |
-//! | [`uar`], [`pd`], [`mkey`], [`cq`], [`qp`] | objects |
+//! | [`uar`], [`pd`], [`mkey`], [`cq`], [`qp`], `qp_attributes` | objects |
 //! | [`wqe`], [`send_queue`], [`receive_queue`] | work requests |
 //!
 //! Facts come from the project's connectx interface page ("connectx interface, section n").
@@ -26,6 +26,7 @@ pub mod device;
 mod eq;
 pub mod error;
 pub mod events;
+mod fatal;
 pub mod gids;
 pub mod health;
 pub mod init_segment;
@@ -38,30 +39,34 @@ pub mod pd;
 pub mod platform;
 pub mod port;
 pub mod qp;
+mod qp_attributes;
 mod quarantine;
 mod queues;
 pub mod receive_queue;
 pub mod send_queue;
+mod target;
 pub mod types;
 pub mod uar;
 pub mod wqe;
 
 pub use self::{
-    cq::{ArmKind, CompletionTarget, Cq, CqParams, Cqe, CqeOpcode, CqeSyndrome, Moderation},
+    cq::{ArmKind, Cq, CqParams, Cqe, CqeOpcode, CqeSyndrome},
     device::Device,
     error::{BringUpError, HwError, Lie, Step},
+    fatal::Fatal,
     gids::GidKey,
-    health::Fatal,
     messages::{Messages, Processors},
     mkey::{Access, Mkey},
     pd::Pd,
     platform::{DeviceEvents, Platform},
     port::{PortState, Speed},
-    qp::{End, Qp, QpEvent, QpKind, QpParams, QpTarget, ReadyToReceive, ReadyToSend},
+    qp::{End, Qp, QpParams},
+    qp_attributes::{QpKind, ReadyToReceive, ReadyToSend},
     receive_queue::ReceiveQueue,
     send_queue::{
         Completed, FastRegister, MAX_READ_SGES, PostError, PostFlags, Posted, SendQueue, Sge, UdAddress,
         WqeKind,
     },
-    types::{Cqn, Gid, GidIndex, Key, Mac, Mtu, Pdn, Psn, Qpn},
+    target::{CompletionTarget, CqFault, QpEvent, QpTarget},
+    types::{Cqn, Gid, GidIndex, Key, Mac, Moderation, Mtu, Pdn, Psn, Qpn},
 };

@@ -10,7 +10,8 @@ use super::{
     pd::Pd,
     receive_queue::{self, ReceiveQueue},
     send_queue::{self, PageLists, SendQueue, page_lists},
-    types::{Cqn, Gid, GidIndex, Key, Mac, Mtu, Psn, Qpn, ceil_log2, floor_log2},
+    target::QpTarget,
+    types::{Cqn, Qpn, ceil_log2, floor_log2},
     wqe,
 };
 use crate::nt::{
@@ -19,29 +20,23 @@ use crate::nt::{
     sync::{AtomicBool, Ordering::AcqRel},
 };
 
+pub use super::{
+    qp_attributes::{QpKind, ReadyToReceive, ReadyToSend, udp_source_port},
+    target::QpEvent,
+};
+
 /// Bytes set apart for the doorbell record, one cache line.
 const RECORD: u32 = 64;
 /// log2 of the longest message: lengths of pieces have 31 bits.
 const LOG_MAX_MESSAGE: u32 = 30;
 /// Bytes of a send queue block.
 const BLOCK: u32 = 64;
-/// Q_Key of general services.
-pub const GSI_QKEY: u32 = 0x8001_0000;
 /// The longest list of pieces that the interface's receive elements hold here.
 const MAX_RECEIVE_SGES: u32 = 32;
 /// The most pieces of a request of the send queue here, which fit nine blocks.
 const MAX_SEND_SGES: u32 = 32;
 /// log2 of the elements of a queue: a 16-bit counter tells them apart.
 const LOG_MAX_ELEMENTS: u32 = 15;
-
-/// What a queue pair is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum QpKind {
-    /// A reliable connection.
-    Rc,
-    /// General services (queue pair 1): datagrams that set up connections.
-    Gsi,
-}
 
 /// How to make a queue pair.
 #[derive(Clone, Copy, Debug)]
@@ -73,71 +68,6 @@ pub struct QpParams<'a> {
     pub user_index: u32,
 }
 
-/// The attributes that make a queue pair ready to receive. Source: connectx interface, section 9.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ReadyToReceive {
-    /// The peer's queue pair.
-    pub remote_qpn: Qpn,
-    /// First packet number expected.
-    pub receive_psn: Psn,
-    /// Path MTU.
-    pub mtu: Mtu,
-    /// Our address: index of a [`super::gids`] entry.
-    pub source: GidIndex,
-    /// The peer's address.
-    pub destination: Gid,
-    /// Ethernet address of the next hop.
-    pub mac: Mac,
-    /// UDP source port, 0xc000 or above; see [`udp_source_port`].
-    pub udp_source_port: u16,
-    /// Time to live; at least 2 is used.
-    pub hop_limit: u8,
-    /// DSCP in bits 7:2.
-    pub traffic_class: u8,
-    /// Ethernet priority (PCP).
-    pub priority: u8,
-    /// Reads of the peer that we serve at a time; 0 denies reads.
-    pub responder_resources: u8,
-    /// RNR NAK timer code that we ask of the peer.
-    pub min_rnr_nak: u8,
-    /// Let the peer write.
-    pub allow_write: bool,
-}
-
-/// The attributes that make a queue pair ready to send.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ReadyToSend {
-    /// First packet number sent.
-    pub send_psn: Psn,
-    /// Acknowledgement timeout code: 4.096 us * 2^n; 0 waits for ever.
-    pub ack_timeout: u8,
-    /// Retries after timeouts and sequence errors, 0..=7.
-    pub retry_count: u8,
-    /// Retries after RNR NAKs, 0..=7; 7 has no end.
-    pub rnr_retry: u8,
-    /// Reads outstanding at a time. The device knows no 0: whoever posts has to refuse them then.
-    pub initiator_depth: u8,
-}
-
-/// Something happened to a queue pair outside of its completions.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum QpEvent {
-    /// The first message of the peer came before the connection was said to be established.
-    CommunicationEstablished,
-    /// The send queue ran dry.
-    SendQueueDrained,
-    /// The last receive was reached.
-    LastWqe,
-    /// The peer asked for what is not allowed; the queue pair is in error.
-    InvalidRequest,
-    /// The peer touched memory that it may not; the queue pair is in error.
-    AccessError,
-    /// The queue pair failed.
-    Catastrophic,
-    /// Path migration, which this driver does not use.
-    Path,
-}
-
 /// How the requests of a queue pair end, once [`Qp::end_requests`] has returned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
@@ -147,12 +77,6 @@ pub enum End {
     InSoftware,
     /// With the device, which is dead: its completion queues are told.
     WithDevice,
-}
-
-/// Who is told about a queue pair's events. Called at `DISPATCH_LEVEL`, no lock of this module held.
-pub trait QpTarget: Send + Sync {
-    /// It happened.
-    fn event(&self, event: QpEvent);
 }
 
 /// Layout of a queue pair's memory: receive ring, send ring, doorbell record, page lists.
@@ -521,19 +445,3 @@ const fn number(cq: &Cq) -> u32 {
     let cqn: Cqn = cq.number();
     cqn.raw()
 }
-
-/// The UDP source port of a connection, which spreads connections over paths (connectx interface, section 9).
-pub const fn udp_source_port(flow_label: u32, local: Qpn, remote: Qpn) -> u16 {
-    let label = if flow_label != 0 {
-        flow_label
-    } else {
-        let mut v = local.raw() as u64 * remote.raw() as u64;
-        v ^= v >> 20;
-        v ^= v >> 40;
-        (v & 0xf_ffff) as u32
-    };
-    ((label & 0x3fff) ^ ((label & 0xf_c000) >> 14)) as u16 | 0xc000
-}
-
-/// The key that ends lists of pieces on devices that name no other.
-pub(super) const DEFAULT_TERMINATE_KEY: Key = Key(0x100);

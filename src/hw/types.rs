@@ -170,3 +170,15 @@ pub const fn ceil_log2(value: u32) -> u32 {
         _ => 32 - (value - 1).leading_zeros(),
     }
 }
+
+/// Interrupt moderation: an event after `period_us` or `count` completions, whichever is first. Both 0: none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Moderation {
+    /// Microseconds, 0..=4095.
+    pub period_us: u16,
+    /// Completions.
+    pub count: u16,
+}
+
+/// The key that ends lists of pieces on devices that name no other.
+pub(super) const DEFAULT_TERMINATE_KEY: Key = Key(0x100);

@@ -332,7 +332,7 @@ impl Mr {
         // Whether the device may have made a key that nobody knows.
         let mut stray = false;
         let made = pages::list(&memory, base, length).and_then(|pages| {
-            let pd = self.pd.kind().hw()?;
+            let pd = self.pd.kind().hw()?.number();
             let addresses = pages.iter().copied();
             Mkey::create_region(device, pd, access, (base, length), addresses, passive).map_err(|error| {
                 stray = !error.is_refusal();
@@ -363,7 +363,7 @@ impl Mr {
             self.pd.kind().want_page_lists(passive)?;
         }
         if !has_room {
-            let pd = self.pd.kind().hw()?;
+            let pd = self.pd.kind().hw()?.number();
             let mkey = hw::Mkey::create_free(self.provider.device(), pd, pages, passive)?;
             let old = {
                 let mut state = self.state.lock();

@@ -8,7 +8,7 @@ use super::{
             CreateQpIn, CreateQpOut, DestroyQpIn, Init2rtrQpIn, Qp2errIn, Qp2rstIn, Qpc, Rst2initQpIn,
             Rtr2rtsQpIn, opcode,
         },
-        qp::{GSI_QKEY, ReadyToReceive, ReadyToSend},
+        qp_attributes::{GSI_QKEY, ReadyToReceive, ReadyToSend},
         types::{Mtu, Qpn},
     },
     command, not_zero, output, put_pages,

@@ -3,13 +3,12 @@
 use super::{
     super::{
         command::{Command, Sink, Source},
-        cq::Moderation,
         error::Lie,
         layout::{
             Cqc, CreateCqIn, CreateCqOut, CreateEqIn, CreateEqOut, DestroyCqIn, DestroyEqIn, Eqc, ModifyCqIn,
             opcode,
         },
-        types::{Cqn, Eqn},
+        types::{Cqn, Eqn, Moderation},
     },
     command, output, put_pages,
 };

@@ -6,9 +6,18 @@
 )]
 
 use super::{
-    super::wqe::{self, Opcode, SEGMENTS_PER_BLOCK, umr},
-    AFTER_UMR, Acquire, HOW, Key, NOTE_KIND, NOTE_LIST, NOTE_PART, NOTE_SILENT, PageLists, PostError,
-    PostFlags, Posted, Relaxed, Release, Segment, SendQueue, Sge, View, WqeKind,
+    super::{
+        types::Key,
+        wqe::{self, Opcode, SEGMENTS_PER_BLOCK, umr},
+    },
+    element::{AFTER_UMR, HOW},
+    page_lists::{PageLists, aligned},
+    queue::{NOTE_KIND, NOTE_LIST, NOTE_PART, NOTE_SILENT, SendQueue},
+    request::{PostError, PostFlags, Posted, Sge, WqeKind},
+};
+use crate::nt::{
+    ring::{Segment, View},
+    sync::Ordering::{Acquire, Relaxed, Release},
 };
 
 /// A request under construction: where it begins, and the next segment to write.
@@ -226,16 +235,6 @@ impl SendQueue {
             next,
             control: words[0],
         }
-    }
-}
-
-/// Whether addresses begin where pages do, by the bits that any of them has.
-#[inline(always)]
-pub(super) const fn aligned(all: u64) -> Result<(), PostError> {
-    if all & umr::PAGE_MASK == 0 {
-        Ok(())
-    } else {
-        Err(PostError::UnalignedPage)
     }
 }
 

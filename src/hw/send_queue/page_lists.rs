@@ -5,9 +5,14 @@
     reason = "the data path: its cost is counted in instructions"
 )]
 
-use super::{
-    Acquire, AtomicU32, AtomicU64, Circle, PostError, Ref, Relaxed, Release, Ring, SharedMemory,
-    build::aligned, umr,
+use super::{super::wqe::umr, request::PostError};
+use crate::nt::{
+    Ref, SharedMemory,
+    ring::{Circle, Ring},
+    sync::{
+        AtomicU32, AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+    },
 };
 
 /// log2 of the words of a page.
@@ -107,5 +112,15 @@ impl PageLists {
     pub(super) fn give_back(&self, count: u32) {
         self.returned
             .store(self.returned.load(Relaxed).wrapping_add(count), Release);
+    }
+}
+
+/// Whether addresses begin where pages do, by the bits that any of them has.
+#[inline(always)]
+pub(super) const fn aligned(all: u64) -> Result<(), PostError> {
+    if all & umr::PAGE_MASK == 0 {
+        Ok(())
+    } else {
+        Err(PostError::UnalignedPage)
     }
 }

@@ -6,8 +6,12 @@
 )]
 
 use super::{
-    super::wqe::{self, AddressVector, Opcode, umr},
-    FastRegister, Key, PostError, PostFlags, Posted, SendQueue, Sge, WqeKind,
+    super::{
+        types::Key,
+        wqe::{self, AddressVector, Opcode, umr},
+    },
+    queue::SendQueue,
+    request::{FastRegister, PostError, PostFlags, Posted, Sge, WqeKind},
 };
 
 /// Pieces of one element of a read: the device takes 512 bytes (connectx interface, section 10).
