@@ -7,6 +7,7 @@
 //! | [`sys`] | raw FFI of NDIS, CoNDIS, NDKPI and netio, with layout assertions |
 //! | [`nt`] | safe wrappers of kernel services |
 //! | [`hw`] | the ConnectX device: commands, queues, memory keys |
+//! | [`ether`] | the Ethernet data path |
 //! | [`cm`] | RoCE connection management on QP1 |
 //! | [`ndk`] | the Network Direct provider |
 //! | [`co`] | the CoNDIS call manager |
@@ -28,6 +29,7 @@ pub mod adapter;
 pub mod cm;
 pub mod co;
 pub mod driver;
+pub mod ether;
 pub mod hw;
 pub mod ndk;
 pub mod nt;

@@ -10,10 +10,11 @@ use super::{
 use crate::{
     cm::{Agent, PathMtu},
     dyn_ref,
+    ether::Ether,
     hw::{Device, DeviceEvents, Mac, Mtu, Platform},
     ndk::{self, Provider},
     nt::{
-        Dma, Mmio, NdisHandle, NoMemory, Passive, Ref, Slot, Status, WorkItem, log::LogCode, pci,
+        Dma, Mmio, NdisHandle, NoMemory, Passive, Ref, Slot, Status, Timer, WorkItem, log::LogCode, pci,
         sync::Ordering,
     },
 };
@@ -84,6 +85,7 @@ impl Adapter {
             .set(Dma::register(this.ndis, passive).map_err(refused(Step::Dma))?);
         Interrupts::register(this, passive)?;
         let carried = Self::bring_up_device(this, resources, passive)?;
+        Self::make_ethernet(this, passive)?;
         Self::start_floors(this, Mtu::for_link(carried), passive)?;
         attributes::set_general(this, passive).map_err(refused(Step::GeneralAttributes))?;
         attributes::set_network_direct(this, passive).map_err(refused(Step::NetworkDirectAttributes))?;
@@ -99,6 +101,7 @@ impl Adapter {
     fn work_items(&self) -> Result<Ref<Work>, NoMemory> {
         Ref::try_new(Work {
             oid: WorkItem::try_new(self.ndis, Self::run_requests)?,
+            late: Timer::try_new(self.ndis, Self::expire_requests)?,
             network_direct: WorkItem::try_new(self.ndis, Self::follow_switch)?,
             link: WorkItem::try_new(self.ndis, Self::report_link)?,
         })
@@ -139,6 +142,20 @@ impl Adapter {
         let carried = device.set_mtu(wanted, passive).map_err(Failure::of_mtu)?;
         this.keywords.lock().mtu = carried.min(mtu);
         Ok(carried)
+    }
+
+    /// The Ethernet data path, closed until the first restart.
+    fn make_ethernet(this: &Ref<Self>, passive: Passive<'_>) -> Result<(), Failure> {
+        let missing = || Failure::new(Step::Ethernet, Status::INTERNAL_ERROR);
+        let device = this.device.get().ok_or_else(missing)?;
+        let dma = this.dma.get().ok_or_else(missing)?;
+        let interrupts = this.interrupts.get().ok_or_else(missing)?;
+        let config = this.keywords().ethernet();
+        let ether = Ether::create(&device, &dma, &config, passive).map_err(Failure::of_ethernet)?;
+        interrupts.serve_frames(ether.clone());
+        // An adapter is brought up once.
+        let _ = this.ether.set(ether);
+        Ok(())
     }
 
     /// Connection management and the provider, on a port that carries packets of RDMA up to `carried`.
@@ -198,6 +215,9 @@ impl Adapter {
         if let Some(agent) = this.agent.take() {
             agent.stop(passive);
         }
+        if let Some(ether) = this.ether.get() {
+            ether.destroy(passive);
+        }
         let device = this.device.take();
         if let Some(device) = &device {
             device.stop(passive);
@@ -212,6 +232,7 @@ impl Adapter {
             drop(news.adapter.take());
         }
         if let Some(work) = this.work.take() {
+            work.late.drain(passive);
             work.oid.drain(passive);
             work.network_direct.drain(passive);
             work.link.drain(passive);

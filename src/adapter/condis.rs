@@ -12,7 +12,7 @@ use crate::{
     nt::{Passive, Ref, Status},
     sys::{
         condis::CO_ADDRESS_FAMILY,
-        ndis::{self, NDIS_OID_REQUEST, NET_BUFFER_LIST},
+        ndis::{self, NDIS_OID_REQUEST},
     },
 };
 
@@ -76,17 +76,11 @@ impl Adapter {
         Some(self_test)
     }
 
-    /// `MiniportReturnNetBufferLists`.
-    ///
-    /// # Safety
-    /// `chain` was indicated by this adapter and not returned before.
-    pub(super) unsafe fn give_back(chain: *mut NET_BUFFER_LIST) {
-        // SAFETY: the caller's promise; only calls ever indicate.
-        unsafe { Manager::give_back(chain) }
-    }
-
     /// `MiniportCancelSend`.
     pub(super) fn cancel_sends(&self, id: *mut c_void) {
+        if let Some(ether) = self.ether.get() {
+            ether.cancel(id);
+        }
         if let Some(calls) = self.calls.get() {
             calls.cancel_sends(id.addr());
         }

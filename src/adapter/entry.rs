@@ -121,20 +121,22 @@ pub(crate) unsafe extern "win64" fn send_net_buffer_lists(
     _: u32,
     flags: u32,
 ) {
-    // SAFETY: the adapter's context.
-    let adapter = unsafe { adapter(context) };
+    // SAFETY: the adapter's context: NDIS sends nothing to an adapter that is halted.
+    let adapter = unsafe { &*context.cast::<Adapter>() };
     // SAFETY: NDIS gives the chain to the adapter.
     unsafe { adapter.send(chain, flags) }
 }
 
 /// `MiniportReturnNetBufferLists`. `<= DISPATCH_LEVEL`.
 pub(crate) unsafe extern "win64" fn return_net_buffer_lists(
-    _: *mut c_void,
+    context: *mut c_void,
     chain: *mut NET_BUFFER_LIST,
     _: u32,
 ) {
+    // SAFETY: the adapter's context: NDIS halts no adapter whose packets it has.
+    let adapter = unsafe { &*context.cast::<Adapter>() };
     // SAFETY: NDIS gives back what was indicated.
-    unsafe { Adapter::give_back(chain) }
+    unsafe { adapter.give_back(chain) }
 }
 
 /// `MiniportCancelSend`. `<= DISPATCH_LEVEL`.

@@ -46,6 +46,8 @@ pub(super) enum Step {
     CallManager = 15,
     /// Registration of the address family.
     AddressFamily = 16,
+    /// The Ethernet data path.
+    Ethernet = 17,
 }
 
 /// Number of the first step of the device's bring-up in event log entries.
@@ -98,6 +100,11 @@ impl Failure {
     /// The port did not take the MTU.
     pub(super) fn of_mtu(cause: HwError) -> Self {
         Self::of_hardware(Step::Mtu as u32, cause)
+    }
+
+    /// The Ethernet data path was not made.
+    pub(super) fn of_ethernet(cause: HwError) -> Self {
+        Self::of_hardware(Step::Ethernet as u32, cause)
     }
 
     /// Connection management did not start.

@@ -10,6 +10,7 @@ use super::{
     resources::Resources,
 };
 use crate::{
+    ether::Ether,
     hw::{Device, Messages, Processors},
     nt::{
         NoMemory, Once, Passive, Ref, Status,
@@ -20,11 +21,16 @@ use crate::{
         self, GROUP_AFFINITY, IO_INTERRUPT_MESSAGE_INFO, IO_INTERRUPT_MESSAGE_INFO_ENTRY as Entry,
         NDIS_CONNECT_MESSAGE_BASED, NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS,
         NDIS_MINIPORT_INTERRUPT_REVISION_1, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_MINIPORT_INTERRUPT,
+        NDIS_RECEIVE_THROTTLE_PARAMETERS,
     },
 };
 
 /// Events that one DPC handles before it gives way to others (rule INT-09).
 const BUDGET: u32 = 128;
+/// `MoreNblsPending` of the throttle parameters.
+const MORE_NBLS_PENDING: u32 = 1;
+/// Frames of a queue that one DPC indicates, if NDIS sets no narrower limit.
+const MOST_FRAMES: u32 = 256;
 
 /// The adapter's registration for interrupts, and its context: all that a message needs.
 #[derive(Debug)]
@@ -34,6 +40,8 @@ pub(super) struct Interrupts {
     table: AtomicPtr<IO_INTERRUPT_MESSAGE_INFO>,
     /// Whose event queues messages are about, once it is up.
     device: Once<Ref<Device>>,
+    /// Whose frames they are about.
+    ether: Once<Ref<Ether>>,
 }
 
 impl Interrupts {
@@ -43,6 +51,7 @@ impl Interrupts {
             handle: AtomicPtr::new(null_mut()),
             table: AtomicPtr::new(null_mut()),
             device: Once::new(),
+            ether: Once::new(),
         })
         .map_err(|e| Failure::from((Step::Interrupts, e)))?;
         let mut characteristics = characteristics();
@@ -68,7 +77,8 @@ impl Interrupts {
         Ok(())
     }
 
-    fn count(&self) -> u32 {
+    /// Messages that the adapter got.
+    pub(super) fn count(&self) -> u32 {
         let table = self.table.load(Ordering::Acquire);
         // SAFETY: NULL, or the table, which is complete.
         unsafe { table.as_ref() }.map_or(0, |table| table.MessageCount)
@@ -98,14 +108,35 @@ impl Interrupts {
         let _ = self.device.set(device);
     }
 
-    /// A message came, or its queues were not empty at the last look.
-    fn on_message(&self, message: u32) {
-        let more = self
-            .device
-            .get()
-            .is_some_and(|device| device.on_message(message, BUDGET));
-        if more {
-            self.queue_dpc(message);
+    /// From here on messages are about these frames, too.
+    pub(super) fn serve_frames(&self, ether: Ref<Ether>) {
+        // A registration has one adapter.
+        let _ = self.ether.set(ether);
+    }
+
+    /// Events were handed on outside of a DPC; what they say of frames is left to DPCs. `<= DISPATCH_LEVEL`.
+    pub(super) fn look_at_frames(&self) {
+        if let Some(ether) = self.ether.get() {
+            ether.each_signal(|message| self.queue_dpc(message));
+        }
+    }
+
+    /// A message came, or its queues were not empty at the last look. NDIS may limit the frames that are indicated, and then calls again
+    /// if there are more (rule RECV-08).
+    fn on_message(&self, message: u32, throttle: Option<&mut NDIS_RECEIVE_THROTTLE_PARAMETERS>) {
+        let Some(device) = self.device.get() else { return };
+        let most = throttle
+            .as_ref()
+            .map_or(MOST_FRAMES, |throttle| throttle.MaxNblsToIndicate)
+            .min(MOST_FRAMES);
+        let events = device.on_message(message, BUDGET);
+        let frames = self.ether.get().is_some_and(|ether| ether.serve(message, most));
+        match throttle {
+            Some(throttle) if frames && throttle.MaxNblsToIndicate < MOST_FRAMES => {
+                throttle.BitField4 |= MORE_NBLS_PENDING;
+            }
+            _ if events || frames => self.queue_dpc(message),
+            _ => {}
         }
     }
 
@@ -184,10 +215,12 @@ unsafe extern "win64" fn message_dpc(
     context: *mut c_void,
     message: u32,
     _: *mut c_void,
-    _: *mut c_void,
+    throttle: *mut c_void,
     _: *mut c_void,
 ) {
     // SAFETY: the context of the registration, which is kept until it is deregistered.
     let interrupts = unsafe { &*context.cast::<Interrupts>() };
-    interrupts.on_message(message);
+    // SAFETY: NULL, or NDIS's parameters, alive during the call.
+    let throttle = unsafe { throttle.cast::<NDIS_RECEIVE_THROTTLE_PARAMETERS>().as_mut() };
+    interrupts.on_message(message, throttle);
 }

@@ -1,6 +1,7 @@
 //! The adapter's configuration: every registry keyword is read once, in Initialize, and checked (rules INF-08, VRF-46).
 
 use crate::{
+    ether,
     hw::Mtu,
     nt::{NdisHandle, Passive, Status, config::Configuration},
 };
@@ -91,6 +92,17 @@ impl Keywords {
                 _ => (true, true),
             },
             address: address.filter(|address| is_station_address(*address)),
+        }
+    }
+
+    /// How the adapter sends and receives.
+    pub const fn ethernet(&self) -> ether::Config {
+        ether::Config {
+            mtu: self.mtu,
+            tags: self.tags,
+            transmit_frames: 256,
+            receive_buffers: 512,
+            queues: 1,
         }
     }
 

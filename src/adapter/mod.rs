@@ -12,10 +12,7 @@
 //! | [`condis`] | the call manager: registration, start, stop |
 //! | `network_direct` | Network Direct on and off, opens and closes |
 //! | `oid` | OID requests |
-//! | `send` | `NET_BUFFER_LIST`s: this driver has no Ethernet data path yet |
-//!
-//! There is no Ethernet data path in this driver yet: the adapter reports the link as it is, so that addresses are assigned and RDMA works, but every
-//! `NET_BUFFER_LIST` is completed with `NDIS_STATUS_FAILURE` and counted as discarded, and none is indicated.
+//! | `send` | `NET_BUFFER_LIST`s on their way to the Ethernet path, and back to it and to calls |
 
 mod attributes;
 mod bring_up;
@@ -33,15 +30,16 @@ pub mod version;
 
 use self::{
     interrupt::Interrupts, keywords::Keywords, link::LinkReport, network_direct::Switch, oid::Requests,
-    send::Discards,
 };
 use crate::{
     cm::Agent,
     co::{Manager, client::SelfTest},
+    ether::Ether,
     hw::{Device, DeviceEvents, PortState},
     ndk::Provider,
     nt::{
-        Dma, EventLog, Mmio, NdisHandle, NoMemory, Passive, Ref, Slot, SpinLock, Status, WorkItem,
+        Dma, EventLog, Mmio, NdisHandle, NoMemory, Once, Passive, Ref, Slot, SpinLock, Status, Timer,
+        WorkItem,
         sync::{AtomicBool, AtomicU32, Ordering},
     },
 };
@@ -54,8 +52,6 @@ pub struct Adapter {
     ndis: NdisHandle,
     luid: u64,
     log: EventLog,
-    /// Sends are taken (the state Running).
-    running: AtomicBool,
     /// The device is gone, or dead (rule PNP-01).
     removed: AtomicBool,
     /// The device died, and NDIS was not asked to take the adapter away yet.
@@ -63,7 +59,6 @@ pub struct Adapter {
     /// The adapter goes anyhow: it is halted, or did not come up, or the system goes down.
     leaving: AtomicBool,
     keywords: SpinLock<Keywords>,
-    discards: Discards,
     link: SpinLock<Option<LinkReport>>,
     /// What protocols set `OID_GEN_CURRENT_LOOKAHEAD` to, in bytes without the header; 0: nothing yet.
     lookahead: AtomicU32,
@@ -76,16 +71,20 @@ pub struct Adapter {
     interrupts: Slot<Interrupts>,
     news: Slot<News>,
     device: Slot<Device>,
+    /// Found without a lock: all that NDIS sends passes here. It goes with the adapter.
+    ether: Once<Ref<Ether>>,
     agent: Slot<Agent>,
     provider: Slot<Provider>,
     calls: Slot<Manager>,
     self_test: Slot<SelfTest>,
 }
 
-/// What waits its turn at `PASSIVE_LEVEL`.
+/// What waits its turn at `PASSIVE_LEVEL`, or its time.
 #[derive(Debug)]
 struct Work {
     oid: WorkItem<Adapter>,
+    /// Looks at OID requests that wait too long.
+    late: Timer<Adapter>,
     network_direct: WorkItem<Adapter>,
     link: WorkItem<Adapter>,
 }
@@ -97,12 +96,10 @@ impl Adapter {
             ndis,
             luid,
             log: EventLog::new(ndis),
-            running: AtomicBool::new(false),
             removed: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             keywords: SpinLock::new(Keywords::default()),
-            discards: Discards::default(),
             link: SpinLock::new(None),
             lookahead: AtomicU32::new(0),
             requests: Requests::new(),
@@ -113,6 +110,7 @@ impl Adapter {
             interrupts: Slot::new(),
             news: Slot::new(),
             device: Slot::new(),
+            ether: Once::new(),
             agent: Slot::new(),
             provider: Slot::new(),
             calls: Slot::new(),
@@ -144,16 +142,21 @@ impl Adapter {
     /// Sends are answered as the state Paused wants from now on; none is outstanding when this returns (rules PAUSE-01 to
     /// PAUSE-04). Calls stand still, but stand.
     fn pause(&self, passive: Passive<'_>) -> Status {
-        self.running.store(false, Ordering::Release);
         if let Some(calls) = self.calls.get() {
             calls.pause(passive);
         }
-        Status::SUCCESS
+        match self.ether.get() {
+            Some(ether) if !ether.pause(Status::NDIS_PAUSED, passive) => Status::PENDING,
+            _ => Status::SUCCESS,
+        }
     }
 
     /// Sends are taken again.
     fn restart(&self) -> Status {
-        self.running.store(true, Ordering::Release);
+        if let Some(ether) = self.ether.get() {
+            ether.open_receive();
+            ether.open_transmit();
+        }
         if let Some(calls) = self.calls.get() {
             calls.restart();
         }
@@ -170,7 +173,6 @@ impl Adapter {
 
     /// Halt begins; the device is gone if it says so (rule HALT-05).
     fn halt(&self, gone: bool) {
-        self.running.store(false, Ordering::Release);
         if gone {
             self.removed.store(true, Ordering::Release);
             if let Some(device) = self.device.get() {
@@ -181,7 +183,6 @@ impl Adapter {
 
     /// The system goes down: the device stops reaching into memory, nothing is freed (rule SHUT-01).
     fn shut_down(&self, passive: Passive<'_>) {
-        self.running.store(false, Ordering::Release);
         self.leaving.store(true, Ordering::Release);
         self.removed.store(true, Ordering::Release);
         if let Some(device) = self.device.get() {
@@ -220,6 +221,12 @@ impl DeviceEvents for News {
         let Some(adapter) = self.adapter.get() else { return };
         if let Some(work) = adapter.work.get() {
             work.link.queue(adapter);
+        }
+    }
+
+    fn looked(&self) {
+        if let Some(interrupts) = self.adapter.get().and_then(|adapter| adapter.interrupts.get()) {
+            interrupts.look_at_frames();
         }
     }
 

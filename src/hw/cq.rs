@@ -193,6 +193,21 @@ impl Cqe<'_> {
         self.element.word::<5>() as u32
     }
 
+    /// For Ethernet frames: the Toeplitz hash, and what of the frame was hashed (`rx_hash_type`; 0: nothing).
+    #[inline(always)]
+    pub fn hash(&self) -> (u32, u8) {
+        (
+            self.element.word::<1>() as u32,
+            (self.element.word::<2>() >> 56) as u8,
+        )
+    }
+
+    /// For Ethernet frames: what the device found in them: the dword at 0x1c.
+    #[inline(always)]
+    pub fn frame(&self) -> u32 {
+        self.element.word::<3>() as u32
+    }
+
     /// For datagrams: the sender's queue pair.
     pub fn source_qpn(&self) -> Qpn {
         Qpn::new((self.element.word::<3>() >> 32) as u32)

@@ -191,6 +191,11 @@ impl Device {
         self.parts.queues.completion_vectors()
     }
 
+    /// The interrupt message of a completion vector, counted round and round.
+    pub fn message_of(&self, vector: u32) -> u32 {
+        self.parts.queues.completion_message(vector).unwrap_or(0)
+    }
+
     /// A completion vector whose message comes to one of these processors, and to few others; of equals the first from `turn` on, counted
     /// round and round. `turn` itself if none does. `<= DISPATCH_LEVEL`.
     pub fn vector_on(&self, processors: Processors, turn: u32) -> u32 {

@@ -13,6 +13,7 @@
 //! | [`device`], `bring_up` | one function of the device, its whole life |
 //! | [`uar`], [`pd`], [`mkey`], [`cq`], [`qp`], `qp_attributes` | objects |
 //! | [`wqe`], [`send_queue`], [`receive_queue`] | work requests |
+//! | [`ether`] | Ethernet queues and flow tables |
 //!
 //! Facts come from the project's connectx interface page ("connectx interface, section n").
 
@@ -25,6 +26,7 @@ pub mod cq;
 pub mod device;
 mod eq;
 pub mod error;
+pub mod ether;
 pub mod events;
 mod fatal;
 pub mod gids;
@@ -68,5 +70,5 @@ pub use self::{
         WqeKind,
     },
     target::{CompletionTarget, CqFault, QpEvent, QpTarget},
-    types::{Cqn, Gid, GidIndex, Key, Mac, Moderation, Mtu, Pdn, Psn, Qpn},
+    types::{Cqn, FlowTableId, Gid, GidIndex, Key, Mac, Moderation, Mtu, Pdn, Psn, Qpn, Rqn, Rqtn, Tirn},
 };

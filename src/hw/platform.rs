@@ -29,6 +29,9 @@ pub trait DeviceEvents: Send + Sync {
     /// The port went up or down; speed is that of the last known state.
     fn port_changed(&self, state: PortState);
 
+    /// Events were handed on outside of the DPC of a message, since an interrupt may be lost.
+    fn looked(&self);
+
     /// The device is dead, and cut off from memory. It is told once, after the event log; commands fail, and registers are not touched any
     /// more.
     fn failed(&self);

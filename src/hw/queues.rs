@@ -152,6 +152,9 @@ impl Queues {
     /// Handles all queues. `<= DISPATCH_LEVEL`.
     pub(super) fn look(&self, events: &Events) {
         self.all().for_each(|queue| queue.look(events));
+        if let Some(news) = events.news() {
+            news.looked();
+        }
     }
 
     /// Number of completion vectors.

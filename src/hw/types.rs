@@ -34,6 +34,20 @@ numbers! {
     Psn;
     /// Index part of a memory key.
     MkeyIndex;
+    /// Ethernet send queue number.
+    Sqn;
+    /// Ethernet receive queue number.
+    Rqn;
+    /// Transport domain number.
+    TransportDomain;
+    /// Transport interface of send queues (TIS).
+    Tisn;
+    /// Transport interface of received frames (TIR).
+    Tirn;
+    /// Receive queue table number.
+    Rqtn;
+    /// Flow table number.
+    FlowTableId;
 }
 
 impl Qpn {

@@ -28,6 +28,7 @@ pub enum Opcode {
     SendInvalidate = 0x01,
     RdmaWrite = 0x08,
     Send = 0x0a,
+    LargeSend = 0x0e,
     RdmaRead = 0x10,
     Umr = 0x25,
 }

@@ -38,6 +38,8 @@ pub struct BusAddress(pub u64);
 pub struct Dma {
     ndis: NdisHandle,
     registration: *mut c_void,
+    /// Bytes of a list of pieces of a frame.
+    list_bytes: u32,
     adapter: NonNull<DMA_ADAPTER>,
     device: *mut DEVICE_OBJECT,
     initializing: AtomicBool,
@@ -64,8 +66,8 @@ impl Dma {
     pub fn register(ndis: NdisHandle, _: Passive<'_>) -> Result<Ref<Self>, Status> {
         let (physical_device, device) = device_objects(ndis);
         let adapter = dma_adapter(physical_device)?;
-        let registration = match register_with_ndis(ndis) {
-            Ok(registration) => registration,
+        let (registration, list_bytes) = match register_with_ndis(ndis) {
+            Ok(registered) => registered,
             Err(status) => {
                 put_adapter(adapter);
                 return Err(status);
@@ -75,6 +77,7 @@ impl Dma {
         Ok(Ref::try_new(Self {
             ndis,
             registration,
+            list_bytes,
             adapter,
             device,
             initializing,
@@ -84,6 +87,16 @@ impl Dma {
     /// From now on shared memory is allocated as NDIS wants it outside `MiniportInitializeEx` (rule DMA-07).
     pub fn initialized(&self) {
         self.initializing.store(false, Ordering::Release);
+    }
+
+    /// Bytes of the memory that NDIS wants for a frame's list of pieces.
+    pub(super) const fn list_bytes(&self) -> u32 {
+        self.list_bytes
+    }
+
+    /// The registration, for an NDIS call.
+    pub(super) const fn registration(&self) -> *mut c_void {
+        self.registration
     }
 
     /// The adapter's NDIS handle.
@@ -433,16 +446,31 @@ unsafe extern "win64" fn shared_memory_allocated(
     request.event.set();
 }
 
-/// NDIS wants one; only drivers that map `NET_BUFFER`s ever see it called.
+/// A frame that NDIS maps: what the context of its mapping leads to begins with this.
+#[repr(C)]
+pub(super) struct ListRequest {
+    /// Takes the list, with the context. `DISPATCH_LEVEL`.
+    pub(super) ready: unsafe fn(NonNull<Self>, *mut SCATTER_GATHER_LIST),
+}
+
+/// `MiniportProcessSGList`. `DISPATCH_LEVEL`.
 unsafe extern "win64" fn process_sg_list(
     _: *mut DEVICE_OBJECT,
     _: *mut c_void,
-    _: *mut SCATTER_GATHER_LIST,
-    _: *mut c_void,
+    list: *mut SCATTER_GATHER_LIST,
+    context: *mut c_void,
 ) {
+    let Some(request) = NonNull::new(context.cast::<ListRequest>()) else {
+        return;
+    };
+    // SAFETY: the request that NDIS was asked with, whose owner waits for this call.
+    let ready = unsafe { request.as_ref() }.ready;
+    // SAFETY: as above.
+    unsafe { ready(request, list) }
 }
 
-fn register_with_ndis(ndis: NdisHandle) -> Result<*mut c_void, Status> {
+/// The registration, and the bytes of a list of pieces.
+fn register_with_ndis(ndis: NdisHandle) -> Result<(*mut c_void, u32), Status> {
     let mut description = NDIS_SG_DMA_DESCRIPTION {
         Header: NDIS_OBJECT_HEADER {
             Type: NDIS_OBJECT_TYPE_SG_DMA_DESCRIPTION as _,
@@ -461,7 +489,7 @@ fn register_with_ndis(ndis: NdisHandle) -> Result<*mut c_void, Status> {
         ndis::NdisMRegisterScatterGatherDma(ndis.as_raw(), &raw mut description, &raw mut registration)
     };
     Status(status).ok()?;
-    Ok(registration)
+    Ok((registration, description.ScatterGatherListSize))
 }
 
 /// The adapter's physical and functional device objects.

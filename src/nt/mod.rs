@@ -13,6 +13,7 @@
 //! | [`mmio`], [`pci`] | device registers; configuration space |
 //! | [`ring`] | rings of shared memory, doorbell records and registers for the data path |
 //! | [`dma`], [`mdl`] | memory shared with the device; mapping of foreign memory for it |
+//! | [`frame_map`], [`out_of_band`] | frames of senders mapped for the device; what travels beside their data |
 //! | [`packet`], [`message`] | `NET_BUFFER_LIST`s: chains, and packets and messages of our own |
 //! | [`config`], [`log`] | registry keywords; event log |
 //! | [`lifetime`], [`registry`] | when an object's close ends; lists of live objects |
@@ -29,6 +30,7 @@ pub mod control_device;
 pub mod dma;
 pub mod driver_object;
 pub mod event;
+pub mod frame_map;
 pub mod irp;
 pub mod irql;
 pub mod lifetime;
@@ -39,6 +41,7 @@ pub mod message;
 pub mod mmio;
 pub mod net;
 pub mod once;
+pub mod out_of_band;
 pub mod packet;
 pub mod pci;
 pub mod pool;

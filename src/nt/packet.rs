@@ -49,6 +49,14 @@ impl Packet {
         &mut unsafe { self.0.as_mut() }.MiniportReserved
     }
 
+    /// One of the driver's own two words, as a number; 0 for others.
+    pub fn word(&self, index: usize) -> usize {
+        self.raw()
+            .MiniportReserved
+            .get(index)
+            .map_or(0, |word| word.addr())
+    }
+
     /// The id by which a cancellation would name it.
     pub fn cancel_id(&self) -> *mut c_void {
         // SAFETY: the packet is ours.
@@ -58,10 +66,27 @@ impl Packet {
             .map_or(null_mut(), |id| *id)
     }
 
+    /// The list itself, for what travels beside its data.
+    pub(super) fn raw(&self) -> &NET_BUFFER_LIST {
+        // SAFETY: the packet is ours.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The same, to change it.
+    pub(super) fn raw_mut(&mut self) -> &mut NET_BUFFER_LIST {
+        // SAFETY: the packet is ours.
+        unsafe { self.0.as_mut() }
+    }
+
     /// Its first buffer.
     pub fn first(&self) -> Option<Buffer> {
         // SAFETY: the packet is ours, and so are its buffers.
         NonNull::new(unsafe { self.0.as_ref() }.FirstNetBuffer).map(Buffer)
+    }
+
+    /// Whether both are handles on one packet.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0 == other.0
     }
 
     /// Another handle on the packet, for its owner's bookkeeping: one of them gives it back, the others are forgotten.
@@ -95,6 +120,11 @@ impl Buffer {
     /// Whether there is no data.
     pub const fn is_empty(self) -> bool {
         self.len() == 0
+    }
+
+    /// The buffer, for an NDIS call.
+    pub(super) const fn as_raw(self) -> *mut NET_BUFFER {
+        self.0.as_ptr()
     }
 
     /// The chain of MDLs where the data begins, and how many bytes of it come before.
@@ -151,6 +181,16 @@ impl Packets {
         self.head
     }
 
+    /// Another handle on the chain, for who lends it for a call and has it again after.
+    #[must_use]
+    pub const fn alias(&self) -> Self {
+        Self {
+            head: self.head,
+            tail: self.tail,
+            count: self.count,
+        }
+    }
+
     /// Number of packets.
     pub const fn len(&self) -> u32 {
         self.count
@@ -188,9 +228,27 @@ impl Packets {
     }
 
     /// Appends another chain.
-    pub fn append(&mut self, mut other: Self) {
-        while let Some(packet) = other.pop() {
-            self.push(packet);
+    pub fn append(&mut self, other: Self) {
+        if other.is_empty() {
+            return;
+        }
+        // SAFETY: the last of the chain, ours.
+        match unsafe { self.tail.as_mut() } {
+            Some(tail) => tail.Next = other.head,
+            None => self.head = other.head,
+        }
+        self.tail = other.tail;
+        self.count += other.count;
+    }
+
+    /// Sets the status of all.
+    pub fn set_status(&mut self, status: Status) {
+        let mut next = NonNull::new(self.head);
+        while let Some(mut list) = next {
+            // SAFETY: ours.
+            let list = unsafe { list.as_mut() };
+            list.Status = status.0;
+            next = NonNull::new(list.Next);
         }
     }
 

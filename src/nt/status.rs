@@ -77,6 +77,7 @@ statuses! {
     NDIS_INVALID_OID = 0xc001_0017, "No such OID.";
     NDIS_NOT_ACCEPTED = 0x0001_0003, "Not accepted in this state or with this configuration. (By its value a success: compare, do not test.)";
     NDIS_REQUEST_ABORTED = 0xc001_000c, "The request was cancelled.";
+    NDIS_SEND_ABORTED = 0xc023_000c, "The send was cancelled.";
     NDIS_PAUSED = 0xc023_002a, "The adapter is paused.";
     NDIS_LOW_POWER_STATE = 0xc023_002f, "The adapter sleeps.";
     NDIS_MEDIA_DISCONNECTED = 0xc023_001f, "No carrier.";

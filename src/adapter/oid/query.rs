@@ -1,6 +1,6 @@
 //! Queries that are answered without the device.
 
-use super::{Adapter, MAX_MULTICAST, Outcome, SUPPORTED, lists, request::Request, request::bytes_of};
+use super::{Adapter, Job, MAX_MULTICAST, Outcome, SUPPORTED, lists, request::Request, request::bytes_of};
 use crate::{
     adapter::version::{DRIVER_MAJOR, DRIVER_MINOR, NDIS_MAJOR, NDIS_MINOR},
     nt::{Status, sync::Ordering},
@@ -19,7 +19,7 @@ impl Adapter {
     pub(super) fn query(&self, request: &mut Request) -> Outcome {
         let status = match request.oid() {
             ndis::OID_GEN_STATISTICS | ndis::OID_GEN_RCV_OK | ndis::OID_GEN_XMIT_OK => {
-                return Outcome::NeedsDevice;
+                return Outcome::NeedsDevice(Job::Count);
             }
             ndis::OID_GEN_INTERRUPT_MODERATION => query_interrupt_moderation(request),
             ndis::OID_GEN_LINK_PARAMETERS => self.query_link_parameters(request),
@@ -58,8 +58,7 @@ impl Adapter {
             | ndis::OID_GEN_TRANSMIT_BUFFER_SPACE => frame,
             ndis::OID_GEN_VENDOR_ID => u32::from_le_bytes([first, second, third, 0]),
             ndis::OID_GEN_VENDOR_DRIVER_VERSION => u32::from(DRIVER_MAJOR) << 16 | u32::from(DRIVER_MINOR),
-            // Nothing is received, so nothing is filtered.
-            ndis::OID_GEN_CURRENT_PACKET_FILTER => 0,
+            ndis::OID_GEN_CURRENT_PACKET_FILTER => self.ether.get().map_or(0, |ether| ether.wanted().filter),
             ndis::OID_802_3_MAXIMUM_LIST_SIZE => MAX_MULTICAST as u32,
             _ => return None,
         })

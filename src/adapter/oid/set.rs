@@ -1,33 +1,34 @@
 //! Sets: checked before anything changes (rule OID-05).
 
-use super::{Adapter, MAX_MULTICAST, SUPPORTED, request::Plain, request::Request};
+use super::{
+    Adapter, Job, Outcome, SUPPORTED,
+    request::{Plain, Request},
+    wanted::{change, number},
+};
 use crate::{
     adapter::{keywords::Keywords, link::SPEED_UNKNOWN},
+    ether::filter::Wanted,
+    hw::HwError,
     nt::{Passive, Ref, Status, sync::Ordering},
     sys::ndis::{
         self, NDIS_LINK_PARAMETERS, NDIS_LINK_PARAMETERS_REVISION_1, NDIS_OBJECT_HEADER,
-        NDIS_OBJECT_TYPE_DEFAULT, NDIS_PACKET_TYPE_ALL_MULTICAST, NDIS_PACKET_TYPE_BROADCAST,
-        NDIS_PACKET_TYPE_DIRECTED, NDIS_PACKET_TYPE_MULTICAST, NDIS_PACKET_TYPE_PROMISCUOUS,
-        NdisDeviceStateD0, NdisDeviceStateD3,
+        NDIS_OBJECT_TYPE_DEFAULT, NdisDeviceStateD0, NdisDeviceStateD3,
     },
 };
 
-/// Packet filters that the adapter takes (rule OID-13).
-pub(in crate::adapter) const PACKET_FILTERS: u32 = NDIS_PACKET_TYPE_DIRECTED
-    | NDIS_PACKET_TYPE_MULTICAST
-    | NDIS_PACKET_TYPE_ALL_MULTICAST
-    | NDIS_PACKET_TYPE_BROADCAST
-    | NDIS_PACKET_TYPE_PROMISCUOUS;
-/// Bytes of a station address.
-const ADDRESS: usize = 6;
-
 impl Adapter {
-    /// Does what a set wants.
-    pub(super) fn set(this: &Ref<Self>, request: &mut Request, passive: Passive<'_>) -> Status {
-        match request.oid() {
-            ndis::OID_GEN_CURRENT_PACKET_FILTER => set_packet_filter(request),
+    /// Does what a set wants, or says that it needs the device.
+    pub(super) fn set(this: &Ref<Self>, request: &mut Request, passive: Passive<'_>) -> Outcome {
+        let status = match request.oid() {
+            ndis::OID_GEN_CURRENT_PACKET_FILTER | ndis::OID_802_3_MULTICAST_LIST => {
+                // Only to see whether it can be wanted.
+                let mut wanted = Wanted::NOTHING;
+                match change(request, &mut wanted) {
+                    Ok(()) => return Outcome::NeedsDevice(Job::Receive),
+                    Err(status) => status,
+                }
+            }
             ndis::OID_GEN_CURRENT_LOOKAHEAD => this.set_lookahead(request),
-            ndis::OID_802_3_MULTICAST_LIST => set_multicast_list(request),
             ndis::OID_GEN_LINK_PARAMETERS => Self::set_link_parameters(this, request),
             // Rule of the table of mandatory OIDs: what does not exist cannot be set.
             ndis::OID_GEN_INTERRUPT_MODERATION => Status::NDIS_INVALID_DATA,
@@ -35,7 +36,23 @@ impl Adapter {
             ndis::OID_NDK_SET_STATE => Self::set_network_direct_state(this, request, passive),
             oid if SUPPORTED.contains(&oid) => Status::NDIS_INVALID_OID,
             _ => Status::NOT_SUPPORTED,
-        }
+        };
+        Outcome::Done(status)
+    }
+
+    /// Changes what NDIS wants to receive: the device takes that and nothing else when this returns (rule OID-11).
+    pub(super) fn want(&self, serial: u32, passive: Passive<'_>) -> Result<(), Status> {
+        let Some(ether) = self.ether.get().filter(|_| !self.is_removed()) else {
+            return Err(Status::NDIS_NOT_ACCEPTED);
+        };
+        let mut wanted = ether.wanted();
+        self.requests.write_wanted(serial, &mut wanted)?;
+        ether.want(&wanted, passive).map_err(|error| match error {
+            // Rule VRF-05: to ask for less is not a mistake of who asks.
+            _ if wanted.filter == 0 || wanted.multicast.as_slice().is_empty() => Status::NDIS_NOT_ACCEPTED,
+            HwError::NoMemory => Status::INSUFFICIENT_RESOURCES,
+            _ => Status::UNSUCCESSFUL,
+        })
     }
 
     fn set_lookahead(&self, request: &mut Request) -> Status {
@@ -90,31 +107,6 @@ impl Adapter {
     }
 }
 
-/// Nothing is received, so that a legal filter needs no more than to be legal.
-fn set_packet_filter(request: &mut Request) -> Status {
-    match number(request) {
-        Ok(filter) if filter & !PACKET_FILTERS == 0 => request.took(4),
-        Ok(_) => Status::NOT_SUPPORTED,
-        Err(status) => status,
-    }
-}
-
-/// Rule OID-12. Nothing is received, so that a legal list needs no more than to be legal.
-fn set_multicast_list(request: &mut Request) -> Status {
-    let length = request.input().len();
-    if !length.is_multiple_of(ADDRESS) {
-        return request.needs(length.next_multiple_of(ADDRESS), Status::NDIS_INVALID_LENGTH);
-    }
-    if length > MAX_MULTICAST * ADDRESS {
-        return request.needs(MAX_MULTICAST * ADDRESS, Status::NDIS_MULTICAST_FULL);
-    }
-    let (addresses, _) = request.input().as_chunks::<ADDRESS>();
-    if addresses.iter().any(|address| address[0] & 1 == 0) {
-        return Status::NDIS_INVALID_DATA;
-    }
-    request.took(length)
-}
-
 /// Rule PWR-01. The adapter asks for no power management, so that NDIS halts it before the device sleeps.
 fn set_power(request: &mut Request) -> Status {
     match number(request) {
@@ -123,15 +115,6 @@ fn set_power(request: &mut Request) -> Status {
         }
         Ok(_) | Err(_) => Status::NDIS_NOT_ACCEPTED,
     }
-}
-
-/// The one number of 32 bits that a set brings.
-fn number(request: &mut Request) -> Result<u32, Status> {
-    request
-        .input()
-        .first_chunk::<4>()
-        .map(|bytes| u32::from_ne_bytes(*bytes))
-        .ok_or_else(|| request.needs(4, Status::NDIS_INVALID_LENGTH))
 }
 
 // SAFETY: numbers only.

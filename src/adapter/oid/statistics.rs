@@ -33,48 +33,61 @@ const ALL_VALID: u32 = ndis::NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_RCV
     | ndis::NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_XMIT
     | ndis::NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_XMIT;
 
+/// What the device says for the general statistics.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counters {
+    port: VportCounters,
+    /// What the port dropped; `None` where the device does not say.
+    discards: Option<u64>,
+}
+
 impl Adapter {
+    /// Looks at what the general statistics are made of.
+    pub(super) fn look_at_counters(&self, passive: Passive<'_>) -> Result<Counters, Status> {
+        Ok(Counters {
+            port: self.counters(passive)?,
+            discards: self.received_discards(passive),
+        })
+    }
+
     /// Answers the general statistics. RDMA traffic is in them (rule ADAPTER-50).
-    pub(super) fn query_statistics(&self, request: &mut Request, passive: Passive<'_>) -> Status {
-        let counters = match self.counters(passive) {
-            Ok(counters) => counters,
-            Err(status) => return status,
-        };
-        let received = Direction::received(&counters);
-        let sent = Direction::sent(&counters);
+    pub(super) fn reply_statistics(&self, request: &mut Request, counters: &Counters) -> Status {
+        let received = Direction::received(&counters.port);
+        let sent = Direction::sent(&counters.port);
         match request.oid() {
             ndis::OID_GEN_RCV_OK => request.reply_counter(received.frames()),
             ndis::OID_GEN_XMIT_OK => request.reply_counter(sent.frames()),
             _ => {
-                let discards = self.received_discards(passive);
-                let statistics = self.statistics(&counters, discards, (received, sent));
+                let statistics = self.statistics(&counters.port, counters.discards, (received, sent));
                 // SAFETY: the fields leave no gap: 4 and 4 bytes, then numbers of 8 bytes each.
                 request.reply(unsafe { bytes_of(&statistics) })
             }
         }
     }
 
+    /// Looks at what the Network Direct statistics are made of; a device that does not count traffic has no counters (rule ADAPTER-45).
+    pub(super) fn network_direct_counters(&self, passive: Passive<'_>) -> Result<VportCounters, Status> {
+        if self.counts_traffic() {
+            self.counters(passive)
+        } else {
+            Ok(VportCounters::default())
+        }
+    }
+
     /// Answers the Network Direct statistics.
-    pub(super) fn query_network_direct_statistics(
+    pub(super) fn reply_network_direct_statistics(
         &self,
         request: &mut Request,
-        passive: Passive<'_>,
+        counters: VportCounters,
     ) -> Status {
         let Some(provider) = self.provider.get() else {
             return Status::NDIS_NOT_ACCEPTED;
         };
         let mut set = provider.counters_now();
-        // Of a device that does not count them they are missing (rule ADAPTER-45), and stay 0.
-        if self.counts_traffic() {
-            let counters = match self.counters(passive) {
-                Ok(counters) => counters,
-                Err(status) => return status,
-            };
-            set.RDMAInFrames = counters.received_rdma.packets;
-            set.RDMAInOctets = counters.received_rdma.octets;
-            set.RDMAOutFrames = counters.sent_rdma.packets;
-            set.RDMAOutOctets = counters.sent_rdma.octets;
-        }
+        set.RDMAInFrames = counters.received_rdma.packets;
+        set.RDMAInOctets = counters.received_rdma.octets;
+        set.RDMAOutFrames = counters.sent_rdma.packets;
+        set.RDMAOutOctets = counters.sent_rdma.octets;
         let statistics = NDIS_NDK_STATISTICS_INFO {
             Header: NDIS_OBJECT_HEADER {
                 Type: NDIS_OBJECT_TYPE_DEFAULT as u8,
@@ -124,6 +137,8 @@ impl Adapter {
             Some(_) => 0,
             None => ndis::NDIS_STATISTICS_FLAGS_VALID_RCV_DISCARDS,
         };
+        let ((unsent, failed), (bad, untaken)) =
+            self.ether.get().map_or(((0, 0), (0, 0)), |ether| ether.lost());
         NDIS_STATISTICS_INFO {
             Header: NDIS_OBJECT_HEADER {
                 Type: NDIS_OBJECT_TYPE_DEFAULT as u8,
@@ -131,8 +146,8 @@ impl Adapter {
                 Size: size_of::<NDIS_STATISTICS_INFO>() as u16,
             },
             SupportedStatistics: ALL_VALID & !uncounted,
-            ifInDiscards: discards.unwrap_or(0),
-            ifInErrors: counters.receive_errors.packets,
+            ifInDiscards: discards.unwrap_or(0) + untaken,
+            ifInErrors: counters.receive_errors.packets + bad,
             ifHCInOctets: received.octets(),
             ifHCInUcastPkts: received.unicast.packets,
             ifHCInMulticastPkts: received.multicast.packets,
@@ -141,8 +156,8 @@ impl Adapter {
             ifHCOutUcastPkts: sent.unicast.packets,
             ifHCOutMulticastPkts: sent.multicast.packets,
             ifHCOutBroadcastPkts: sent.broadcast.packets,
-            ifOutErrors: counters.transmit_errors.packets,
-            ifOutDiscards: self.discards.transmit(),
+            ifOutErrors: counters.transmit_errors.packets + failed,
+            ifOutDiscards: unsent,
             ifHCInUcastOctets: received.unicast.octets,
             ifHCInMulticastOctets: received.multicast.octets,
             ifHCInBroadcastOctets: received.broadcast.octets,

@@ -5,10 +5,10 @@ use super::{
         command::{Command, Sink, Source},
         error::Lie,
         layout::{
-            CmdHcaCap, DisableHcaIn, EnableHcaIn, InitHcaIn, ManagePagesIn, ManagePagesOut, QueryAdapterIn,
-            QueryAdapterOut, QueryHcaCapIn, QueryIssiIn, QueryIssiOut, QueryPagesIn, QueryPagesOut,
-            QuerySpecialContextsIn, QuerySpecialContextsOut, RoceCap, SetDriverVersionIn, SetHcaCapIn,
-            SetIssiIn, TeardownHcaIn, TeardownHcaOut, opcode,
+            CmdHcaCap, DisableHcaIn, EnableHcaIn, EthernetOffloadCaps, FlowTableNicCap, InitHcaIn,
+            ManagePagesIn, ManagePagesOut, QueryAdapterIn, QueryAdapterOut, QueryHcaCapIn, QueryIssiIn,
+            QueryIssiOut, QueryPagesIn, QueryPagesOut, QuerySpecialContextsIn, QuerySpecialContextsOut,
+            RoceCap, SetDriverVersionIn, SetHcaCapIn, SetIssiIn, TeardownHcaIn, TeardownHcaOut, opcode,
         },
         types::Key,
     },
@@ -193,8 +193,12 @@ impl Command for TakePages<'_> {
 pub enum CapKind {
     /// The general ones.
     General = 0,
+    /// Those of the Ethernet path.
+    Offloads = 1,
     /// Those of `RoCE`.
     Roce = 4,
+    /// Those of flow tables.
+    FlowTable = 7,
 }
 
 /// Bytes of a capability area.
@@ -225,6 +229,16 @@ impl CapArea {
     /// The same, to change it.
     pub fn roce_mut(&mut self) -> Option<&mut RoceCap> {
         RoceCap::from_bytes_mut(&mut self.0)
+    }
+
+    /// The head of the area as capabilities of the Ethernet path.
+    pub fn offloads(&self) -> Option<&EthernetOffloadCaps> {
+        EthernetOffloadCaps::from_bytes(&self.0)
+    }
+
+    /// The head of the area as capabilities of flow tables.
+    pub fn flow_table(&self) -> Option<&FlowTableNicCap> {
+        FlowTableNicCap::from_bytes(&self.0)
     }
 
     /// All of it.

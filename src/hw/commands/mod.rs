@@ -1,12 +1,15 @@
 //! One type per command of the device that the driver uses.
 
 pub mod counter;
+pub mod ether_queue;
+pub mod ether_target;
 pub mod hca;
 pub mod mkey;
 pub mod qp;
 pub mod queue;
 pub mod register;
 pub mod resource;
+pub mod steering;
 pub mod vport;
 
 use super::{command::Source, error::Lie};

@@ -14,8 +14,9 @@ use super::{
     ACK, command,
 };
 
-/// `allowed_list_type` of unicast addresses.
+/// `allowed_list_type` of unicast addresses, and of group addresses.
 const UNICAST_LIST: u32 = 0;
+const MULTICAST_LIST: u32 = 1;
 /// Bytes of an entry of such a list.
 const LIST_ENTRY: usize = 8;
 
@@ -43,6 +44,13 @@ command! {
         }
         Ok(NicVport { mac, mtu: context.mtu(), roce_enabled: context.roce_en() != 0 })
     }
+}
+
+command! {
+    /// Asks which headers send elements have to carry themselves: 0 none, 1 that of layer 2, 2 IP, 3 TCP.
+    pub struct QueryMinimumInline {}
+    QUERY_NIC_VPORT_CONTEXT, QueryNicVportContextIn as |_this, _input| {},
+    QueryNicVportContextOut -> u32 as |output| { Ok(output.nic_vport_context().min_wqe_inline_mode()) }
 }
 
 command! {
@@ -89,21 +97,71 @@ impl Command for SetVportAddress {
     }
 
     fn encode(&self, input: &mut dyn Sink) {
-        let mut head = ModifyNicVportContextIn::new();
-        head.set_opcode(u32::from(Self::OPCODE));
-        head.field_select_mut().set_addresses_list(1);
-        head.nic_vport_context_mut()
-            .set_allowed_list_type(UNICAST_LIST)
-            .set_allowed_list_size(self.address.iter().len() as u32);
-        input.put(head.as_bytes());
-        if let Some(address) = self.address {
-            input.put(&[0; LIST_ENTRY - 6]);
-            input.put(&address.0);
-        }
+        put_list(input, UNICAST_LIST, self.address.iter().copied());
     }
 
     fn decode(&self, _: &dyn Source) -> Result<(), Lie> {
         Ok(())
+    }
+}
+
+/// Writes the input that sets a list of addresses.
+fn put_list(input: &mut dyn Sink, kind: u32, addresses: impl Iterator<Item = Mac> + Clone) {
+    let mut head = ModifyNicVportContextIn::new();
+    head.set_opcode(u32::from(MODIFY_NIC_VPORT_CONTEXT));
+    head.field_select_mut().set_addresses_list(1);
+    head.nic_vport_context_mut()
+        .set_allowed_list_type(kind)
+        .set_allowed_list_size(addresses.clone().count() as u32);
+    input.put(head.as_bytes());
+    for address in addresses {
+        input.put(&[0; LIST_ENTRY - 6]);
+        input.put(&address.0);
+    }
+}
+
+/// Sets the group addresses, broadcast among them, whose frames the virtual port takes.
+#[derive(Clone, Debug)]
+pub struct SetVportMulticast<A> {
+    /// The addresses.
+    pub addresses: A,
+}
+
+impl<A: Iterator<Item = Mac> + Clone> Command for SetVportMulticast<A> {
+    const OPCODE: u16 = MODIFY_NIC_VPORT_CONTEXT;
+    type Out = ();
+
+    fn input_length(&self) -> usize {
+        ModifyNicVportContextIn::SIZE + self.addresses.clone().count() * LIST_ENTRY
+    }
+
+    fn output_length(&self) -> usize {
+        ACK
+    }
+
+    fn encode(&self, input: &mut dyn Sink) {
+        put_list(input, MULTICAST_LIST, self.addresses.clone());
+    }
+
+    fn decode(&self, _: &dyn Source) -> Result<(), Lie> {
+        Ok(())
+    }
+}
+
+command! {
+    /// Sets which frames the virtual port takes beyond its lists.
+    pub struct SetPromiscuous {
+        /// Those to all group addresses.
+        pub groups: bool,
+        /// All.
+        pub all: bool,
+    }
+    MODIFY_NIC_VPORT_CONTEXT, ModifyNicVportContextIn as |this, input| {
+        input.field_select_mut().set_promisc(1);
+        input
+            .nic_vport_context_mut()
+            .set_promisc_mc(u32::from(this.groups))
+            .set_promisc_all(u32::from(this.all));
     }
 }
 

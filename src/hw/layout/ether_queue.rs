@@ -186,3 +186,21 @@ layout! {
         bits vlan_tci, set_vlan_tci: 0x0c[15:0];
     }
 }
+
+layout! {
+    /// `create_sq_out`, 16 bytes.
+    pub struct CreateSqOut: 0x10 {
+        bits status, set_status: 0x00[31:24];
+        bits syndrome, set_syndrome: 0x04[31:0];
+        bits sqn, set_sqn: 0x08[23:0];
+    }
+}
+
+layout! {
+    /// `create_rq_out`, 16 bytes.
+    pub struct CreateRqOut: 0x10 {
+        bits status, set_status: 0x00[31:24];
+        bits syndrome, set_syndrome: 0x04[31:0];
+        bits rqn, set_rqn: 0x08[23:0];
+    }
+}

@@ -193,3 +193,30 @@ layout! {
         bits rqtn, set_rqtn: 0x08[23:0];
     }
 }
+
+layout! {
+    /// `create_tis_out`, 16 bytes.
+    pub struct CreateTisOut: 0x10 {
+        bits status, set_status: 0x00[31:24];
+        bits syndrome, set_syndrome: 0x04[31:0];
+        bits tisn, set_tisn: 0x08[23:0];
+    }
+}
+
+layout! {
+    /// `create_rqt_out`, 16 bytes.
+    pub struct CreateRqtOut: 0x10 {
+        bits status, set_status: 0x00[31:24];
+        bits syndrome, set_syndrome: 0x04[31:0];
+        bits rqtn, set_rqtn: 0x08[23:0];
+    }
+}
+
+layout! {
+    /// `create_tir_out`, 16 bytes.
+    pub struct CreateTirOut: 0x10 {
+        bits status, set_status: 0x00[31:24];
+        bits syndrome, set_syndrome: 0x04[31:0];
+        bits tirn, set_tirn: 0x08[23:0];
+    }
+}

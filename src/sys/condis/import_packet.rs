@@ -1,4 +1,4 @@
-//! Imports from ndis.sys for NET_BUFFER_LIST pools, scatter/gather lists and control devices.
+//! Imports from ndis.sys for NET_BUFFER_LIST pools and control devices.
 
 use core::ffi::c_void;
 
@@ -53,21 +53,6 @@ unsafe extern "win64" {
     pub fn NdisAllocateMdl(ndis_handle: NDIS_HANDLE, virtual_address: *mut c_void, length: u32) -> *mut MDL;
     /// `NdisFreeMdl`.
     pub fn NdisFreeMdl(mdl: *mut MDL);
-    /// `NdisMAllocateNetBufferSGList`.
-    pub fn NdisMAllocateNetBufferSGList(
-        ndis_miniport_dma_handle: NDIS_HANDLE,
-        net_buffer: *mut NET_BUFFER,
-        context: *mut c_void,
-        flags: u32,
-        scatter_gather_list_buffer: *mut c_void,
-        scatter_gather_list_buffer_size: u32,
-    ) -> NDIS_STATUS;
-    /// `NdisMFreeNetBufferSGList`.
-    pub fn NdisMFreeNetBufferSGList(
-        ndis_miniport_dma_handle: NDIS_HANDLE,
-        p_sgl: *mut c_void,
-        net_buffer: *mut NET_BUFFER,
-    );
     /// `NdisRegisterDeviceEx`.
     pub fn NdisRegisterDeviceEx(
         ndis_handle: NDIS_HANDLE,

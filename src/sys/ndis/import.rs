@@ -3,8 +3,8 @@
 use core::ffi::c_void;
 
 use wdk_sys::{
-    _DEVICE_OBJECT as DEVICE_OBJECT, _DRIVER_OBJECT as DRIVER_OBJECT, LARGE_INTEGER, PHYSICAL_ADDRESS,
-    UNICODE_STRING,
+    _DEVICE_OBJECT as DEVICE_OBJECT, _DRIVER_OBJECT as DRIVER_OBJECT,
+    _SCATTER_GATHER_LIST as SCATTER_GATHER_LIST, LARGE_INTEGER, PHYSICAL_ADDRESS, UNICODE_STRING,
 };
 
 use super::GROUP_AFFINITY;
@@ -12,7 +12,7 @@ use super::{
     MINIPORT_SYNCHRONIZE_INTERRUPT_HANDLER, NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_PARAMETER,
     NDIS_EVENT, NDIS_HANDLE, NDIS_IO_WORKITEM_ROUTINE, NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
     NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS, NDIS_OID_REQUEST, NDIS_PARAMETER_TYPE, NDIS_SG_DMA_DESCRIPTION,
-    NDIS_STATUS, NDIS_STATUS_INDICATION, NDIS_TIMER_CHARACTERISTICS, NET_BUFFER_LIST,
+    NDIS_STATUS, NDIS_STATUS_INDICATION, NDIS_TIMER_CHARACTERISTICS, NET_BUFFER, NET_BUFFER_LIST,
     NET_PNP_EVENT_NOTIFICATION,
 };
 
@@ -197,6 +197,29 @@ unsafe extern "win64" {
         miniport_adapter_handle: NDIS_HANDLE,
         net_buffer_list: *mut NET_BUFFER_LIST,
         send_complete_flags: u32,
+    );
+    /// `NdisMIndicateReceiveNetBufferLists`.
+    pub fn NdisMIndicateReceiveNetBufferLists(
+        miniport_adapter_handle: NDIS_HANDLE,
+        net_buffer_list: *mut NET_BUFFER_LIST,
+        port_number: u32,
+        number_of_net_buffer_lists: u32,
+        receive_flags: u32,
+    );
+    /// `NdisMAllocateNetBufferSGList`.
+    pub fn NdisMAllocateNetBufferSGList(
+        ndis_miniport_dma_handle: NDIS_HANDLE,
+        net_buffer: *mut NET_BUFFER,
+        context: *mut c_void,
+        flags: u32,
+        scatter_gather_list_buffer: *mut c_void,
+        scatter_gather_list_buffer_size: u32,
+    ) -> NDIS_STATUS;
+    /// `NdisMFreeNetBufferSGList`.
+    pub fn NdisMFreeNetBufferSGList(
+        ndis_miniport_dma_handle: NDIS_HANDLE,
+        p_sgl: *mut SCATTER_GATHER_LIST,
+        net_buffer: *mut NET_BUFFER,
     );
     /// `NdisMGetDeviceProperty`.
     pub fn NdisMGetDeviceProperty(

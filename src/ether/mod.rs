@@ -1,0 +1,220 @@
+//! The Ethernet data path of one adapter: frames of NDIS's protocols to the wire and back.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`transmit`] | sends |
+//! | [`receive`] | receives |
+//! | [`filter`] | which frames are received |
+//! | `complete` | packets on their way back to NDIS |
+//!
+//! RDMA has its own queue pairs and is not seen here.
+
+mod complete;
+pub mod filter;
+pub mod receive;
+pub mod transmit;
+
+use core::ffi::c_void;
+
+use self::{
+    complete::complete_sends,
+    filter::{Filter, Wanted},
+    receive::{Receive, queue::Reception, verdict::Beside},
+    transmit::{Transmit, plan::Limits},
+};
+use crate::{
+    hw::{
+        Device, HwError,
+        ether::{Domain, EtherCaps},
+    },
+    nt::{Dma, NdisHandle, Passive, Ref, Status, packet::Packets},
+};
+
+/// How an adapter sends and receives.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// Bytes of the longest IP packet.
+    pub mtu: u32,
+    /// Tags are put in and told: priority, VLAN id.
+    pub tags: (bool, bool),
+    /// Frames that a send ring has with the device, at most.
+    pub transmit_frames: u32,
+    /// Buffers of a receive queue.
+    pub receive_buffers: u32,
+    /// Send rings and receive queues.
+    pub queues: u32,
+}
+
+/// Bytes of an Ethernet header.
+const HEADER: u32 = 14;
+/// The longest message that the device cuts into frames, as NDIS is told, in bytes with headers.
+pub const MOST_LARGE_SEND: u32 = 0x1_0000;
+
+/// The Ethernet half of an adapter.
+#[derive(Debug)]
+pub struct Ether {
+    ndis: NdisHandle,
+    domain: Domain,
+    transmit: Transmit,
+    receive: Receive,
+    filter: Filter,
+}
+
+impl Ether {
+    /// Makes everything, closed.
+    ///
+    /// # Errors
+    /// [`HwError::Limit`], [`HwError::NoMemory`], those of the commands; nothing stays.
+    pub fn create(
+        device: &Ref<Device>,
+        dma: &Ref<Dma>,
+        config: &Config,
+        passive: Passive<'_>,
+    ) -> Result<Ref<Self>, HwError> {
+        let caps = EtherCaps::read(device, passive)?;
+        let domain = Domain::create(device, passive)?;
+        let queues = config.queues.clamp(1, device.completion_vectors());
+        let limits = limits(caps, config);
+        let log = |frames: u32| frames.next_power_of_two().ilog2().min(caps.log_max_queue);
+        let transmit = Transmit::create(
+            &domain,
+            dma,
+            (queues, log(config.transmit_frames)),
+            limits,
+            passive,
+        )
+        .inspect_err(|_| domain.destroy(passive))?;
+        let reception = Reception {
+            mtu: config.mtu,
+            log_buffers: log(config.receive_buffers),
+            beside: beside(config),
+        };
+        let receive = Receive::create(&domain, dma.ndis(), queues, reception, passive).inspect_err(|_| {
+            transmit.destroy(passive);
+            domain.destroy(passive);
+        })?;
+        let filter =
+            Filter::create(device, receive.target(), caps.multicast_list, passive).inspect_err(|_| {
+                receive.destroy(passive);
+                transmit.destroy(passive);
+                domain.destroy(passive);
+            })?;
+        Ref::try_new_or_back(Self {
+            ndis: dma.ndis(),
+            domain,
+            transmit,
+            receive,
+            filter,
+        })
+        .map_err(|back| {
+            back.destroy(passive);
+            HwError::NoMemory
+        })
+    }
+
+    /// `MiniportSendNetBufferLists`. `<= DISPATCH_LEVEL`; `dispatch` if it is that for sure.
+    pub fn send(&self, packets: Packets, dispatch: bool) {
+        self.transmit.send(packets, dispatch);
+    }
+
+    /// `MiniportCancelSend`. `<= DISPATCH_LEVEL`.
+    pub fn cancel(&self, id: *mut c_void) {
+        self.transmit.cancel(id);
+    }
+
+    /// `MiniportReturnNetBufferLists`. `<= DISPATCH_LEVEL`.
+    pub fn give_back(&self, packets: Packets) {
+        self.receive.give_back(packets);
+    }
+
+    /// Looks at the receive queues of a message whose events were just handed on, in its DPC at `DISPATCH_LEVEL`: indicates `most` frames
+    /// of each at most. `true` when there may be more: come again.
+    #[inline]
+    pub fn serve(&self, message: u32, most: u32) -> bool {
+        self.receive.serve(message, most)
+    }
+
+    /// Events were handed on outside of a DPC: names the messages whose DPCs have to look at receive queues. `<= DISPATCH_LEVEL`.
+    pub fn each_signal(&self, tell: impl FnMut(u32)) {
+        self.receive.each_signal(tell);
+    }
+
+    /// Sends are taken from now on.
+    pub fn open_transmit(&self) {
+        self.transmit.open();
+    }
+
+    /// Frames are indicated from now on.
+    pub fn open_receive(&self) {
+        self.receive.open();
+    }
+
+    /// Sends are answered with `status` from now on, and none is outstanding when this returns; no frame is indicated any more. Whether
+    /// all received packets are back: if not, the last one completes the pause (rules PAUSE-01 to PAUSE-04).
+    pub fn pause(&self, status: Status, passive: Passive<'_>) -> bool {
+        self.transmit.close(status, passive);
+        self.receive.close(passive)
+    }
+
+    /// What NDIS wants to receive (rule OID-11).
+    ///
+    /// # Errors
+    /// Those of the commands.
+    pub fn want(&self, wanted: &Wanted, passive: Passive<'_>) -> Result<(), HwError> {
+        self.filter.want(wanted, passive)
+    }
+
+    /// What NDIS wanted last.
+    pub fn wanted(&self) -> Wanted {
+        self.filter.wanted()
+    }
+
+    /// Frames that were not sent: discarded, and failed by the device; that were not indicated: bad, and discarded.
+    pub fn lost(&self) -> ((u64, u64), (u64, u64)) {
+        (self.transmit.losses(), self.receive.dropped())
+    }
+
+    /// Destroys everything. Sends and receives are paused, all packets are back.
+    pub fn destroy(&self, passive: Passive<'_>) {
+        self.transmit.close(Status::NDIS_NOT_ACCEPTED, passive);
+        self.filter.destroy(passive);
+        self.receive.destroy(passive);
+        self.transmit.destroy(passive);
+        self.domain.destroy(passive);
+    }
+
+    /// Answers packets that nobody sends.
+    pub fn refuse(ndis: NdisHandle, mut packets: Packets, status: Status, dispatch: bool) {
+        packets.set_status(status);
+        complete_sends(ndis, packets, dispatch);
+    }
+
+    /// The adapter's NDIS handle.
+    pub const fn ndis(&self) -> NdisHandle {
+        self.ndis
+    }
+}
+
+fn limits(caps: EtherCaps, config: &Config) -> Limits {
+    let large = (1 << caps.log_max_large_send.min(31)).min(MOST_LARGE_SEND);
+    Limits {
+        frame: (config.mtu + HEADER) as usize,
+        tags: config.tags,
+        vlan: 0,
+        large_send: if caps.checksums && caps.log_max_large_send != 0 {
+            large as usize
+        } else {
+            0
+        },
+        caps,
+    }
+}
+
+fn beside(config: &Config) -> Beside {
+    let (priority, vlan) = config.tags;
+    Beside {
+        checksums: true,
+        tag_mask: if priority { 0xf000 } else { 0 } | if vlan { 0x0fff } else { 0 },
+        hash_types: 0,
+    }
+}
