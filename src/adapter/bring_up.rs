@@ -8,7 +8,7 @@ use super::{
     resources::Resources,
 };
 use crate::{
-    cm::{Agent, PathMtu},
+    cm::{Agent, Fabric, PathMtu},
     dyn_ref,
     ether::Ether,
     hw::{Device, DeviceEvents, Mac, Mtu, Platform},
@@ -182,14 +182,14 @@ impl Adapter {
             mtu,
             enabled: keywords.network_direct,
         };
-        let parts = ndk::Parts {
+        let fabric = Fabric {
             device,
             agent,
             dma: this.dma.get().ok_or_else(missing)?,
             ndis: this.ndis,
         };
         this.provider
-            .set(Provider::try_new(parts, config).map_err(|status| Failure::new(Step::Provider, status))?);
+            .set(Provider::try_new(fabric, config).map_err(|status| Failure::new(Step::Provider, status))?);
         this.switch.start(keywords.network_direct);
         Self::start_call_manager(this, passive)
     }

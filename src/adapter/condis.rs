@@ -8,7 +8,8 @@ use super::{
     failure::{Failure, Step},
 };
 use crate::{
-    co::{self, Manager, client::SelfTest, edge, family::Family, upcall::Handle},
+    cm::Fabric,
+    co::{Manager, client::SelfTest, edge, family::Family, upcall::Handle},
     nt::{Passive, Ref, Status},
     sys::{
         condis::CO_ADDRESS_FAMILY,
@@ -33,14 +34,14 @@ impl Adapter {
     /// Starts the call manager; nobody can use it yet.
     pub(super) fn start_call_manager(this: &Ref<Self>, passive: Passive<'_>) -> Result<(), Failure> {
         let missing = || Failure::new(Step::CallManager, Status::INTERNAL_ERROR);
-        let parts = co::Parts {
+        let fabric = Fabric {
             device: this.device.get().ok_or_else(missing)?,
             agent: this.agent.get().ok_or_else(missing)?,
             dma: this.dma.get().ok_or_else(missing)?,
             ndis: this.ndis,
         };
         let manager =
-            Manager::start(parts, passive).map_err(|status| Failure::new(Step::CallManager, status))?;
+            Manager::start(fabric, passive).map_err(|status| Failure::new(Step::CallManager, status))?;
         this.calls.set(manager);
         Ok(())
     }

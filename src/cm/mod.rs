@@ -7,6 +7,7 @@
 //! | [`mtu`] | the path MTU: what is asked for, taken and offered instead, pure code |
 //! | [`params`], [`events`], [`error`] | what goes up and down between this floor and its consumers |
 //! | [`agent`] | one adapter's agent, as the floors above hold it |
+//! | [`fabric`] | what the floors above build on |
 //! | [`connection`], [`listener`] | what consumers hold |
 //! | `arrivals`, `questions` | what arrives on QP1, and what waits until the way back is known |
 //! | `request` | requests that no connection takes: offered or refused |
@@ -38,6 +39,7 @@ mod clock;
 pub mod connection;
 pub mod error;
 pub mod events;
+pub mod fabric;
 mod gsi;
 pub mod index;
 mod key;
@@ -63,6 +65,7 @@ pub use self::{
     connection::{Connection, Disconnect},
     error::{CmError, Illegal},
     events::{ConnectionEvents, Outcome},
+    fabric::Fabric,
     listener::{Incoming, Listener, ListenerEvents},
     mtu::PathMtu,
     params::{

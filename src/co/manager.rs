@@ -5,10 +5,11 @@ use super::{
     circuit::Circuit,
     family::{Family, Roster},
     format,
-    services::{Counters, Parts, Services},
+    services::{Counters, Services},
     upcall::{self, Handle},
 };
 use crate::{
+    cm::Fabric,
     nt::{Passive, Ref, Status, packet::Packets},
     sys::{condis::CO_ADDRESS_FAMILY, ndis::NET_BUFFER_LIST},
 };
@@ -30,8 +31,8 @@ impl Manager {
     ///
     /// # Errors
     /// No memory, or the device refused; everything was undone.
-    pub fn start(parts: Parts, passive: Passive<'_>) -> Result<Ref<Self>, Status> {
-        let services = Services::start(parts, passive)?;
+    pub fn start(fabric: Fabric, passive: Passive<'_>) -> Result<Ref<Self>, Status> {
+        let services = Services::start(fabric, passive)?;
         let manager = Roster::try_new(&services).and_then(|roster| {
             let services = services.clone();
             Ref::try_new(Self { services, roster })

@@ -42,4 +42,4 @@ pub mod vc;
 pub mod wire;
 pub mod worker;
 
-pub use self::{manager::Manager, services::Parts};
+pub use self::manager::Manager;

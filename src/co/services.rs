@@ -1,7 +1,7 @@
 //! What every part of the call manager works with: the device, connection management, memory, counters.
 
 use crate::{
-    cm::Agent,
+    cm::{Agent, Fabric},
     hw::{Device, Pd},
     nt::{
         Dma, NdisHandle, Passive, Ref, Status,
@@ -9,19 +9,6 @@ use crate::{
         sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
 };
-
-/// What the call manager works with.
-#[derive(Debug)]
-pub struct Parts {
-    /// The device, brought up.
-    pub device: Ref<Device>,
-    /// Its connection management.
-    pub agent: Ref<Agent>,
-    /// Mapping of clients' memory.
-    pub dma: Ref<Dma>,
-    /// The adapter's NDIS handle.
-    pub ndis: NdisHandle,
-}
 
 /// Counters for the statistics OIDs (OID-12).
 #[derive(Debug, Default)]
@@ -63,7 +50,7 @@ pub(super) fn count(counter: &AtomicU64) {
 
 /// What every part of the call manager works with.
 pub struct Services {
-    parts: Parts,
+    fabric: Fabric,
     pd: Pd,
     pool: Ref<PacketPool>,
     next_vector: AtomicU32,
@@ -79,11 +66,11 @@ impl Services {
     ///
     /// # Errors
     /// No memory, or the device refused; everything was undone.
-    pub(super) fn start(parts: Parts, passive: Passive<'_>) -> Result<Ref<Self>, Status> {
-        let pool = PacketPool::try_new(parts.ndis)?;
-        let pd = Pd::create(&parts.device, passive)?;
+    pub(super) fn start(fabric: Fabric, passive: Passive<'_>) -> Result<Ref<Self>, Status> {
+        let pool = PacketPool::try_new(fabric.ndis)?;
+        let pd = Pd::create(&fabric.device, passive)?;
         let services = Self {
-            parts,
+            fabric,
             pd,
             pool,
             next_vector: AtomicU32::new(0),
@@ -130,22 +117,22 @@ impl Services {
 
     /// The device.
     pub const fn device(&self) -> &Ref<Device> {
-        &self.parts.device
+        &self.fabric.device
     }
 
     /// Connection management.
     pub const fn agent(&self) -> &Ref<Agent> {
-        &self.parts.agent
+        &self.fabric.agent
     }
 
     /// Mapping of clients' memory.
     pub const fn dma(&self) -> &Ref<Dma> {
-        &self.parts.dma
+        &self.fabric.dma
     }
 
     /// The adapter, for NDIS.
     pub const fn ndis(&self) -> NdisHandle {
-        self.parts.ndis
+        self.fabric.ndis
     }
 
     /// The protection domain of all queue pairs.

@@ -1,22 +1,13 @@
 //! The NDK adapter object: one open of the adapter by a consumer.
 
-use core::{ffi::c_void, net::SocketAddr};
+use core::{ffi::c_void, ptr};
 
 use super::{
-    callback::{ConnectEvent, CqNotification, CreateCompletion},
-    connector::Connector,
-    cq::Cq,
-    edge,
-    endpoint::SharedEndpoint,
-    listener::Listener,
-    object::{Kind, Object},
-    pd::Pd,
-    provider::Provider,
-    task,
+    object::{Kind, Object, Tables},
+    services::Services,
 };
 use crate::{
-    hw::Processors,
-    nt::{Event, NoMemory, Passive, Ref, Status},
+    nt::{Event, NoMemory, Passive, Ref},
     sys::{
         ndis::NDK_ADAPTER_INFO,
         ndkpi::{NDK_ADAPTER, NDK_OBJECT_TYPE, NdkObjectTypeAdapter},
@@ -25,7 +16,7 @@ use crate::{
 
 /// An open of the adapter.
 pub struct Adapter {
-    provider: Ref<Provider>,
+    services: Ref<Services>,
     ended: Ref<Event>,
 }
 
@@ -34,8 +25,8 @@ impl Kind for Adapter {
     type Raw = NDK_ADAPTER;
     type Antecedents = ();
 
-    fn dispatch() -> *const c_void {
-        (&raw const edge::adapter::DISPATCH).cast()
+    fn dispatch(tables: &Tables) -> *const c_void {
+        ptr::from_ref(tables.adapter).cast()
     }
 
     fn needs_teardown(&self) -> bool {
@@ -50,16 +41,16 @@ impl Adapter {
     ///
     /// # Errors
     /// [`NoMemory`].
-    pub fn new(provider: Ref<Provider>, ended: Event) -> Result<Self, NoMemory> {
+    pub fn new(services: Ref<Services>, ended: Event) -> Result<Self, NoMemory> {
         Ok(Self {
-            provider,
+            services,
             ended: Ref::try_new(ended)?,
         })
     }
 
-    /// The provider.
-    pub const fn provider(&self) -> &Ref<Provider> {
-        &self.provider
+    /// What it works with.
+    pub const fn services(&self) -> &Ref<Services> {
+        &self.services
     }
 
     /// The event that tells the end of the close.
@@ -73,65 +64,7 @@ impl Object<Adapter> {
     pub fn info(&self) -> NDK_ADAPTER_INFO {
         NDK_ADAPTER_INFO {
             Version: self.identity().version,
-            ..*self.kind().provider.info()
+            ..*self.kind().services.info()
         }
-    }
-
-    /// `NdkCreatePd`.
-    pub fn create_pd(this: &Ref<Self>, completion: CreateCompletion) -> Status {
-        let adapter = Self::hold(this);
-        let parent = adapter.clone();
-        task::create(this.identity().ndis, adapter, completion, move |passive| {
-            Pd::create(parent, passive)
-        })
-    }
-
-    /// `NdkCreateCq`. `processors` are those that callbacks are preferred on, none for no preference (CREATE-10).
-    pub fn create_cq(
-        this: &Ref<Self>,
-        depth: u32,
-        notification: CqNotification,
-        processors: Processors,
-        completion: CreateCompletion,
-    ) -> Status {
-        let provider = &this.kind().provider;
-        if depth > provider.info().MaxCqDepth {
-            return Status::INVALID_PARAMETER;
-        }
-        let vector = provider.device().vector_on(processors, provider.next_vector());
-        let adapter = Self::hold(this);
-        let parent = adapter.clone();
-        task::create(this.identity().ndis, adapter, completion, move |passive| {
-            Cq::create(parent, depth, notification, vector, passive)
-        })
-    }
-
-    /// `NdkCreateSharedEndpoint`.
-    pub fn create_shared_endpoint(
-        this: &Ref<Self>,
-        local: SocketAddr,
-        completion: CreateCompletion,
-    ) -> Status {
-        let adapter = Self::hold(this);
-        let parent = adapter.clone();
-        task::create(this.identity().ndis, adapter, completion, move |passive| {
-            SharedEndpoint::create(parent, local, passive)
-        })
-    }
-
-    /// `NdkCreateConnector`: needs no device, so it is done at once.
-    ///
-    /// # Errors
-    /// No memory.
-    pub fn create_connector(this: &Ref<Self>) -> Result<Ref<Object<Connector>>, Status> {
-        Connector::create(Self::hold(this))
-    }
-
-    /// `NdkCreateListener`: needs no device, so it is done at once (CREATE-23).
-    ///
-    /// # Errors
-    /// No memory.
-    pub fn create_listener(this: &Ref<Self>, event: ConnectEvent) -> Result<Ref<Object<Listener>>, Status> {
-        Listener::create(Self::hold(this), event)
     }
 }

@@ -1,15 +1,15 @@
-//! What happens to a connector: the consumer's calls, the network's news, and the work in between.
+//! What happens to a connector: the consumer's calls, what the network says, and the work in between.
 
 use core::net::SocketAddr;
 
 use super::{
     callback::{DisconnectEvent, RequestCompletion},
-    connector::{ACCEPT, COMPLETE, Connector, ESTABLISH, OVER, PrivateData, State},
+    connector::{ACCEPT, Answered, COMPLETE, Connector, ESTABLISH, OVER, PrivateData, State},
     endpoint::SharedEndpoint,
     limits,
     object::{Object, Pending},
-    provider::count,
-    qp::Qp,
+    qp::{Owner, Qp},
+    services::count,
     task,
 };
 use crate::{
@@ -55,18 +55,10 @@ pub struct AcceptCall {
     pub event: DisconnectEvent,
 }
 
-/// What a connect's peer, or its absence, says.
-#[derive(Clone, Copy)]
-pub(super) enum News {
-    Replied(Reply),
-    Rejected(Rejection),
-    Failed(Status),
-}
-
 impl Object<Connector> {
     /// `NdkConnect` and `NdkConnectWithSharedEndpoint`. `<= DISPATCH_LEVEL`.
     pub fn connect(this: &Ref<Self>, mut call: ConnectCall, completion: RequestCompletion) -> Status {
-        call.limits = limits::cap(this.kind().provider.info(), call.limits);
+        call.limits = limits::cap(this.kind().services.info(), call.limits);
         if let Err(status) = Self::take_qp(this, &call.qp, State::Idle, State::Connecting) {
             return status;
         }
@@ -120,7 +112,7 @@ impl Object<Connector> {
         this.with_antecedents(|antecedents| antecedents.qp = Some(Object::hold(&call.qp)));
         {
             let mut inner = this.kind().inner.lock();
-            inner.own = limits::cap(this.kind().provider.info(), call.limits);
+            inner.own = limits::cap(this.kind().services.info(), call.limits);
             inner.answer = call.data;
             inner.event = Some(call.event);
             inner.pending = Some(Pending::new(this, completion));
@@ -187,7 +179,7 @@ impl Object<Connector> {
             }
             inner.state = to;
         }
-        let claimed = qp.kind().claim(this);
+        let claimed = qp.kind().claim(dyn_ref!(this.clone() => dyn Owner));
         let mut inner = this.kind().inner.lock();
         if claimed.is_ok() {
             inner.qp = Some(qp.clone());
@@ -238,8 +230,8 @@ impl Connector {
                 return connection.abandon();
             }
         };
-        if let Some(news) = early {
-            Self::answered(this, news);
+        if let Some(answer) = early {
+            Self::answered(this, answer);
         }
     }
 
@@ -249,7 +241,7 @@ impl Connector {
         call: &ConnectCall,
         passive: Passive<'_>,
     ) -> Result<(Ref<Endpoint>, Ref<Connection>), Status> {
-        let agent = self.provider.agent();
+        let agent = self.services.agent();
         let endpoint = match &call.source {
             Source::Address(local) => agent.endpoint(*local, passive)?,
             Source::Shared(shared) => shared.kind().endpoint().ok_or(Status::INVALID_ADDRESS)?,
@@ -267,7 +259,7 @@ impl Connector {
     }
 
     /// The peer answered a connect, or nobody did.
-    fn answered(this: &Ref<Object<Self>>, news: News) {
+    fn answered(this: &Ref<Object<Self>>, answer: Answered) {
         let pending = {
             let mut inner = this.kind().inner.lock();
             if inner.state != State::Connecting {
@@ -275,36 +267,36 @@ impl Connector {
             }
             if inner.connection.is_none() {
                 // It came before `connect` had returned, which will look here.
-                inner.early = Some(news);
+                inner.early = Some(answer);
                 return;
             }
-            match news {
-                News::Replied(reply) => {
+            match answer {
+                Answered::Replied(reply) => {
                     inner.state = State::PeerAccepted;
                     inner.shown = reply.limits;
                     inner.received = PrivateData::all(reply.private_data);
                     inner.pending.take()
                 }
-                News::Rejected(rejection) => {
+                Answered::Rejected(rejection) => {
                     // The consumer may read it after the refusal (CONN-32).
                     inner.received = PrivateData::all(rejection.private_data);
                     None
                 }
-                News::Failed(_) => None,
+                Answered::Failed(_) => None,
             }
         };
-        match news {
-            News::Replied(_) => {
+        match answer {
+            Answered::Replied(_) => {
                 if let Some(pending) = pending {
                     pending.complete(Status::SUCCESS);
                 }
             }
-            News::Rejected(rejection) if rejection.reason == RejectReason::STALE_CONNECTION => {
+            Answered::Rejected(rejection) if rejection.reason == RejectReason::STALE_CONNECTION => {
                 // Somebody listens, but still knows this queue pair: another one, or this one later, may be taken.
                 Self::fail(this, Status::CONNECTION_ABORTED);
             }
-            News::Rejected(_) => Self::fail(this, Status::CONNECTION_REFUSED),
-            News::Failed(status) => Self::fail(this, status),
+            Answered::Rejected(_) => Self::fail(this, Status::CONNECTION_REFUSED),
+            Answered::Failed(status) => Self::fail(this, status),
         }
     }
 
@@ -396,8 +388,8 @@ impl Connector {
         let pending = {
             let mut inner = connector.inner.lock();
             let counter = match inner.state {
-                State::Completing => &connector.provider.counters().connect,
-                State::Accepting => &connector.provider.counters().accept,
+                State::Completing => &connector.services.counters().connect,
+                State::Accepting => &connector.services.counters().accept,
                 _ => return,
             };
             count(counter);
@@ -432,7 +424,7 @@ impl Connector {
             inner.event.take()
         };
         if broken {
-            count(&connector.provider.counters().connection_error);
+            count(&connector.services.counters().connection_error);
         }
         // Held until the callback has returned, and not taken once the close began.
         let hold = Object::event(this);
@@ -482,7 +474,7 @@ impl Connector {
     fn ended_with(this: &Ref<Object<Self>>, status: Status) {
         let state = this.kind().inner.lock().state;
         match state {
-            State::Connecting => Self::answered(this, News::Failed(status)),
+            State::Connecting => Self::answered(this, Answered::Failed(status)),
             State::Accepting => Self::fail(this, status),
             State::Disconnecting => {
                 this.kind().inner.lock().outcome = status;
@@ -505,7 +497,7 @@ impl Connector {
 impl ConnectionEvents for Object<Connector> {
     fn replied(&self, reply: &Reply) {
         if let Some(this) = self.myself() {
-            Connector::answered(&this, News::Replied(*reply));
+            Connector::answered(&this, Answered::Replied(*reply));
         }
     }
 
@@ -513,7 +505,7 @@ impl ConnectionEvents for Object<Connector> {
         let Some(this) = self.myself() else { return };
         let connecting = self.kind().inner.lock().state == State::Connecting;
         if connecting {
-            Connector::answered(&this, News::Rejected(*rejection));
+            Connector::answered(&this, Answered::Rejected(*rejection));
         } else {
             Connector::ended_with(&this, Status::CONNECTION_ABORTED);
         }

@@ -25,26 +25,23 @@
 //! Close is legal in every state and cancels what pends (LIFE-59). What needs `PASSIVE_LEVEL` runs in the object's own
 //! work item, so that nothing of it can fail for lack of memory once a connect was accepted.
 
-use core::{ffi::c_void, net::SocketAddr};
+use core::{ffi::c_void, net::SocketAddr, ptr};
 
 use super::{
     adapter::Adapter,
     callback::DisconnectEvent,
-    edge,
     endpoint::SharedEndpoint,
     limits,
     listener::Listener,
-    object::{Hold, Kind, Object, Pending},
-    provider::{Provider, count},
-    qp::Qp,
+    object::{Hold, Kind, Object, Pending, Tables},
+    qp::{Owner, Qp},
+    services::{Connected, Services, count},
 };
 use crate::{
-    cm::{self, Connection, Incoming, MAX_CALLEE_DATA, ReadLimits},
+    cm::{self, Connection, Incoming, MAX_CALLEE_DATA, ReadLimits, Rejection, Reply},
+    dyn_ref,
     nt::{Captured, Passive, Ref, SpinLock, Status, sync::Ordering},
-    sys::{
-        ndis::NDIS_NDK_CONNECTION_ENTRY,
-        ndkpi::{NDK_CONNECTOR, NDK_OBJECT_TYPE, NdkObjectTypeConnector},
-    },
+    sys::ndkpi::{NDK_CONNECTOR, NDK_OBJECT_TYPE, NdkObjectTypeConnector},
 };
 
 /// Active: readies the queue pair and tells the peer.
@@ -73,6 +70,14 @@ pub(super) enum State {
     Dead,
 }
 
+/// What a connect's peer, or its absence, says.
+#[derive(Clone, Copy)]
+pub(super) enum Answered {
+    Replied(Reply),
+    Rejected(Rejection),
+    Failed(Status),
+}
+
 /// The objects that a connector comes to depend on.
 pub struct Antecedents {
     pub(super) _adapter: Hold<Adapter>,
@@ -97,7 +102,7 @@ pub fn capture_data(data: &[u8], limit: usize) -> Result<PrivateData, Status> {
 
 /// A connector.
 pub struct Connector {
-    pub(super) provider: Ref<Provider>,
+    pub(super) services: Ref<Services>,
     pub(super) inner: SpinLock<Inner>,
 }
 
@@ -120,8 +125,8 @@ pub(super) struct Inner {
     pub(super) answer: PrivateData,
     // The peer left while CompleteConnect or Accept pended.
     pub(super) gone_early: bool,
-    // News that came before the connection was known.
-    pub(super) early: Option<super::connect::News>,
+    // The answer, if it came before the connection was known.
+    pub(super) early: Option<Answered>,
     // How Disconnect will complete.
     pub(super) outcome: Status,
     // The connection broke, rather than being ended.
@@ -161,8 +166,8 @@ impl Kind for Connector {
     type Raw = NDK_CONNECTOR;
     type Antecedents = Antecedents;
 
-    fn dispatch() -> *const c_void {
-        (&raw const edge::connector::DISPATCH).cast()
+    fn dispatch(tables: &Tables) -> *const c_void {
+        ptr::from_ref(tables.connector).cast()
     }
 
     /// Cancels what pends and tears the connection down: no event comes of it (LIFE-58, LIFE-59).
@@ -198,7 +203,7 @@ impl Kind for Connector {
     }
 
     fn ended(this: &Object<Self>) {
-        this.kind().provider.connectors().remove(this);
+        this.kind().services.connectors.remove(this);
         let (qp, connection, endpoint) = {
             let mut inner = this.kind().inner.lock();
             (inner.qp.take(), inner.connection.take(), inner.endpoint.take())
@@ -240,7 +245,7 @@ impl Connector {
         incoming: Incoming,
     ) -> Result<Ref<Object<Self>>, Status> {
         let mut inner = Inner::new(State::Incoming);
-        inner.shown = limits::cap(adapter.provider().info(), incoming.limits);
+        inner.shown = limits::cap(adapter.services().info(), incoming.limits);
         inner.received = capture_data(&incoming.private_data, cm::MAX_CALLER_DATA)?;
         inner.remote = Some(incoming.remote);
         inner.connection = Some(incoming.connection);
@@ -254,7 +259,7 @@ impl Connector {
         inner: Inner,
     ) -> Result<Ref<Object<Self>>, Status> {
         let identity = adapter.object().identity();
-        let provider = adapter.provider().clone();
+        let services = adapter.services().clone();
         let antecedents = Antecedents {
             _adapter: adapter,
             _listener: listener,
@@ -265,17 +270,18 @@ impl Connector {
             identity,
             antecedents,
             Self {
-                provider,
+                services,
                 inner: SpinLock::new(inner),
             },
         )?;
-        connector.kind().provider.connectors().add(connector.clone())?;
+        let listed = dyn_ref!(connector.clone() => dyn Connected);
+        connector.kind().services.connectors.add(listed)?;
         Ok(connector)
     }
 
     /// Changes the state, and the counter of established connections with it.
     pub(super) fn leave(&self, inner: &mut Inner, next: State) {
-        let active = &self.provider.counters().active;
+        let active = &self.services.counters().active;
         if inner.state == State::Connected && next != State::Connected {
             active.fetch_sub(1, Ordering::Relaxed);
         } else if inner.state != State::Connected && next == State::Connected {
@@ -297,7 +303,7 @@ impl Connector {
             inner.event = None;
             (inner.pending.take(), inner.qp.clone())
         };
-        count(&connector.provider.counters().connect_failure);
+        count(&connector.services.counters().connect_failure);
         if let Some(qp) = qp {
             if qp.kind().needs_flush() {
                 Object::flush(&qp);
@@ -308,17 +314,6 @@ impl Connector {
         if let Some(pending) = pending {
             pending.complete(status);
         }
-    }
-
-    /// The line of `OID_NDK_CONNECTIONS`, while the connection is established (ADAPTER-49).
-    pub fn connection_entry(&self) -> Option<NDIS_NDK_CONNECTION_ENTRY> {
-        let inner = self.inner.lock();
-        let local = inner
-            .endpoint
-            .as_ref()
-            .filter(|_| inner.state == State::Connected)?
-            .local();
-        Some(limits::connection_entry(local, inner.remote?))
     }
 
     /// The local address (CONN-47).
@@ -357,17 +352,28 @@ impl Connector {
         }
         Ok((inner.shown, inner.received))
     }
+}
 
-    /// The device saw the peer's first packet, which is as good as its word that it is ready.
-    pub fn communication_established(&self) {
-        let connection = self.inner.lock().connection.clone();
+impl Connected for Object<Connector> {
+    fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let inner = self.kind().inner.lock();
+        let endpoint = inner.endpoint.as_ref();
+        let local = endpoint.filter(|_| inner.state == State::Connected)?.local();
+        Some((local, inner.remote?))
+    }
+}
+
+impl Owner for Object<Connector> {
+    fn communication_established(&self) {
+        let connection = self.kind().inner.lock().connection.clone();
         if let Some(connection) = connection {
             connection.communication_established();
         }
     }
 
-    /// The queue pair failed. `<= DISPATCH_LEVEL`, locks of completion queues may be held.
-    pub fn broke(this: &Ref<Object<Self>>) {
-        Object::schedule(this, LOST);
+    fn broke(&self) {
+        if let Some(this) = self.myself() {
+            Self::schedule(&this, LOST);
+        }
     }
 }

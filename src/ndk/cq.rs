@@ -1,22 +1,20 @@
 //! Completion queues: retrieval, arming, notification.
 
-use core::ffi::c_void;
+use core::{ffi::c_void, ptr};
 
 use super::{
     adapter::Adapter,
     callback::{Context, CqNotification},
-    edge,
     notify::{Arm, Armed, Notify},
-    object::{Hold, Kind, Object},
-    provider::{Provider, count},
-    qp::Qp,
+    object::{Hold, Kind, Object, Tables},
+    services::{Services, count},
     status,
     users::Users,
 };
 use crate::{
     dyn_ref,
     hw::{
-        self, ArmKind, Completed, CompletionTarget, CqParams, Cqe, CqeOpcode, CqeSyndrome, Moderation,
+        self, ArmKind, Completed, CompletionTarget, CqParams, Cqe, CqeOpcode, CqeSyndrome, Moderation, Qpn,
         WqeKind, cq::CqFault,
     },
     nt::{
@@ -77,9 +75,39 @@ impl Entry {
     };
 }
 
+/// A queue pair, as the completion queues that it completes on see it.
+pub trait User: Kind {
+    /// Its number, once the device has given it one.
+    fn number(&self) -> Option<Qpn>;
+
+    /// The consumer's context.
+    fn context(&self) -> Context;
+
+    /// Takes the receive of a completion off its queue; `None` when it is not outstanding.
+    fn receive_done(&self, counter: u16) -> Option<u64>;
+
+    /// Takes the initiator request of a completion off its queue, with the silent ones before it (QP-14).
+    fn request_done(&self, counter: u16) -> Option<Completed>;
+
+    /// The same, for a completion with an error.
+    fn request_failed(&self, counter: u16) -> Option<Completed>;
+
+    /// Whether its requests are cancelled in software, because the device has forgotten them.
+    fn is_orphaned(&self) -> bool;
+
+    /// Whether requests that complete on `cq` are outstanding.
+    fn is_outstanding(&self, cq: &Cq<Self>) -> bool;
+
+    /// Takes the oldest request that completes on `cq` off its queue, for a device that will not complete it.
+    fn cancel_one(&self, cq: &Cq<Self>) -> Option<Entry>;
+
+    /// It has failed: its connection is over (QP-64, QP-68). `<= DISPATCH_LEVEL`, locks of completion queues may be held.
+    fn broke(&self);
+}
+
 /// A completion queue.
-pub struct Cq {
-    provider: Ref<Provider>,
+pub struct Cq<Q: User> {
+    services: Ref<Services>,
     hw: Once<hw::Cq>,
     depth: u32,
     notification: CqNotification,
@@ -88,16 +116,16 @@ pub struct Cq {
     state: AtomicU32,
     // Microseconds in the high half, completions in the low.
     moderation: AtomicU32,
-    users: SpinLock<Users>,
+    users: SpinLock<Users<Q>>,
 }
 
-impl Kind for Cq {
+impl<Q: User> Kind for Cq<Q> {
     const TYPE: NDK_OBJECT_TYPE = NdkObjectTypeCq;
     type Raw = NDK_CQ;
     type Antecedents = Hold<Adapter>;
 
-    fn dispatch() -> *const c_void {
-        (&raw const edge::cq::DISPATCH).cast()
+    fn dispatch(tables: &Tables) -> *const c_void {
+        ptr::from_ref(tables.cq).cast()
     }
 
     fn needs_teardown(&self) -> bool {
@@ -128,7 +156,7 @@ impl Kind for Cq {
     }
 }
 
-impl Cq {
+impl<Q: User> Cq<Q> {
     /// Makes a queue: not armed, not moderated (CREATE-11, CREATE-12).
     ///
     /// # Errors
@@ -141,9 +169,9 @@ impl Cq {
         passive: Passive<'_>,
     ) -> Result<Ref<Object<Self>>, Status> {
         let identity = adapter.object().identity();
-        let provider = adapter.provider().clone();
+        let services = adapter.services().clone();
         let kind = Self {
-            provider,
+            services,
             hw: Once::new(),
             depth,
             notification,
@@ -153,7 +181,7 @@ impl Cq {
             users: SpinLock::new(Users::new()),
         };
         let cq = Object::try_new(identity, adapter, kind)?;
-        let device = cq.kind().provider.device();
+        let device = cq.kind().services.device();
         let params = CqParams {
             entries: depth,
             vector,
@@ -217,12 +245,12 @@ impl Cq {
     /// Takes a request that the device will not complete off its queue.
     #[cold]
     #[inline(never)]
-    fn cancel_one(&self, users: &Users) -> Option<Entry> {
+    fn cancel_one(&self, users: &Users<Q>) -> Option<Entry> {
         users.find_map(|qp| self.is_cancelling(qp).then(|| qp.cancel_one(self)).flatten())
     }
 
     /// Whether the requests of `qp` are cancelled in software.
-    fn is_cancelling(&self, qp: &Qp) -> bool {
+    fn is_cancelling(&self, qp: &Q) -> bool {
         match self.state.load(Ordering::Relaxed) {
             LOST => true,
             ADOPTING => qp.is_orphaned(),
@@ -232,7 +260,7 @@ impl Cq {
 
     /// Whether the device left requests that complete here.
     fn has_cancellations(&self) -> bool {
-        let waits = |qp: &Qp| (self.is_cancelling(qp) && qp.is_outstanding(self)).then_some(());
+        let waits = |qp: &Q| (self.is_cancelling(qp) && qp.is_outstanding(self)).then_some(());
         self.users.lock().find_map(waits).is_some()
     }
 
@@ -240,7 +268,7 @@ impl Cq {
     ///
     /// # Errors
     /// No memory.
-    pub fn attach(&self, qp: &Ref<Object<Qp>>) -> Result<(), NoMemory> {
+    pub fn attach(&self, qp: &Ref<Object<Q>>) -> Result<(), NoMemory> {
         let qpn = qp.kind().number().ok_or(NoMemory)?;
         let mut users = self.users.lock();
         if users.add(qpn, qp.clone())?
@@ -253,7 +281,7 @@ impl Cq {
     }
 
     /// Forgets a queue pair, before the device has its number back: its completions are nobody's from now on.
-    pub fn detach(&self, qp: &Qp) {
+    pub fn detach(&self, qp: &Q) {
         let Some(qpn) = qp.number() else { return };
         let removed = self.users.lock().remove(qpn);
         drop(removed);
@@ -269,7 +297,7 @@ impl Cq {
 
     /// `NdkControlCqInterruptModeration` (CQ-50..CQ-58).
     fn moderation(&self, interval_us: u32, completions: u32) -> Result<u32, Status> {
-        let info = self.provider.info();
+        let info = self.services.info();
         if info.AdapterFlags & NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED == 0 {
             return Err(Status::NOT_SUPPORTED);
         }
@@ -289,7 +317,7 @@ impl Cq {
     }
 }
 
-impl Object<Cq> {
+impl<Q: User> Object<Cq<Q>> {
     /// `NdkArmCq`. `<= DISPATCH_LEVEL`; the consumer serialises with polling (CQ-01). Never fails (CQ-21).
     pub fn arm(&self, wanted: Arm) {
         let cq = self.kind();
@@ -374,7 +402,7 @@ impl Object<Cq> {
     }
 }
 
-impl CompletionTarget for Object<Cq> {
+impl<Q: User> CompletionTarget for Object<Cq<Q>> {
     fn completed(&self) {
         self.notify(self.kind().notify.completed());
     }
@@ -389,9 +417,9 @@ impl CompletionTarget for Object<Cq> {
         let (first, call) = cq.notify.failed(status);
         if first {
             cq.state.store(BROKEN, Ordering::Relaxed);
-            count(&cq.provider.counters().cq_error);
+            count(&cq.services.counters().cq_error);
             // Every queue pair on it is unusable (CQ-32).
-            cq.users.lock().for_each(Qp::broke);
+            cq.users.lock().for_each(Q::broke);
         }
         self.notify(call);
     }
@@ -402,7 +430,7 @@ impl CompletionTarget for Object<Cq> {
         let works = cq.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lost);
         if works.is_ok() {
             // No post is accepted afterwards, but for receives.
-            cq.users.lock().for_each(Qp::broke);
+            cq.users.lock().for_each(Q::broke);
             self.tell_cancellations();
             // A post beside this may have seen the device alive while its request was on the way to memory: one more look, later.
             if let Some(this) = self.myself() {
@@ -414,7 +442,7 @@ impl CompletionTarget for Object<Cq> {
 
 /// What a completion of `qp` means to its consumer; `None` when it is not of a request, or of one that is not outstanding.
 #[inline(always)]
-fn translate(qp: &Qp, cqe: &Cqe<'_>) -> Option<Entry> {
+fn translate<Q: User>(qp: &Q, cqe: &Cqe<'_>) -> Option<Entry> {
     if cqe.is_requester() {
         return qp
             .request_done(cqe.counter())
@@ -431,7 +459,7 @@ fn translate(qp: &Qp, cqe: &Cqe<'_>) -> Option<Entry> {
 /// no registers for it. Whether there is an entry.
 #[cold]
 #[inline(never)]
-extern "win64" fn translate_rare(qp: &Qp, cqe: Cqe<'_>, place: &mut Entry) -> bool {
+extern "win64" fn translate_rare<Q: User>(qp: &Q, cqe: Cqe<'_>, place: &mut Entry) -> bool {
     let entry = match cqe.opcode() {
         CqeOpcode::ReceiveImmediate | CqeOpcode::WriteImmediate => {
             received(qp, &cqe, Status::SUCCESS, NdkOperationTypeReceive)
@@ -461,7 +489,7 @@ extern "win64" fn translate_rare(qp: &Qp, cqe: Cqe<'_>, place: &mut Entry) -> bo
 
 /// The entry of an initiator request.
 #[inline(always)]
-fn requested(qp: &Qp, done: Completed, status: Status) -> Entry {
+fn requested<Q: User>(qp: &Q, done: Completed, status: Status) -> Entry {
     Entry {
         status,
         bytes: 0,
@@ -474,7 +502,7 @@ fn requested(qp: &Qp, done: Completed, status: Status) -> Entry {
 
 /// The entry of a receive.
 #[inline(always)]
-fn received(qp: &Qp, cqe: &Cqe<'_>, status: Status, kind: NDK_OPERATION_TYPE) -> Option<Entry> {
+fn received<Q: User>(qp: &Q, cqe: &Cqe<'_>, status: Status, kind: NDK_OPERATION_TYPE) -> Option<Entry> {
     let request_context = qp.receive_done(cqe.counter())?;
     Some(Entry {
         status,
@@ -488,7 +516,7 @@ fn received(qp: &Qp, cqe: &Cqe<'_>, status: Status, kind: NDK_OPERATION_TYPE) ->
 
 /// A request failed: the connection is over (QP-64).
 #[cold]
-fn failure(qp: &Qp, syndrome: CqeSyndrome, receive: bool) -> Status {
+fn failure<Q: User>(qp: &Q, syndrome: CqeSyndrome, receive: bool) -> Status {
     let status = status::of_completion(syndrome, receive);
     if status != Status::CANCELLED {
         qp.broke();
@@ -497,7 +525,7 @@ fn failure(qp: &Qp, syndrome: CqeSyndrome, receive: bool) -> Status {
 }
 
 /// The entry of a request that a dead device left.
-pub(super) const fn cancelled(qp: &Qp, request_context: u64, kind: NDK_OPERATION_TYPE) -> Entry {
+pub(super) fn cancelled<Q: User>(qp: &Q, request_context: u64, kind: NDK_OPERATION_TYPE) -> Entry {
     Entry {
         status: Status::CANCELLED,
         qp_context: qp.context(),

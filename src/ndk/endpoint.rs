@@ -1,22 +1,22 @@
 //! Shared endpoints: a local address and port that many connectors connect from.
 
-use core::{ffi::c_void, net::SocketAddr};
+use core::{ffi::c_void, net::SocketAddr, ptr};
 
 use super::{
     adapter::Adapter,
-    edge,
-    object::{Hold, Kind, Object},
-    provider::Provider,
+    object::{Hold, Kind, Object, Tables},
+    services::{Bound, Services},
 };
 use crate::{
     cm::Endpoint,
+    dyn_ref,
     nt::{Passive, Ref, SpinLock, Status},
     sys::ndkpi::{NDK_OBJECT_TYPE, NDK_SHARED_ENDPOINT, NdkObjectTypeSharedEndpoint},
 };
 
 /// A shared endpoint.
 pub struct SharedEndpoint {
-    provider: Ref<Provider>,
+    services: Ref<Services>,
     local: SocketAddr,
     // Its own reference to address and port (CONN-42), until it is closed.
     endpoint: SpinLock<Option<Ref<Endpoint>>>,
@@ -27,8 +27,8 @@ impl Kind for SharedEndpoint {
     type Raw = NDK_SHARED_ENDPOINT;
     type Antecedents = Hold<Adapter>;
 
-    fn dispatch() -> *const c_void {
-        (&raw const edge::endpoint::DISPATCH).cast()
+    fn dispatch(tables: &Tables) -> *const c_void {
+        ptr::from_ref(tables.endpoint).cast()
     }
 
     fn needs_teardown(&self) -> bool {
@@ -38,9 +38,15 @@ impl Kind for SharedEndpoint {
     fn teardown(&self, _: Passive<'_>) {}
 
     fn ended(this: &Object<Self>) {
-        this.kind().provider.endpoints().remove(this);
+        this.kind().services.endpoints.remove(this);
         let endpoint = this.kind().endpoint.lock().take();
         drop(endpoint);
+    }
+}
+
+impl Bound for Object<SharedEndpoint> {
+    fn local(&self) -> Option<SocketAddr> {
+        Some(self.kind().local)
     }
 }
 
@@ -55,16 +61,17 @@ impl SharedEndpoint {
         passive: Passive<'_>,
     ) -> Result<Ref<Object<Self>>, Status> {
         let identity = adapter.object().identity();
-        let provider = adapter.provider().clone();
-        let endpoint = provider.agent().endpoint(local, passive)?;
+        let services = adapter.services().clone();
+        let endpoint = services.agent().endpoint(local, passive)?;
         let local = endpoint.local();
         let kind = Self {
-            provider,
+            services,
             local,
             endpoint: SpinLock::new(Some(endpoint)),
         };
         let shared = Object::try_new(identity, adapter, kind)?;
-        shared.kind().provider.endpoints().add(shared.clone())?;
+        let listed = dyn_ref!(shared.clone() => dyn Bound);
+        shared.kind().services.endpoints.add(listed)?;
         Ok(shared)
     }
 

@@ -70,7 +70,7 @@ pub fn build<O: Output>(
     };
     let base = mdl.virtual_address() as u64;
     let (shared, hold) = (build.clone(), Object::hold(adapter));
-    let dma = adapter.kind().provider().dma();
+    let dma = adapter.kind().services().dma();
     let mapped = Dma::map(dma, mdl, length, Direction::FromDevice, move |memory| {
         if shared
             .state

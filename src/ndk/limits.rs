@@ -2,10 +2,7 @@
 
 use core::net::SocketAddr;
 
-use super::{
-    post::MAX_TRANSFER,
-    provider::{Config, Counters},
-};
+use super::services::{Config, Counters};
 use crate::{
     cm::{MAX_CALLEE_DATA, MAX_CALLER_DATA, ReadLimits},
     hw::caps::Caps,
@@ -27,6 +24,8 @@ use crate::{
 
 /// The vendor's OUI.
 const VENDOR: u32 = 0x0000_02c9;
+/// Bytes of one request at most: what the device's messages hold less the sign bit of lengths.
+pub const MAX_TRANSFER: u32 = 1 << 30;
 /// Bytes of a registration: its page list is one command's input.
 const MAX_REGISTRATION: usize = 64 << 20;
 /// Pages of a fast registration: an unaligned 1 MiB and more. A list of them is one page, for each request that a queue pair of a

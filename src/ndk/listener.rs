@@ -7,19 +7,17 @@
 //! | listening | Listen completed SUCCESS | `INVALID_DEVICE_REQUEST` |
 //! | closed | close | - |
 
-use core::{ffi::c_void, net::SocketAddr};
+use core::{ffi::c_void, net::SocketAddr, ptr};
 
 use super::{
     adapter::Adapter,
     callback::{ConnectEvent, RequestCompletion},
-    connector::Connector,
-    edge,
-    object::{Hold, Kind, Object, Pending},
-    provider::Provider,
+    object::{Hold, Kind, Object, Pending, Tables},
+    services::{Bound, Services},
     task,
 };
 use crate::{
-    cm::{self, Incoming, ListenerEvents, mad::RejectReason},
+    cm::{self, ListenerEvents},
     dyn_ref,
     nt::{Passive, Ref, SpinLock, Status},
     sys::ndkpi::{NDK_LISTENER, NDK_OBJECT_TYPE, NdkObjectTypeListener},
@@ -27,9 +25,9 @@ use crate::{
 
 /// A listener.
 pub struct Listener {
-    provider: Ref<Provider>,
-    adapter: Ref<Object<Adapter>>,
-    event: ConnectEvent,
+    services: Ref<Services>,
+    pub(super) adapter: Ref<Object<Adapter>>,
+    pub(super) event: ConnectEvent,
     inner: SpinLock<Inner>,
 }
 
@@ -52,8 +50,8 @@ impl Kind for Listener {
     type Raw = NDK_LISTENER;
     type Antecedents = Hold<Adapter>;
 
-    fn dispatch() -> *const c_void {
-        (&raw const edge::listener::DISPATCH).cast()
+    fn dispatch(tables: &Tables) -> *const c_void {
+        ptr::from_ref(tables.listener).cast()
     }
 
     /// New connections stop at once, also while the close pends on accepted connectors (CONN-44).
@@ -75,7 +73,7 @@ impl Kind for Listener {
     fn teardown(&self, _: Passive<'_>) {}
 
     fn ended(this: &Object<Self>) {
-        this.kind().provider.listeners().remove(this);
+        this.kind().services.listeners.remove(this);
         let listener = this.kind().inner.lock().listener.take();
         drop(listener);
     }
@@ -89,7 +87,7 @@ impl Listener {
     pub fn create(adapter: Hold<Adapter>, event: ConnectEvent) -> Result<Ref<Object<Self>>, Status> {
         let identity = adapter.object().identity();
         let kind = Self {
-            provider: adapter.provider().clone(),
+            services: adapter.services().clone(),
             adapter: adapter.object().clone(),
             event,
             inner: SpinLock::new(Inner {
@@ -99,7 +97,8 @@ impl Listener {
             }),
         };
         let listener = Object::try_new(identity, adapter, kind)?;
-        listener.kind().provider.listeners().add(listener.clone())?;
+        let listed = dyn_ref!(listener.clone() => dyn Bound);
+        listener.kind().services.listeners.add(listed)?;
         Ok(listener)
     }
 
@@ -126,6 +125,12 @@ impl Listener {
     }
 }
 
+impl Bound for Object<Listener> {
+    fn local(&self) -> Option<SocketAddr> {
+        self.kind().local()
+    }
+}
+
 impl Object<Listener> {
     /// `NdkListen`. `<= DISPATCH_LEVEL`.
     pub fn listen(this: &Ref<Self>, local: SocketAddr, completion: RequestCompletion) -> Status {
@@ -148,7 +153,7 @@ impl Object<Listener> {
     }
 
     fn start(this: &Ref<Self>, local: SocketAddr, passive: Passive<'_>) -> Result<(), Status> {
-        let agent = this.kind().provider.agent();
+        let agent = this.kind().services.agent();
         let started = agent.endpoint(local, passive).and_then(|endpoint| {
             agent.listen(endpoint, dyn_ref!(this.clone() => dyn ListenerEvents), passive)
         });
@@ -175,24 +180,5 @@ impl Object<Listener> {
                 Err(error.into())
             }
         }
-    }
-}
-
-impl ListenerEvents for Object<Listener> {
-    fn requested(&self, incoming: Incoming) -> Result<(), RejectReason> {
-        // Held until the callback has returned; no callback once the close began (LIFE-36, LIFE-38).
-        let hold = self
-            .myself()
-            .and_then(|this| Self::event(&this))
-            .ok_or(RejectReason::INVALID_SERVICE_ID)?;
-        let listener = hold.object().clone();
-        let adapter = Object::hold(&listener.kind().adapter);
-        let connector = Connector::incoming(adapter, Self::hold(&listener), incoming)
-            .map_err(|_| RejectReason::NO_RESOURCES)?;
-        let handle = Object::hand_out(&connector);
-        drop(connector);
-        listener.kind().event.call(handle);
-        drop(hold);
-        Ok(())
     }
 }

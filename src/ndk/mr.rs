@@ -6,15 +6,14 @@
 //! | registering, deregistering | `INVALID_DEVICE_REQUEST` | `INVALID_DEVICE_REQUEST` | - |
 //! | registered | `INVALID_DEVICE_REQUEST` (MR-11) | deregistering | - |
 
-use core::ffi::c_void;
+use core::{ffi::c_void, ptr};
 
 use super::{
     callback::RequestCompletion,
-    edge,
-    object::{Hold, Kind, Object, Pending},
+    object::{Hold, Kind, Object, Pending, Tables},
     pages,
     pd::Pd,
-    provider::Provider,
+    services::Services,
     task,
 };
 use crate::{
@@ -47,7 +46,7 @@ const NO_KEY: u32 = 0;
 
 /// A memory region.
 pub struct Mr {
-    provider: Ref<Provider>,
+    services: Ref<Services>,
     pd: Ref<Object<Pd>>,
     fast: bool,
     state: SpinLock<State>,
@@ -128,8 +127,8 @@ impl Kind for Mr {
     type Raw = NDK_MR;
     type Antecedents = Hold<Pd>;
 
-    fn dispatch() -> *const c_void {
-        (&raw const edge::mr::DISPATCH).cast()
+    fn dispatch(tables: &Tables) -> *const c_void {
+        ptr::from_ref(tables.mr).cast()
     }
 
     fn needs_teardown(&self) -> bool {
@@ -140,7 +139,7 @@ impl Kind for Mr {
     fn teardown(&self, passive: Passive<'_>) {
         let state = core::mem::replace(&mut *self.state.lock(), State::Empty);
         match state {
-            State::Registered(registration) => registration.end(self.provider.device(), passive),
+            State::Registered(registration) => registration.end(self.services.device(), passive),
             State::Fast(mkey) => {
                 mkey.destroy(passive);
             }
@@ -169,7 +168,7 @@ impl Mr {
     pub fn create(pd: Hold<Pd>, fast: bool) -> Result<Ref<Object<Self>>, Status> {
         let identity = pd.object().identity();
         let kind = Self {
-            provider: pd.provider().clone(),
+            services: pd.services().clone(),
             pd: pd.object().clone(),
             fast,
             state: SpinLock::new(State::Empty),
@@ -240,7 +239,7 @@ impl Object<Mr> {
         completion: RequestCompletion,
     ) -> Status {
         let mr = this.kind();
-        let too_long = length == 0 || length > mr.provider.info().MaxRegistrationSize as u64;
+        let too_long = length == 0 || length > mr.services.info().MaxRegistrationSize as u64;
         if mr.fast || flags & !MR_FLAGS != 0 || too_long {
             return if mr.fast {
                 Status::INVALID_DEVICE_REQUEST
@@ -265,7 +264,7 @@ impl Object<Mr> {
         let made = Registering::new(this, completion, (base, length), access);
         let mapped = made.and_then(|request| {
             let task = request.clone();
-            Dma::map(mr.provider.dma(), mdl, length, direction, move |memory| {
+            Dma::map(mr.services.dma(), mdl, length, direction, move |memory| {
                 *task.memory.lock() = Some(memory);
                 task.item.queue(task.clone());
             })
@@ -293,7 +292,7 @@ impl Object<Mr> {
             let state = core::mem::replace(&mut *mr.state.lock(), State::Busy);
             mr.key.store(NO_KEY, Ordering::Release);
             if let State::Registered(registration) = state {
-                registration.end(mr.provider.device(), passive);
+                registration.end(mr.services.device(), passive);
             }
             *mr.state.lock() = State::Empty;
             pending.complete(Status::SUCCESS);
@@ -307,7 +306,7 @@ impl Object<Mr> {
         if !mr.fast {
             return Status::INVALID_DEVICE_REQUEST;
         }
-        if pages > mr.provider.info().FRMRPageCount {
+        if pages > mr.services.info().FRMRPageCount {
             return Status::IMPLEMENTATION_LIMIT;
         }
         let pending = Pending::new(this, completion);
@@ -328,7 +327,7 @@ impl Mr {
         access: Access,
         passive: Passive<'_>,
     ) -> Result<(), Status> {
-        let device = self.provider.device();
+        let device = self.services.device();
         // Whether the device may have made a key that nobody knows.
         let mut stray = false;
         let made = pages::list(&memory, base, length).and_then(|pages| {
@@ -364,7 +363,7 @@ impl Mr {
         }
         if !has_room {
             let pd = self.pd.kind().hw()?.number();
-            let mkey = hw::Mkey::create_free(self.provider.device(), pd, pages, passive)?;
+            let mkey = hw::Mkey::create_free(self.services.device(), pd, pages, passive)?;
             let old = {
                 let mut state = self.state.lock();
                 self.key.store(mkey.key().0, Ordering::Release);

@@ -1,11 +1,10 @@
 //! Memory windows. They can be made and closed; binding one is not built, which `MaxWindowSize` and the capability
 //! `MaxMwCount`, both 0, say.
 
-use core::ffi::c_void;
+use core::{ffi::c_void, ptr};
 
 use super::{
-    edge,
-    object::{Hold, Kind, Object},
+    object::{Hold, Kind, Object, Tables},
     pd::Pd,
 };
 use crate::{
@@ -21,8 +20,8 @@ impl Kind for Mw {
     type Raw = NDK_MW;
     type Antecedents = Hold<Pd>;
 
-    fn dispatch() -> *const c_void {
-        (&raw const edge::mw::DISPATCH).cast()
+    fn dispatch(tables: &Tables) -> *const c_void {
+        ptr::from_ref(tables.mw).cast()
     }
 
     fn needs_teardown(&self) -> bool {

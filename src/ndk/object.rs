@@ -19,7 +19,11 @@ use crate::{
         lifetime::{Lifetime, Release},
         sync::{AtomicPtr, AtomicU32, Ordering},
     },
-    sys::ndkpi::{NDK_OBJECT_HEADER, NDK_OBJECT_TYPE, NDK_QP, NDK_VERSION},
+    sys::ndkpi::{
+        NDK_ADAPTER_DISPATCH, NDK_CONNECTOR_DISPATCH, NDK_CQ_DISPATCH, NDK_LISTENER_DISPATCH,
+        NDK_MR_DISPATCH, NDK_MW_DISPATCH, NDK_OBJECT_HEADER, NDK_OBJECT_TYPE, NDK_PD_DISPATCH, NDK_QP,
+        NDK_QP_DISPATCH, NDK_SHARED_ENDPOINT_DISPATCH, NDK_VERSION,
+    },
 };
 
 /// What distinguishes one type of NDK object from another.
@@ -33,8 +37,8 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// Holds on the objects that this one was made from; given back when its close has ended.
     type Antecedents: Send + 'static;
 
-    /// The dispatch table.
-    fn dispatch() -> *const c_void;
+    /// The dispatch table, one of these.
+    fn dispatch(tables: &Tables) -> *const c_void;
 
     /// Close has begun: starts whatever ends the pending requests (LIFE-39). `<= DISPATCH_LEVEL`.
     fn closing(_this: &Ref<Object<Self>>) {}
@@ -110,6 +114,30 @@ pub struct Identity {
     pub ndis: NdisHandle,
     /// The version that the open granted (LIFE-02).
     pub version: NDK_VERSION,
+    /// Where consumers' calls come in.
+    pub tables: &'static Tables,
+}
+
+/// The dispatch tables of all kinds of objects.
+pub struct Tables {
+    /// Of adapters.
+    pub adapter: &'static NDK_ADAPTER_DISPATCH,
+    /// Of protection domains.
+    pub pd: &'static NDK_PD_DISPATCH,
+    /// Of completion queues.
+    pub cq: &'static NDK_CQ_DISPATCH,
+    /// Of queue pairs.
+    pub qp: &'static NDK_QP_DISPATCH,
+    /// Of memory regions.
+    pub mr: &'static NDK_MR_DISPATCH,
+    /// Of memory windows.
+    pub mw: &'static NDK_MW_DISPATCH,
+    /// Of connectors.
+    pub connector: &'static NDK_CONNECTOR_DISPATCH,
+    /// Of listeners.
+    pub listener: &'static NDK_LISTENER_DISPATCH,
+    /// Of shared endpoints.
+    pub endpoint: &'static NDK_SHARED_ENDPOINT_DISPATCH,
 }
 
 impl<K: Kind> Object<K> {
@@ -123,7 +151,7 @@ impl<K: Kind> Object<K> {
                 version: identity.version,
                 object_type: K::TYPE,
                 reserved: Default::default(),
-                dispatch: AtomicPtr::new(K::dispatch().cast_mut()),
+                dispatch: AtomicPtr::new(K::dispatch(identity.tables).cast_mut()),
             },
             lifetime: Lifetime::new(),
             identity,
@@ -142,6 +170,15 @@ impl<K: Kind> Object<K> {
     pub fn hand_out(this: &Ref<Self>) -> NonNull<K::Raw> {
         this.end.lock().handle = Some(Ref::clone(this));
         NonNull::from(&**this).cast()
+    }
+
+    /// A reference of its own to the object behind a consumer's pointer, for calls that may end it.
+    ///
+    /// # Safety
+    /// `raw` came from [`Self::hand_out`] and the object is not closed.
+    pub unsafe fn from_handle(raw: *mut K::Raw) -> Ref<Self> {
+        // SAFETY: the object's own reference to itself lives until its close has ended.
+        unsafe { Ref::clone_raw(raw.cast::<Self>()) }
     }
 
     /// Another reference to an object that was handed out and whose close has not ended: for events that come with a

@@ -4,25 +4,18 @@ use core::{ffi::c_void, ptr};
 
 use super::{
     adapter::Adapter,
-    callback::CreateCompletion,
-    cq::Cq,
-    edge,
-    mr::Mr,
-    mw::Mw,
-    object::{Hold, Kind, Object},
-    provider::Provider,
-    qp::{Antecedents, Qp, QpLimits},
-    task,
+    object::{Hold, Kind, Object, Tables},
+    services::Services,
 };
 use crate::{
-    hw,
+    hw::{self, Qpn},
     nt::{NoMemory, NonPaged, Once, Passive, Ref, SpinLock, Status, Vec, pool},
     sys::ndkpi::{NDK_OBJECT_TYPE, NDK_PD, NdkObjectTypePd},
 };
 
 /// A protection domain.
 pub struct Pd {
-    provider: Ref<Provider>,
+    services: Ref<Services>,
     hw: Once<hw::Pd>,
     lists: SpinLock<Lists>,
 }
@@ -30,7 +23,19 @@ pub struct Pd {
 /// Which queue pairs have lists for the pages of fast registrations: none before the domain has a region that may need one.
 struct Lists {
     wanted: bool,
-    without: Vec<Ref<Object<Qp>>>,
+    without: Vec<Ref<dyn Member>>,
+}
+
+/// A queue pair of a domain.
+pub trait Member: Send + Sync {
+    /// Its number.
+    fn number(&self) -> Option<Qpn>;
+
+    /// Makes room for fast registrations of many pages.
+    ///
+    /// # Errors
+    /// No memory.
+    fn enable_page_lists(&self, passive: Passive<'_>) -> Result<(), Status>;
 }
 
 impl Kind for Pd {
@@ -38,8 +43,8 @@ impl Kind for Pd {
     type Raw = NDK_PD;
     type Antecedents = Hold<Adapter>;
 
-    fn dispatch() -> *const c_void {
-        (&raw const edge::pd::DISPATCH).cast()
+    fn dispatch(tables: &Tables) -> *const c_void {
+        ptr::from_ref(tables.pd).cast()
     }
 
     fn needs_teardown(&self) -> bool {
@@ -60,12 +65,12 @@ impl Pd {
     /// No memory, or the device refused.
     pub fn create(adapter: Hold<Adapter>, passive: Passive<'_>) -> Result<Ref<Object<Self>>, Status> {
         let identity = adapter.object().identity();
-        let provider = adapter.provider().clone();
+        let services = adapter.services().clone();
         let pd = Object::try_new(
             identity,
             adapter,
             Self {
-                provider,
+                services,
                 hw: Once::new(),
                 lists: SpinLock::new(Lists {
                     wanted: false,
@@ -73,7 +78,7 @@ impl Pd {
                 }),
             },
         )?;
-        let hw = hw::Pd::create(pd.kind().provider.device(), passive)?;
+        let hw = hw::Pd::create(pd.kind().services.device(), passive)?;
         // The place is empty: nobody else has seen the object.
         let _ = pd.kind().hw.set(hw);
         Ok(pd)
@@ -83,19 +88,19 @@ impl Pd {
     ///
     /// # Errors
     /// No memory.
-    pub(super) fn enlist(&self, qp: &Ref<Object<Qp>>) -> Result<bool, NoMemory> {
+    pub(super) fn enlist(&self, qp: Ref<dyn Member>) -> Result<bool, NoMemory> {
         let mut lists = self.lists.lock();
         if !lists.wanted {
-            pool::try_push(&mut lists.without, qp.clone())?;
+            pool::try_push(&mut lists.without, qp)?;
         }
         Ok(lists.wanted)
     }
 
-    /// Forgets a queue pair that is closed.
-    pub(super) fn delist(&self, qp: &Qp) {
+    /// Forgets a queue pair, before the device has its number back.
+    pub(super) fn delist(&self, qpn: Qpn) {
         let removed = {
             let mut lists = self.lists.lock();
-            let place = lists.without.iter().position(|known| ptr::eq(known.kind(), qp));
+            let place = lists.without.iter().position(|known| known.number() == Some(qpn));
             place.and_then(|place| pool::take_at(&mut lists.without, place))
         };
         drop(removed);
@@ -111,14 +116,16 @@ impl Pd {
         loop {
             let next = self.lists.lock().without.last().cloned();
             let Some(qp) = next else { return Ok(()) };
-            qp.kind().enable_page_lists(passive)?;
-            self.delist(qp.kind());
+            qp.enable_page_lists(passive)?;
+            if let Some(qpn) = qp.number() {
+                self.delist(qpn);
+            }
         }
     }
 
-    /// The adapter's provider.
-    pub const fn provider(&self) -> &Ref<Provider> {
-        &self.provider
+    /// What it works with.
+    pub const fn services(&self) -> &Ref<Services> {
+        &self.services
     }
 
     /// The device's domain.
@@ -133,46 +140,5 @@ impl Pd {
     /// gives peers nothing (MR-60, MR-61).
     pub fn privileged_token(&self) -> u32 {
         self.hw.get().map_or(0, |hw| hw.local_key().0)
-    }
-}
-
-impl Object<Pd> {
-    /// `NdkCreateMr`: nothing of the device is needed before the region is registered, so it is done at once.
-    ///
-    /// # Errors
-    /// No memory.
-    pub fn create_mr(this: &Ref<Self>, fast_register: bool) -> Result<Ref<Object<Mr>>, Status> {
-        Mr::create(Self::hold(this), fast_register)
-    }
-
-    /// `NdkCreateMw`.
-    ///
-    /// # Errors
-    /// No memory.
-    pub fn create_mw(this: &Ref<Self>) -> Result<Ref<Object<Mw>>, Status> {
-        Mw::create(Self::hold(this))
-    }
-
-    /// `NdkCreateQp`.
-    pub fn create_qp(
-        this: &Ref<Self>,
-        receive_cq: &Ref<Object<Cq>>,
-        initiator_cq: &Ref<Object<Cq>>,
-        limits: QpLimits,
-        completion: CreateCompletion,
-    ) -> Status {
-        if !limits.are_within(this.kind().provider.info()) {
-            return Status::INVALID_PARAMETER;
-        }
-        let antecedents = Antecedents {
-            pd: Self::hold(this),
-            receive_cq: Object::hold(receive_cq),
-            initiator_cq: Object::hold(initiator_cq),
-        };
-        let holds = antecedents.clone();
-        let ndis = this.identity().ndis;
-        task::create(ndis, holds, completion, move |passive| {
-            Qp::create(antecedents, limits, passive)
-        })
     }
 }

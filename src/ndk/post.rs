@@ -44,9 +44,6 @@ const FAST_REGISTER: u32 = COMMON
 /// Flags of binds.
 const BIND: u32 = COMMON | NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_ALLOW_REMOTE_WRITE;
 
-/// Bytes of one request at most: what the device's messages hold less the sign bit of lengths.
-pub const MAX_TRANSFER: u32 = 1 << 30;
-
 /// Local memory of a request: where it is, or what is in it.
 pub trait Pieces: Copy {
     /// The pieces as the device reaches them.

@@ -15,12 +15,10 @@ use core::{ffi::c_void, ptr};
 
 use super::{
     callback::Context,
-    connector::Connector,
-    cq::{self, Cq, Entry},
-    edge,
-    object::{Hold, Kind, Object},
-    pd::Pd,
-    provider::Provider,
+    cq::{self, Cq, Entry, User},
+    object::{Hold, Kind, Object, Tables},
+    pd::{Member, Pd},
+    services::Services,
 };
 use crate::{
     cm::QpParameters,
@@ -87,14 +85,23 @@ pub struct Antecedents {
     /// Its domain.
     pub pd: Hold<Pd>,
     /// Where receives complete.
-    pub receive_cq: Hold<Cq>,
+    pub receive_cq: Hold<Cq<Qp>>,
     /// Where initiator requests complete.
-    pub initiator_cq: Hold<Cq>,
+    pub initiator_cq: Hold<Cq<Qp>>,
+}
+
+/// Whose connection a queue pair carries.
+pub trait Owner: Send + Sync {
+    /// The device saw the peer's first packet, which is as good as its word that it is ready.
+    fn communication_established(&self);
+
+    /// The queue pair failed. `<= DISPATCH_LEVEL`, locks of completion queues may be held.
+    fn broke(&self);
 }
 
 /// A queue pair.
 pub struct Qp {
-    provider: Ref<Provider>,
+    services: Ref<Services>,
     pub(super) hw: Once<hw::Qp>,
     pub(super) state: AtomicU32,
     pub(super) limits: QpLimits,
@@ -110,10 +117,10 @@ pub struct Qp {
     orphaned: AtomicBool,
     max_read_sges: u32,
     pd: Ref<Object<Pd>>,
-    receive_cq: Ref<Object<Cq>>,
-    initiator_cq: Ref<Object<Cq>>,
+    receive_cq: Ref<Object<Cq<Self>>>,
+    initiator_cq: Ref<Object<Cq<Self>>>,
     // The connector that claimed it, until that is closed.
-    owner: SpinLock<Option<Ref<Object<Connector>>>>,
+    owner: SpinLock<Option<Ref<dyn Owner>>>,
 }
 
 impl Kind for Qp {
@@ -121,8 +128,8 @@ impl Kind for Qp {
     type Raw = NDK_QP;
     type Antecedents = Antecedents;
 
-    fn dispatch() -> *const c_void {
-        (&raw const edge::qp::DISPATCH).cast()
+    fn dispatch(tables: &Tables) -> *const c_void {
+        ptr::from_ref(tables.qp).cast()
     }
 
     /// What is outstanding is flushed also while the close pends on a connector (QP-69).
@@ -141,12 +148,12 @@ impl Kind for Qp {
 
     fn teardown(&self, passive: Passive<'_>) {
         if let Some(hw) = self.hw.get() {
+            self.pd.kind().delist(hw.number());
             hw.destroy(passive, || {
                 self.initiator_cq.kind().detach(self);
                 self.receive_cq.kind().detach(self);
             });
         }
-        self.pd.kind().delist(self);
     }
 
     fn work(this: &Ref<Object<Self>>, job: u32, passive: Passive<'_>) {
@@ -167,15 +174,15 @@ impl Qp {
         passive: Passive<'_>,
     ) -> Result<Ref<Object<Self>>, Status> {
         let identity = antecedents.pd.object().identity();
-        let provider = antecedents.pd.provider().clone();
-        let max_read_sges = provider.info().MaxReadRequestSge;
+        let services = antecedents.pd.services().clone();
+        let max_read_sges = services.info().MaxReadRequestSge;
         let kind = Self {
             read_bound: AtomicU32::new(max_read_sges.min(hw::MAX_READ_SGES) + 1),
             later: SpinLock::new(None),
             heard: AtomicBool::new(false),
             max_read_sges,
             pd: antecedents.pd.object().clone(),
-            provider,
+            services,
             hw: Once::new(),
             state: AtomicU32::new(FREE),
             limits,
@@ -207,17 +214,17 @@ impl Qp {
             // Reads have a limit of their own, which overrides that of the queue (QP-16).
             send_sges: limits.initiator_sges.max(qp.max_read_sges),
             inline_bytes: limits.inline_bytes,
-            fast_register_pages: qp.provider.info().FRMRPageCount,
+            fast_register_pages: qp.services.info().FRMRPageCount,
             receive_depth: limits.receive_depth,
             receive_sges: limits.receive_sges,
             user_index: 0,
         };
-        let hw = hw::Qp::create(qp.provider.device(), &params, passive)?;
+        let hw = hw::Qp::create(qp.services.device(), &params, passive)?;
         // The place is empty: nobody else has seen the object.
         let _ = qp.hw.set(hw);
         let hw = qp.hw()?;
         hw.attach(dyn_ref!(this.clone() => dyn QpTarget));
-        if qp.pd.kind().enlist(this)? {
+        if qp.pd.kind().enlist(dyn_ref!(this.clone() => dyn Member))? {
             hw.enable_page_lists(passive)?;
         }
         qp.initiator_cq.kind().attach(this)?;
@@ -225,77 +232,18 @@ impl Qp {
         hw.to_init(passive).map_err(Status::from)
     }
 
-    /// Makes room for fast registrations of many pages.
-    ///
-    /// # Errors
-    /// No memory.
-    pub(super) fn enable_page_lists(&self, passive: Passive<'_>) -> Result<(), Status> {
-        Ok(self.hw()?.enable_page_lists(passive)?)
+    /// Its number, once the device has given it one.
+    pub fn number(&self) -> Option<Qpn> {
+        self.hw.get().map(hw::Qp::number)
     }
 
     fn hw(&self) -> Result<&hw::Qp, Status> {
         self.hw.get().ok_or(Status::INTERNAL_ERROR)
     }
 
-    /// Its number, once the device has given it one.
-    pub fn number(&self) -> Option<Qpn> {
-        self.hw.get().map(hw::Qp::number)
-    }
-
-    /// The consumer's context.
-    #[inline]
-    pub const fn context(&self) -> Context {
-        self.limits.context
-    }
-
-    /// Takes the receive of a completion off its queue; `None` when it is not outstanding.
-    #[inline]
-    pub(super) fn receive_done(&self, counter: u16) -> Option<u64> {
-        self.hw.get()?.receive().complete(counter).ok()
-    }
-
-    /// Takes the initiator request of a completion off its queue, with the silent ones before it (QP-14).
-    #[inline]
-    pub(super) fn request_done(&self, counter: u16) -> Option<Completed> {
-        self.hw.get()?.send().complete(counter).ok()
-    }
-
-    /// The same, for a completion with an error.
-    pub(super) fn request_failed(&self, counter: u16) -> Option<Completed> {
-        self.hw.get()?.send().fail(counter).ok()
-    }
-
     /// The most pieces of a read (QP-16).
     pub(super) const fn max_read_sges(&self) -> u32 {
         self.max_read_sges
-    }
-
-    /// Whether its requests are cancelled in software, because the device has forgotten them.
-    pub(super) fn is_orphaned(&self) -> bool {
-        self.orphaned.load(Ordering::Acquire)
-    }
-
-    /// Takes the oldest request that completes on `cq` off its queue, for a device that will not complete it.
-    pub(super) fn cancel_one(&self, cq: &Cq) -> Option<Entry> {
-        let hw = self.hw.get()?;
-        if ptr::eq(self.receive_cq.kind(), cq)
-            && let Some(context) = hw.receive().pop()
-        {
-            return Some(cq::cancelled(self, context, NdkOperationTypeReceive));
-        }
-        if !ptr::eq(self.initiator_cq.kind(), cq) {
-            return None;
-        }
-        let done = hw.send().pop()?;
-        Some(cq::cancelled(self, done.context, cq::operation(done.kind)))
-    }
-
-    /// Whether requests that complete on `cq` are outstanding.
-    pub(super) fn is_outstanding(&self, cq: &Cq) -> bool {
-        self.hw.get().is_some_and(|hw| {
-            ptr::eq(self.receive_cq.kind(), cq) && !hw.receive().is_empty()
-                || ptr::eq(self.initiator_cq.kind(), cq) && !hw.send().is_empty()
-        })
     }
 
     /// Whether it was flushed or has failed.
@@ -316,13 +264,13 @@ impl Qp {
     ///
     /// # Errors
     /// `CONNECTION_ACTIVE` when it has or had one (CONN-13, CONN-68); `CONNECTION_INVALID` when it was flushed.
-    pub fn claim(&self, connector: &Ref<Object<Connector>>) -> Result<(), Status> {
+    pub fn claim(&self, owner: Ref<dyn Owner>) -> Result<(), Status> {
         match self
             .state
             .compare_exchange(FREE, CLAIMED, Ordering::AcqRel, Ordering::Acquire)
         {
             Ok(_) => {
-                *self.owner.lock() = Some(connector.clone());
+                *self.owner.lock() = Some(owner);
                 Ok(())
             }
             Err(DEAD) => Err(Status::CONNECTION_INVALID),
@@ -428,18 +376,76 @@ impl Qp {
             self.initiator_cq.adopt();
         }
     }
+}
 
-    /// The device, or a completion, says that the queue pair has failed: its connection is over (QP-64, QP-68).
-    /// `<= DISPATCH_LEVEL`, locks of completion queues may be held.
-    pub fn broke(&self) {
+impl User for Qp {
+    fn number(&self) -> Option<Qpn> {
+        self.number()
+    }
+
+    #[inline]
+    fn context(&self) -> Context {
+        self.limits.context
+    }
+
+    #[inline]
+    fn receive_done(&self, counter: u16) -> Option<u64> {
+        self.hw.get()?.receive().complete(counter).ok()
+    }
+
+    #[inline]
+    fn request_done(&self, counter: u16) -> Option<Completed> {
+        self.hw.get()?.send().complete(counter).ok()
+    }
+
+    fn request_failed(&self, counter: u16) -> Option<Completed> {
+        self.hw.get()?.send().fail(counter).ok()
+    }
+
+    fn is_orphaned(&self) -> bool {
+        self.orphaned.load(Ordering::Acquire)
+    }
+
+    fn cancel_one(&self, cq: &Cq<Self>) -> Option<Entry> {
+        let hw = self.hw.get()?;
+        if ptr::eq(self.receive_cq.kind(), cq)
+            && let Some(context) = hw.receive().pop()
+        {
+            return Some(cq::cancelled(self, context, NdkOperationTypeReceive));
+        }
+        if !ptr::eq(self.initiator_cq.kind(), cq) {
+            return None;
+        }
+        let done = hw.send().pop()?;
+        Some(cq::cancelled(self, done.context, cq::operation(done.kind)))
+    }
+
+    fn is_outstanding(&self, cq: &Cq<Self>) -> bool {
+        self.hw.get().is_some_and(|hw| {
+            ptr::eq(self.receive_cq.kind(), cq) && !hw.receive().is_empty()
+                || ptr::eq(self.initiator_cq.kind(), cq) && !hw.send().is_empty()
+        })
+    }
+
+    fn broke(&self) {
         let before = self.state.swap(DEAD, Ordering::AcqRel);
         if before == FREE || before == DEAD {
             return;
         }
         let owner = self.owner.lock().clone();
         if let Some(owner) = owner {
-            Connector::broke(&owner);
+            owner.broke();
         }
+    }
+}
+
+impl Member for Object<Qp> {
+    fn number(&self) -> Option<Qpn> {
+        self.kind().number()
+    }
+
+    fn enable_page_lists(&self, passive: Passive<'_>) -> Result<(), Status> {
+        Ok(self.kind().hw()?.enable_page_lists(passive)?)
     }
 }
 
@@ -458,7 +464,7 @@ impl QpTarget for Object<Qp> {
                 self.kind().heard.store(true, Ordering::Release);
                 let owner = self.kind().owner.lock().clone();
                 if let Some(owner) = owner {
-                    owner.kind().communication_established();
+                    owner.communication_established();
                 }
             }
             QpEvent::InvalidRequest | QpEvent::AccessError | QpEvent::Catastrophic => self.kind().broke(),

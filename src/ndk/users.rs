@@ -1,20 +1,20 @@
 //! The queue pairs that complete on one completion queue, found by number.
 
-use super::{object::Object, qp::Qp};
+use super::object::{Kind, Object};
 use crate::{
     hw::Qpn,
     nt::{NoMemory, NonPaged, Ref, Vec, pool::take_at},
 };
 
 /// The queue pairs of one completion queue. Behind that queue's lock.
-pub struct Users {
+pub struct Users<K: Kind> {
     // Sorted by number.
-    list: Vec<(Qpn, Ref<Object<Qp>>)>,
+    list: Vec<(Qpn, Ref<Object<K>>)>,
     // Where the last completion's queue pair is: the next is probably its, too.
     last: usize,
 }
 
-impl Users {
+impl<K: Kind> Users<K> {
     /// None.
     pub const fn new() -> Self {
         Self {
@@ -25,7 +25,7 @@ impl Users {
 
     /// The queue pair with this number.
     #[inline(always)]
-    pub fn find(&mut self, qpn: Qpn) -> Option<&Qp> {
+    pub fn find(&mut self, qpn: Qpn) -> Option<&K> {
         match self.list.get(self.last) {
             Some((number, _)) if *number == qpn => {}
             _ => {
@@ -52,7 +52,7 @@ impl Users {
     ///
     /// # Errors
     /// [`NoMemory`].
-    pub fn add(&mut self, qpn: Qpn, qp: Ref<Object<Qp>>) -> Result<bool, NoMemory> {
+    pub fn add(&mut self, qpn: Qpn, qp: Ref<Object<K>>) -> Result<bool, NoMemory> {
         let place = self.place(qpn);
         if let Err(place) = place {
             self.list.try_reserve(1)?;
@@ -62,18 +62,18 @@ impl Users {
     }
 
     /// Takes a queue pair out.
-    pub fn remove(&mut self, qpn: Qpn) -> Option<Ref<Object<Qp>>> {
+    pub fn remove(&mut self, qpn: Qpn) -> Option<Ref<Object<K>>> {
         let place = self.place(qpn).ok()?;
         take_at(&mut self.list, place).map(|(_, qp)| qp)
     }
 
     /// The first thing that `find` has to say of a queue pair.
-    pub fn find_map<R>(&self, find: impl FnMut(&Qp) -> Option<R>) -> Option<R> {
+    pub fn find_map<R>(&self, find: impl FnMut(&K) -> Option<R>) -> Option<R> {
         self.list.iter().map(|(_, qp)| qp.kind()).find_map(find)
     }
 
     /// Does `act` with each.
-    pub fn for_each(&self, act: impl Fn(&Qp)) {
+    pub fn for_each(&self, act: impl Fn(&K)) {
         for (_, qp) in &self.list {
             act(qp.kind());
         }
@@ -84,7 +84,7 @@ impl Users {
     }
 }
 
-impl Default for Users {
+impl<K: Kind> Default for Users<K> {
     fn default() -> Self {
         Self::new()
     }

@@ -3,11 +3,11 @@
 use super::{NoMemory, NonPaged, Ref, SpinLock, Vec, pool};
 
 /// The objects of one type that are not closed.
-pub struct Registry<T: Send + Sync + 'static> {
+pub struct Registry<T: Send + Sync + ?Sized + 'static> {
     members: SpinLock<Vec<Ref<T>>>,
 }
 
-impl<T: Send + Sync + 'static> Registry<T> {
+impl<T: Send + Sync + ?Sized + 'static> Registry<T> {
     /// An empty list.
     pub const fn new() -> Self {
         Self {
@@ -28,7 +28,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
         let mut members = self.members.lock();
         let found = members
             .iter()
-            .position(|other| core::ptr::eq(&raw const **other, member));
+            .position(|other| core::ptr::addr_eq(&raw const **other, member));
         let removed = found.and_then(|index| pool::take_at(&mut members, index));
         // The object may go with its last reference: not under the lock.
         drop(members);
@@ -53,7 +53,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> Default for Registry<T> {
+impl<T: Send + Sync + ?Sized + 'static> Default for Registry<T> {
     fn default() -> Self {
         Self::new()
     }

@@ -11,7 +11,7 @@ use super::{
         lam::{self, Mapping, Output},
         object::Object,
     },
-    address, created, creation, owned, query_extension, request,
+    address, created, creation, query_extension, request,
 };
 use crate::{
     hw::Processors,
@@ -50,7 +50,7 @@ unsafe extern "win64" fn query_adapter_info(
 ) -> i32 {
     let needed = size_of::<NDK_ADAPTER_INFO>() as u32;
     // SAFETY: the consumer's duty.
-    let adapter = unsafe { owned::<Adapter>(adapter) };
+    let adapter = unsafe { Object::<Adapter>::from_handle(adapter) };
     // SAFETY: the consumer's duty.
     let room = unsafe { size.read() };
     // SAFETY: the consumer's duty.
@@ -74,7 +74,7 @@ unsafe extern "win64" fn create_cq(
     _: *mut *mut NDK_CQ,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let adapter = unsafe { owned::<Adapter>(adapter) };
+    let adapter = unsafe { Object::<Adapter>::from_handle(adapter) };
     // SAFETY: the consumer's duty.
     let notification = unsafe { CqNotification::new(notification, notification_context) };
     // SAFETY: the consumer's duty.
@@ -95,7 +95,7 @@ unsafe extern "win64" fn create_pd(
     _: *mut *mut NDK_PD,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let adapter = unsafe { owned::<Adapter>(adapter) };
+    let adapter = unsafe { Object::<Adapter>::from_handle(adapter) };
     // SAFETY: the consumer's duty.
     let completion = unsafe { creation(completion, context) };
     Object::create_pd(&adapter, completion).0
@@ -110,7 +110,7 @@ unsafe extern "win64" fn create_shared_endpoint(
     _: *mut *mut NDK_SHARED_ENDPOINT,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let adapter = unsafe { owned::<Adapter>(adapter) };
+    let adapter = unsafe { Object::<Adapter>::from_handle(adapter) };
     // SAFETY: the consumer's duty.
     let completion = unsafe { creation(completion, context) };
     // SAFETY: the consumer's duty.
@@ -130,7 +130,7 @@ unsafe extern "win64" fn create_connector(
     place: *mut *mut NDK_CONNECTOR,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let adapter = unsafe { owned::<Adapter>(adapter) };
+    let adapter = unsafe { Object::<Adapter>::from_handle(adapter) };
     // SAFETY: the consumer's duty.
     unsafe { created(Object::create_connector(&adapter), place) }
 }
@@ -144,7 +144,7 @@ unsafe extern "win64" fn create_listener(
     place: *mut *mut NDK_LISTENER,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let adapter = unsafe { owned::<Adapter>(adapter) };
+    let adapter = unsafe { Object::<Adapter>::from_handle(adapter) };
     // SAFETY: the consumer's duty.
     let event = unsafe { ConnectEvent::new(event, event_context) };
     // SAFETY: the consumer's duty.
@@ -210,7 +210,7 @@ unsafe extern "win64" fn build_lam(
     first_byte_offset: *mut u32,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let adapter = unsafe { owned::<Adapter>(adapter) };
+    let adapter = unsafe { Object::<Adapter>::from_handle(adapter) };
     // SAFETY: the consumer's duty (MR-76): the chain stays as it is during the call.
     let Some(mdl) = (unsafe { Mdl::new(mdl) }) else {
         return Status::INVALID_PARAMETER.0;

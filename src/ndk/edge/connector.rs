@@ -11,7 +11,7 @@ use super::{
         object::Object,
         qp::Qp,
     },
-    address, bytes, close, object, owned, put_address, query_extension, request,
+    address, bytes, close, object, put_address, query_extension, request,
 };
 use crate::{
     cm::{MAX_CALLEE_DATA, MAX_CALLER_DATA, ReadLimits},
@@ -77,7 +77,7 @@ unsafe extern "win64" fn connect_with_shared_endpoint(
     context: *mut c_void,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let source = Source::Shared(unsafe { owned::<SharedEndpoint>(endpoint) });
+    let source = Source::Shared(unsafe { Object::<SharedEndpoint>::from_handle(endpoint) });
     let reads = limits(inbound, outbound);
     // SAFETY: the consumer's duty.
     let to = unsafe { destined(destination, destination_length, data, data_length) };
@@ -120,9 +120,9 @@ unsafe fn connect_from(
         Err(status) => return status.0,
     };
     // SAFETY: passed on from the caller.
-    let qp = unsafe { owned::<Qp>(qp) };
+    let qp = unsafe { Object::<Qp>::from_handle(qp) };
     // SAFETY: passed on from the caller.
-    let connector = unsafe { owned::<Connector>(connector) };
+    let connector = unsafe { Object::<Connector>::from_handle(connector) };
     // SAFETY: passed on from the caller.
     let completion = unsafe { request(completion, context) };
     let call = ConnectCall {
@@ -143,7 +143,7 @@ unsafe extern "win64" fn complete_connect(
     context: *mut c_void,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let connector = unsafe { owned::<Connector>(connector) };
+    let connector = unsafe { Object::<Connector>::from_handle(connector) };
     // SAFETY: the consumer's duty.
     let event = unsafe { DisconnectEvent::new(event, event_context) };
     // SAFETY: the consumer's duty.
@@ -170,9 +170,9 @@ unsafe extern "win64" fn accept(
         Err(status) => return status.0,
     };
     // SAFETY: the consumer's duty.
-    let connector = unsafe { owned::<Connector>(connector) };
+    let connector = unsafe { Object::<Connector>::from_handle(connector) };
     // SAFETY: the consumer's duty.
-    let qp = unsafe { owned::<Qp>(qp) };
+    let qp = unsafe { Object::<Qp>::from_handle(qp) };
     // SAFETY: the consumer's duty.
     let event = unsafe { DisconnectEvent::new(event, event_context) };
     // SAFETY: the consumer's duty.
@@ -188,7 +188,7 @@ unsafe extern "win64" fn accept(
 
 unsafe extern "win64" fn reject(connector: *mut NDK_CONNECTOR, data: *mut c_void, data_length: u32) -> i32 {
     // SAFETY: the consumer's duty.
-    let connector = unsafe { owned::<Connector>(connector) };
+    let connector = unsafe { Object::<Connector>::from_handle(connector) };
     // SAFETY: the consumer's duty.
     let data = unsafe { bytes(data, data_length) };
     Object::reject(&connector, data).0
@@ -264,7 +264,7 @@ unsafe extern "win64" fn disconnect(
     context: *mut c_void,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let connector = unsafe { owned::<Connector>(connector) };
+    let connector = unsafe { Object::<Connector>::from_handle(connector) };
     // SAFETY: the consumer's duty.
     let completion = unsafe { request(completion, context) };
     Object::disconnect(&connector, completion).0

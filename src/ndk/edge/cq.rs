@@ -7,8 +7,9 @@ use super::{
         cq::{Cq, Entry},
         notify::Arm,
         object::Object,
+        qp::Qp,
     },
-    close, object, owned, query_extension,
+    close, object, query_extension,
 };
 use crate::{
     nt::Status,
@@ -20,7 +21,7 @@ use crate::{
 
 /// The table.
 pub static DISPATCH: NDK_CQ_DISPATCH = NDK_CQ_DISPATCH {
-    NdkCloseCq: Some(close::<Cq>),
+    NdkCloseCq: Some(close::<Cq<Qp>>),
     NdkQueryExtension: Some(query_extension),
     NdkResizeCq: Some(resize),
     NdkArmCq: Some(arm),
@@ -36,7 +37,7 @@ unsafe extern "win64" fn resize(_: *mut NDK_CQ, _: u32, _: NDK_FN_REQUEST_COMPLE
 
 unsafe extern "win64" fn arm(cq: *mut NDK_CQ, wanted: u32) {
     // SAFETY: the consumer's duty.
-    let cq = unsafe { object::<Cq>(cq) };
+    let cq = unsafe { object::<Cq<Qp>>(cq) };
     cq.arm(match wanted {
         NDK_CQ_NOTIFY_ANY => Arm::Any,
         NDK_CQ_NOTIFY_SOLICITED => Arm::Solicited,
@@ -46,7 +47,7 @@ unsafe extern "win64" fn arm(cq: *mut NDK_CQ, wanted: u32) {
 
 unsafe extern "win64" fn get_results(cq: *mut NDK_CQ, results: *mut NDK_RESULT, limit: u32) -> u32 {
     // SAFETY: the consumer's duty.
-    let cq = unsafe { object::<Cq>(cq) };
+    let cq = unsafe { object::<Cq<Qp>>(cq) };
     cq.kind().poll(limit, |index, entry| {
         let result = NDK_RESULT {
             Status: entry.status.0,
@@ -61,7 +62,7 @@ unsafe extern "win64" fn get_results(cq: *mut NDK_CQ, results: *mut NDK_RESULT, 
 
 unsafe extern "win64" fn get_results_ex(cq: *mut NDK_CQ, results: *mut NDK_RESULT_EX, limit: u32) -> u32 {
     // SAFETY: the consumer's duty.
-    let cq = unsafe { object::<Cq>(cq) };
+    let cq = unsafe { object::<Cq<Qp>>(cq) };
     cq.kind().poll(limit, |index, entry| {
         let place = results.wrapping_add(index as usize);
         // The padding, where version 2.1 has an error code, is to read as 0 (VERSION-05).
@@ -86,7 +87,7 @@ unsafe extern "win64" fn control_interrupt_moderation(
     completions: u32,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let cq = unsafe { owned::<Cq>(cq) };
+    let cq = unsafe { Object::<Cq<Qp>>::from_handle(cq) };
     Object::moderate(&cq, interval_us, completions).0
 }
 

@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use super::{
     super::{listener::Listener, object::Object},
-    address, close, object, owned, put_address, query_extension, request,
+    address, close, object, put_address, query_extension, request,
 };
 use crate::{
     nt::Status,
@@ -28,7 +28,7 @@ unsafe extern "win64" fn listen(
     context: *mut c_void,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let listener = unsafe { owned::<Listener>(listener) };
+    let listener = unsafe { Object::<Listener>::from_handle(listener) };
     // SAFETY: the consumer's duty.
     let completion = unsafe { request(completion, context) };
     // SAFETY: the consumer's duty.

@@ -24,7 +24,7 @@ use wdk_sys::GUID;
 
 use super::{
     callback::{CloseCompletion, CreateCompletion, RequestCompletion},
-    object::{Kind, Object},
+    object::{Kind, Object, Tables},
 };
 use crate::{
     cm::address::{from_sockaddr, to_sockaddr},
@@ -38,6 +38,19 @@ use crate::{
     },
 };
 
+/// All tables.
+pub static TABLES: Tables = Tables {
+    adapter: &adapter::DISPATCH,
+    pd: &pd::DISPATCH,
+    cq: &cq::DISPATCH,
+    qp: &qp::DISPATCH,
+    mr: &mr::DISPATCH,
+    mw: &mw::DISPATCH,
+    connector: &connector::DISPATCH,
+    listener: &listener::DISPATCH,
+    endpoint: &endpoint::DISPATCH,
+};
+
 /// The object behind a consumer's pointer, for the duration of a call.
 ///
 /// # Safety
@@ -48,15 +61,6 @@ unsafe fn object<'a, K: Kind>(raw: *mut K::Raw) -> &'a Object<K> {
     unsafe { &*raw.cast::<Object<K>>() }
 }
 
-/// A reference of its own to the object behind a consumer's pointer, for calls that may end it.
-///
-/// # Safety
-/// `raw` is a pointer to an object of kind `K` that was handed out and is not closed.
-pub(super) unsafe fn owned<K: Kind>(raw: *mut K::Raw) -> Ref<Object<K>> {
-    // SAFETY: the object's own reference to itself lives until its close has ended.
-    unsafe { Ref::clone_raw(raw.cast::<Object<K>>()) }
-}
-
 /// `NdkClose...` of every table.
 unsafe extern "win64" fn close<K: Kind>(
     raw: *mut NDK_OBJECT_HEADER,
@@ -64,7 +68,7 @@ unsafe extern "win64" fn close<K: Kind>(
     context: *mut c_void,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let object = unsafe { owned::<K>(raw.cast()) };
+    let object = unsafe { Object::<K>::from_handle(raw.cast()) };
     // SAFETY: the consumer's duty.
     let completion = unsafe { CloseCompletion::new(completion, context) };
     Object::close(&object, completion).0

@@ -6,7 +6,7 @@ use wdk_sys::_MDL as MDL;
 
 use super::{
     super::{mr::Mr, object::Object},
-    close, object, owned, query_extension, request,
+    close, object, query_extension, request,
 };
 use crate::{
     nt::{Mdl, Status},
@@ -33,7 +33,7 @@ unsafe extern "win64" fn register(
     context: *mut c_void,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let mr = unsafe { owned::<Mr>(mr) };
+    let mr = unsafe { Object::<Mr>::from_handle(mr) };
     // SAFETY: the consumer's duty (MR-02): the pages stay locked until the region is deregistered.
     let Some(mdl) = (unsafe { Mdl::new(mdl) }) else {
         return Status::INVALID_PARAMETER.0;
@@ -49,7 +49,7 @@ unsafe extern "win64" fn deregister(
     context: *mut c_void,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let mr = unsafe { owned::<Mr>(mr) };
+    let mr = unsafe { Object::<Mr>::from_handle(mr) };
     // SAFETY: the consumer's duty.
     let completion = unsafe { request(completion, context) };
     Object::deregister(&mr, completion).0
@@ -63,7 +63,7 @@ unsafe extern "win64" fn initialize_fast_register(
     context: *mut c_void,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let mr = unsafe { owned::<Mr>(mr) };
+    let mr = unsafe { Object::<Mr>::from_handle(mr) };
     // SAFETY: the consumer's duty.
     let completion = unsafe { request(completion, context) };
     Object::initialize(&mr, pages, remote != 0, completion).0

@@ -3,8 +3,14 @@
 use core::ffi::c_void;
 
 use super::{
-    super::{callback::Context, cq::Cq, object::Object, pd::Pd, qp::QpLimits},
-    close, created, creation, object, owned, query_extension,
+    super::{
+        callback::Context,
+        cq::Cq,
+        object::Object,
+        pd::Pd,
+        qp::{Qp, QpLimits},
+    },
+    close, created, creation, object, query_extension,
 };
 use crate::{
     nt::Status,
@@ -37,7 +43,7 @@ unsafe extern "win64" fn create_mr(
     place: *mut *mut NDK_MR,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let pd = unsafe { owned::<Pd>(pd) };
+    let pd = unsafe { Object::<Pd>::from_handle(pd) };
     // SAFETY: the consumer's duty.
     unsafe { created(Object::create_mr(&pd, fast_register != 0), place) }
 }
@@ -49,7 +55,7 @@ unsafe extern "win64" fn create_mw(
     place: *mut *mut NDK_MW,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let pd = unsafe { owned::<Pd>(pd) };
+    let pd = unsafe { Object::<Pd>::from_handle(pd) };
     // SAFETY: the consumer's duty.
     unsafe { created(Object::create_mw(&pd), place) }
 }
@@ -85,11 +91,11 @@ unsafe extern "win64" fn create_qp(
     _: *mut *mut NDK_QP,
 ) -> i32 {
     // SAFETY: the consumer's duty.
-    let pd = unsafe { owned::<Pd>(pd) };
+    let pd = unsafe { Object::<Pd>::from_handle(pd) };
     // SAFETY: the consumer's duty.
-    let receive_cq = unsafe { owned::<Cq>(receive_cq) };
+    let receive_cq = unsafe { Object::<Cq<Qp>>::from_handle(receive_cq) };
     // SAFETY: the consumer's duty.
-    let initiator_cq = unsafe { owned::<Cq>(initiator_cq) };
+    let initiator_cq = unsafe { Object::<Cq<Qp>>::from_handle(initiator_cq) };
     // SAFETY: the consumer's duty.
     let completion = unsafe { creation(completion, context) };
     let context = Context::new(qp_context);

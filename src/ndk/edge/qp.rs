@@ -11,7 +11,7 @@ use super::{
         post::Remote,
         qp::Qp,
     },
-    close, object, owned,
+    close, object,
     pieces::SgeList,
     query_extension,
 };
@@ -40,7 +40,7 @@ pub static DISPATCH: NDK_QP_DISPATCH = NDK_QP_DISPATCH {
 
 unsafe extern "win64" fn flush(qp: *mut NDK_QP) {
     // SAFETY: the consumer's duty.
-    let qp = unsafe { owned::<Qp>(qp) };
+    let qp = unsafe { Object::<Qp>::from_handle(qp) };
     Object::flush(&qp);
 }
 
