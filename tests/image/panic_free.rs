@@ -25,9 +25,9 @@ const BUG_CHECK: &str = "KeBugCheckEx";
 
 /// Where the data path leaves the ordinary way.
 const RARE: [&str; 4] = [
-    "ndk::cq::failure",
-    "Object::notify",
-    "Object::armed_after_loss",
+    "ndk::cq::failure<cxndk::ndk::qp::Qp>",
+    "Object::notify<cxndk::ndk::qp::Qp>",
+    "Object::armed_after_loss<cxndk::ndk::qp::Qp>",
     "Qp::received_late",
 ];
 
