@@ -29,7 +29,7 @@ impl CqRoute {
 }
 
 /// A completion queue as its event queue knows it.
-struct Entry {
+pub(super) struct Entry {
     /// Events before this position are of a queue that had the number before.
     since: u64,
     route: Ref<CqRoute>,
@@ -40,23 +40,13 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct Completions(TurnTable<Entry>);
 
-/// An event queue that hands its completions on.
-pub(super) trait Handler {
-    /// Handles elements, `most` at most, and hands completions to `known`. How many there were.
-    fn pass(&self, known: &Known<'_>, most: u32) -> u32;
-    /// Tells the device how far the passes came.
-    fn advance(&self);
-    /// The same, and asks for a message.
-    fn arm(&self);
-}
-
 /// The completion queues, as whoever has the turn sees them.
-pub(super) struct Known<'a>(&'a Seen<'a, Entry>);
+pub(super) type Known<'a> = Seen<'a, Entry>;
 
-impl Known<'_> {
-    /// A completion event at this position. Whether it was somebody's.
-    pub(super) fn completed(&self, cqn: Cqn, at: u64) -> bool {
-        let Some(entry) = self.0.get(cqn.raw()).filter(|entry| entry.since <= at) else {
+impl Entry {
+    /// A completion event of the queue `cqn` at this position. Whether it was somebody's.
+    pub(super) fn completed(known: &Known<'_>, cqn: Cqn, at: u64) -> bool {
+        let Some(entry) = known.get(cqn.raw()).filter(|entry| entry.since <= at) else {
             return false;
         };
         // Before the target is told: it may arm again at once. One writes at a time, whose turn it is.
@@ -69,30 +59,14 @@ impl Known<'_> {
     }
 }
 
-struct Turns<'a, H>(&'a H);
-
-impl<H: Handler> Serve<Entry> for Turns<'_, H> {
-    fn pass(&self, objects: &Seen<'_, Entry>, most: u32) -> u32 {
-        self.0.pass(&Known(objects), most)
-    }
-
-    fn advance(&self) {
-        self.0.advance();
-    }
-
-    fn arm(&self) {
-        self.0.arm();
-    }
-}
-
 impl Completions {
     pub(super) fn new() -> Self {
         Self(TurnTable::new())
     }
 
     /// As of [`crate::nt::turn::Turn::take`].
-    pub(super) fn take_turn(&self, handler: &impl Handler, budget: u32) -> bool {
-        self.0.take_turn(&Turns(handler), budget)
+    pub(super) fn take_turn(&self, queue: &impl Serve<Entry>, budget: u32) -> bool {
+        self.0.take_turn(queue, budget)
     }
 
     /// Adds a queue; events from position `since` on are its own.

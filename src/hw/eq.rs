@@ -3,7 +3,7 @@
 use super::{
     command::Commander,
     commands::queue::{CreateEq, DestroyEq},
-    completions::{Completions, CqRoute, Handler, Known},
+    completions::{Completions, CqRoute, Entry, Known},
     error::HwError,
     events::{Event, Events},
     layout::Eqc,
@@ -19,6 +19,7 @@ use crate::nt::{
         AtomicU32, AtomicU64,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
+    turn_table::Serve,
 };
 
 /// Bytes of an element.
@@ -237,7 +238,7 @@ impl Pass<'_> {
         queue.consumer.store(at + 1, Release);
         match Event::decode((head >> 48) as u8, (head >> 32) as u8, data) {
             Event::Completion(cqn) => {
-                if !known.completed(cqn, at) {
+                if !Entry::completed(known, cqn, at) {
                     self.events.stray();
                 }
             }
@@ -247,7 +248,7 @@ impl Pass<'_> {
     }
 }
 
-impl Handler for Pass<'_> {
+impl Serve<Entry> for Pass<'_> {
     fn pass(&self, known: &Known<'_>, most: u32) -> u32 {
         for handled in 0..most {
             if !self.next(known) {

@@ -206,7 +206,7 @@ impl Qp {
             max_inline: params.inline_bytes,
             max_message,
             local_key: params.pd.local_key(),
-            umr_how: send_queue::umr_how(device.caps().umr_fence),
+            umr_reporting: send_queue::umr_reporting(device.caps().umr_fence),
         });
         let receive = ReceiveQueue::new(receive_queue::Parts {
             ring: Ring::new(&memory, 0, shape.log_receives + shape.log_receive_segments),

@@ -79,7 +79,7 @@ impl Qp {
         }
         let posted = self
             .limited(pieces)
-            .and_then(|sges| queue.send(context, how(flags), invalidate, sges));
+            .and_then(|sges| queue.send(context, post_flags(flags), invalidate, sges));
         settle(queue, flags, posted)
     }
 
@@ -96,7 +96,7 @@ impl Qp {
         }
         let posted = self
             .limited(pieces)
-            .and_then(|sges| queue.write(context, how(flags), address, key, sges));
+            .and_then(|sges| queue.write(context, post_flags(flags), address, key, sges));
         settle(queue, flags, posted)
     }
 
@@ -123,7 +123,7 @@ impl Qp {
         settle(
             queue,
             flags,
-            queue.read(context, how(flags), remote.address, remote.key, sges),
+            queue.read(context, post_flags(flags), remote.address, remote.key, sges),
         )
     }
 
@@ -145,7 +145,7 @@ impl Qp {
             Ok(region) => settle(
                 queue,
                 flags,
-                queue.fast_register(context, how(flags), &region, pages),
+                queue.fast_register(context, post_flags(flags), &region, pages),
             ),
             Err(status) => refuse(queue, status),
         }
@@ -159,7 +159,7 @@ impl Qp {
             Err(status) => return status,
         };
         match mr.fast_key() {
-            Some(key) => settle(queue, flags, queue.invalidate(context, how(flags), key)),
+            Some(key) => settle(queue, flags, queue.invalidate(context, post_flags(flags), key)),
             None => refuse(queue, Status::INVALID_DEVICE_REQUEST),
         }
     }
@@ -261,7 +261,7 @@ extern "win64" fn send_inline<P: Pieces>(
 ) -> i32 {
     let invalidate = invalidates.then_some(Key(key));
     let posted = total(&pieces)
-        .and_then(|total| queue.send_inline(context, how(flags), invalidate, total, pieces.bytes()));
+        .and_then(|total| queue.send_inline(context, post_flags(flags), invalidate, total, pieces.bytes()));
     settle(queue, flags, posted).0
 }
 
@@ -277,7 +277,7 @@ extern "win64" fn write_inline<P: Pieces>(
 ) -> i32 {
     let remote = (address, Key(key));
     let posted = total(&pieces)
-        .and_then(|total| queue.write_inline(context, how(flags), remote, total, pieces.bytes()));
+        .and_then(|total| queue.write_inline(context, post_flags(flags), remote, total, pieces.bytes()));
     settle(queue, flags, posted).0
 }
 
@@ -301,7 +301,13 @@ extern "win64" fn read_long<P: Pieces>(
     let posted = if sges.len() as u32 > qp.max_read_sges() {
         Err(PostError::TooManySges)
     } else {
-        queue.read_in_two(context, how(flags), (address, Key(key)), pieces.total(), sges)
+        queue.read_in_two(
+            context,
+            post_flags(flags),
+            (address, Key(key)),
+            pieces.total(),
+            sges,
+        )
     };
     settle(queue, flags, posted).0
 }
@@ -313,7 +319,7 @@ fn total(pieces: &impl Pieces) -> Result<u32, PostError> {
 
 /// The device's flags for a consumer's, which have the same bits.
 #[inline(always)]
-const fn how(flags: u32) -> PostFlags {
+const fn post_flags(flags: u32) -> PostFlags {
     const {
         assert!(PostFlags::SILENT.bits() == NDK_OP_FLAG_SILENT_SUCCESS);
         assert!(PostFlags::FENCE.bits() == NDK_OP_FLAG_READ_FENCE);

@@ -10,7 +10,7 @@ use super::{
         types::Key,
         wqe::{self, Opcode, SEGMENTS_PER_BLOCK, umr},
     },
-    element::{AFTER_UMR, HOW},
+    element::{AFTER_UMR, REPORTING},
     page_lists::{PageLists, aligned},
     queue::{NOTE_KIND, NOTE_LIST, NOTE_PART, NOTE_SILENT, SendQueue},
     request::{PostError, PostFlags, Posted, Sge, WqeKind},
@@ -176,18 +176,25 @@ impl SendQueue {
         flags: PostFlags,
         (opcode, immediate): (Opcode, u32),
     ) -> Posted {
-        let how = HOW[((flags.bits() & 7 | self.after.load(Relaxed)) & 15) as usize];
+        let reporting = REPORTING[((flags.bits() & 7 | self.after.load(Relaxed)) & 15) as usize];
         self.after.store(0, Relaxed);
-        self.commit(cursor, context, kind as u64, flags, how, (opcode, immediate))
+        self.commit(
+            cursor,
+            context,
+            kind as u64,
+            flags,
+            reporting,
+            (opcode, immediate),
+        )
     }
 
     /// Ends the first element of a read that takes two: of those only the second is to complete, unless the first one fails.
     pub(super) fn finish_part(&self, cursor: &Cursor<'_>, context: u64, flags: PostFlags) {
         let flags = flags | PostFlags::SILENT;
-        let how = HOW[((flags.bits() & 7 | self.after.load(Relaxed)) & 15) as usize];
+        let reporting = REPORTING[((flags.bits() & 7 | self.after.load(Relaxed)) & 15) as usize];
         self.after.store(0, Relaxed);
         let kind = WqeKind::Read as u64 | NOTE_PART >> NOTE_KIND;
-        self.commit(cursor, context, kind, flags, how, (Opcode::RdmaRead, 0));
+        self.commit(cursor, context, kind, flags, reporting, (Opcode::RdmaRead, 0));
     }
 
     #[inline(always)]
@@ -200,10 +207,10 @@ impl SendQueue {
         key: Key,
         listed: bool,
     ) -> Posted {
-        let how = self.parts.umr_how[(flags.bits() & 7) as usize];
+        let reporting = self.parts.umr_reporting[(flags.bits() & 7) as usize];
         self.after.store(AFTER_UMR, Relaxed);
         let kind = kind as u64 | if listed { NOTE_LIST >> NOTE_KIND } else { 0 };
-        self.commit(cursor, context, kind, flags, how, (Opcode::Umr, key.0))
+        self.commit(cursor, context, kind, flags, reporting, (Opcode::Umr, key.0))
     }
 
     /// Writes the control segment and remembers the request. `kind` is a [`WqeKind`] and perhaps the page list flag.
@@ -214,12 +221,12 @@ impl SendQueue {
         context: u64,
         kind: u64,
         flags: PostFlags,
-        how: u8,
+        reporting: u8,
         (opcode, immediate): (Opcode, u32),
     ) -> Posted {
         let own = counter(cursor.first);
         let ds = cursor.next.wrapping_sub(cursor.first);
-        let words = wqe::control(own, opcode, self.parts.qpn, ds, u32::from(how), immediate);
+        let words = wqe::control(own, opcode, self.parts.qpn, ds, u32::from(reporting), immediate);
         cursor.ring.at(cursor.first).store(words);
         let producer = cursor.next.wrapping_add(SEGMENTS_PER_BLOCK - 1) & !(SEGMENTS_PER_BLOCK - 1);
         let next = counter(producer);

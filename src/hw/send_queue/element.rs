@@ -29,7 +29,7 @@ pub(in super::super) fn blocks_per_request(kind: QpKind, max_sges: u32, max_inli
 const UMR_SEGMENTS: u32 = 12;
 
 /// `fm_ce_se` of UMR elements by flags, for the fence that the device wants on them.
-pub(in super::super) const fn umr_how(fence: u32) -> [u8; 8] {
+pub(in super::super) const fn umr_reporting(fence: u32) -> [u8; 8] {
     let mut table = [0; 8];
     let mut flags = 0;
     while flags < table.len() {
@@ -41,7 +41,7 @@ pub(in super::super) const fn umr_how(fence: u32) -> [u8; 8] {
 }
 
 /// `fm_ce_se` of all other elements by flags and [`AFTER_UMR`].
-pub(super) const HOW: [u8; 16] = {
+pub(super) const REPORTING: [u8; 16] = {
     let mut table = [0; 16];
     let mut index = 0;
     while index < table.len() {

@@ -20,7 +20,7 @@ mod queue;
 mod request;
 
 pub(super) use self::{
-    element::{blocks_per_request, umr_how},
+    element::{blocks_per_request, umr_reporting},
     page_lists::PageLists,
     queue::Parts,
 };

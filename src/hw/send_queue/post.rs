@@ -133,7 +133,7 @@ impl SendQueue {
         if total > self.parts.max_message {
             return Err(PostError::TooLong);
         }
-        let (mut at, mut how) = (remote, flags);
+        let (mut at, mut rest) = (remote, flags);
         let mut cursor = self.begin(sges.len() as u32)?;
         cursor.put(wqe::remote_address(at, key));
         for (index, sge) in sges.filter(|sge| sge.length != 0).enumerate() {
@@ -143,12 +143,12 @@ impl SendQueue {
                 cursor = self.begin_second();
                 cursor.put(wqe::remote_address(at, key));
                 // Reads are carried out in order: what the first waited for is over.
-                how = flags - PostFlags::FENCE;
+                rest = flags - PostFlags::FENCE;
             }
             cursor.put(wqe::data(sge.address, sge.length, sge.key));
             at = at.wrapping_add(u64::from(sge.length));
         }
-        Ok(self.finish(&cursor, context, WqeKind::Read, how, (Opcode::RdmaRead, 0)))
+        Ok(self.finish(&cursor, context, WqeKind::Read, rest, (Opcode::RdmaRead, 0)))
     }
 
     /// Sends a datagram (queue pairs of datagram kind).
@@ -192,9 +192,9 @@ impl SendQueue {
         };
         let mut cursor = self.begin(0)?;
         let octowords = umr::octowords(entries);
-        let how = umr::FAIL_IF_NOT_FREE | if inline { umr::INLINE } else { 0 };
+        let control = umr::FAIL_IF_NOT_FREE | if inline { umr::INLINE } else { 0 };
         cursor.put_umr(
-            umr::control(how, octowords, umr::mask::REGISTER),
+            umr::control(control, octowords, umr::mask::REGISTER),
             umr::register(
                 region.key,
                 region.access.bits(),
@@ -228,8 +228,8 @@ impl SendQueue {
     #[inline(always)]
     pub fn invalidate(&self, context: u64, flags: PostFlags, key: Key) -> Result<Posted, PostError> {
         let mut cursor = self.begin(0)?;
-        let how = umr::INLINE | umr::FAIL_IF_FREE;
-        cursor.put_umr(umr::control(how, 0, umr::mask::FREE), umr::invalidate());
+        let control = umr::INLINE | umr::FAIL_IF_FREE;
+        cursor.put_umr(umr::control(control, 0, umr::mask::FREE), umr::invalidate());
         Ok(self.finish_umr(&cursor, context, WqeKind::Invalidate, flags, key, false))
     }
 

@@ -58,7 +58,7 @@ pub(in super::super) struct Parts {
     pub(in super::super) max_message: u64,
     pub(in super::super) local_key: Key,
     /// `fm_ce_se` of UMR elements by flags.
-    pub(in super::super) umr_how: [u8; 8],
+    pub(in super::super) umr_reporting: [u8; 8],
 }
 
 /// One remembered request; opaque outside.
