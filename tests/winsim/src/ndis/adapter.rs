@@ -16,6 +16,7 @@ use super::receive::Receives;
 use super::registry::Registry;
 use super::send::Sends;
 use super::status::{Indication, LogEntry};
+use super::wants::Wants;
 use crate::netio::InterfaceId;
 use crate::pci;
 use crate::sim::{self, HostId, TaskId};
@@ -81,6 +82,10 @@ pub(super) struct AdapterState {
     pub(super) oids: OidQueue,
     pub(super) sends: Sends,
     pub(super) receives: Receives,
+    /// Which frames the miniport was told to let through.
+    pub(super) wants: Wants,
+    /// Which of them NDIS itself asked for, not a protocol driver.
+    pub(super) base: Wants,
     pub(super) edge: Edge,
     pub(super) log: RefCell<Vec<LogEntry>>,
     pub(super) indications: RefCell<Vec<Indication>>,
@@ -186,7 +191,7 @@ impl AdapterState {
         check(
             "VRF-37",
             "indicated NET_BUFFER_LISTs",
-            self.receives.outstanding(),
+            self.receives.lent.outstanding(),
         );
         // A device that was pulled out has nothing any more.
         let left = if self.removed.get() {

@@ -93,6 +93,8 @@ impl AdapterState {
         self.unlogged_failure.set(false);
         self.failed.set(false);
         self.filter_set.set(false);
+        self.wants.clear();
+        self.base.clear();
         self.build_resources();
         let logged = self.log.borrow().len();
         let pool = kernel::pool_outstanding(self.host);
@@ -246,9 +248,16 @@ impl AdapterState {
         self.state.set(State::Paused);
     }
 
-    /// VRF-37, PAUSE-02: what was sent is completed, and what was indicated is back.
+    /// VRF-37, PAUSE-02: what was sent is completed, what was indicated is back, and no call indicates.
     fn expect_no_packets(&self) {
-        let (sends, receives) = (self.sends.outstanding(), self.receives.outstanding());
+        let calls = self.receives.lent.calls();
+        if calls > 0 {
+            sim::fail(
+                "PAUSE-02",
+                format!("{}: {calls} calls indicate packets in Paused", self.name),
+            );
+        }
+        let (sends, receives) = (self.sends.outstanding(), self.receives.lent.outstanding());
         if sends > 0 || receives > 0 {
             sim::fail(
                 "VRF-37",

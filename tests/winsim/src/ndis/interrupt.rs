@@ -27,6 +27,10 @@ pub const DEVICE_IRQL: u8 = 9;
 pub(super) const FIRST_VECTOR: u32 = 0x50;
 /// Bit 0 of `NDIS_RECEIVE_THROTTLE_PARAMETERS::BitField4`: `MoreNblsPending`.
 const MORE_PENDING: u32 = 1;
+/// `NDIS_INDICATE_ALL_NBLS`.
+const ALL: u32 = u32::MAX;
+/// How many packets a DPC may indicate, one of these each time.
+const LIMITS: [u32; 8] = [1, 2, 16, 64, ALL, ALL, ALL, ALL];
 /// A DPC that runs longer in one go has no bound (INT-09); the watchdog of Windows waits 10 s, this one does not.
 const LONGEST_DPC: u64 = 100 * MILLISECOND;
 
@@ -359,11 +363,7 @@ impl Interrupt {
     fn run_dpc(self: &Rc<Self>, message: u32, dpc: Dpc, processor: u32) {
         let context = self.queued.borrow_mut().remove(&(message, dpc)).unwrap_or(0);
         let began = sim::now();
-        let limit = if sim::choose(Stream::Ndis, 4) == 0 {
-            16
-        } else {
-            u32::MAX
-        };
+        let limit = LIMITS[sim::choose(Stream::Ndis, LIMITS.len() as u64) as usize];
         let more = self.call_dpc(message, context, limit);
         kernel::expect_clean("MiniportMessageInterruptDPC");
         if sim::now() - began > LONGEST_DPC {
@@ -385,6 +385,7 @@ impl Interrupt {
             BitField4: 0,
         };
         let parameters = (&raw mut throttle).cast();
+        self.adapter.receives.dpc_begins(limit);
         if let Some(handler) = self.characteristics.MessageInterruptDpcHandler {
             let _driver = sim::enter_driver();
             // SAFETY: the driver registered the handler; deregistration waits for this DPC.
@@ -398,7 +399,9 @@ impl Interrupt {
                 );
             };
         }
-        throttle.BitField4 & MORE_PENDING != 0
+        let more = throttle.BitField4 & MORE_PENDING != 0;
+        self.adapter.receives.dpc_ends(limit, more);
+        more
     }
 }
 

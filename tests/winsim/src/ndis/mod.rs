@@ -15,7 +15,10 @@
 //! |---|---|---|
 //! | VRF-01, VRF-03 ... VRF-07, VRF-44 | `oid` | `tests::oids` |
 //! | VRF-02 | `oid`: a completion from a work item is a completion | `tests::oids` |
-//! | VRF-08, VRF-09, VRF-37 ... VRF-40 | `send` | `tests::sends` |
+//! | VRF-08, VRF-09, VRF-37 ... VRF-40, SEND-03, SEND-04, SEND-08, OFL-07 | `send` | `tests::sends` |
+//! | RECV-01, RECV-04 ... RECV-08, OFL-03, SEND-08, SEND-12, VRF-38 ... VRF-40, VRF-43 | `receive`, `wants` | `tests::frames`, `tests::interrupts` |
+//! | RECV-02, RECV-03, VRF-37, VRF-39 | `lent` | `tests::frames` |
+//! | DMA-03 ... DMA-06, VRF-34, VRF-45 | `sg_list`, `send` | `tests::maps` |
 //! | VRF-10, STATE-01, STATE-03 | `flow`, `pnp` | `tests::states` |
 //! | VRF-12 | `pnp`: [`Adapter::check_mandatory_oids`] | `tests::oids` |
 //! | VRF-13 ... VRF-15, VRF-17, VRF-19, VRF-42 | `adapter` | `tests::leaks` |
@@ -50,6 +53,7 @@ mod flow;
 pub mod inf;
 mod interrupt;
 mod kernel;
+mod lent;
 pub mod ndk;
 mod oid;
 mod outgoing;
@@ -71,6 +75,7 @@ mod tests;
 mod timer;
 mod traffic;
 mod transition;
+mod wants;
 mod work;
 
 pub use adapter::State;

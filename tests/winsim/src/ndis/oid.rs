@@ -83,6 +83,12 @@ impl OidQueue {
         self.normal.borrow().len() + self.direct.borrow().len()
     }
 
+    fn new_id(&self) -> usize {
+        let id = self.next_id.get() + 1;
+        self.next_id.set(id);
+        id
+    }
+
     const fn requests(&self, direct: bool) -> &RefCell<BTreeMap<usize, Pending>> {
         if direct { &self.direct } else { &self.normal }
     }
@@ -162,9 +168,16 @@ impl AdapterState {
         oid: u32,
         buffer: &mut [u8],
     ) -> Result<usize, OidError> {
-        let id = self.oids.next_id.get() + 1;
-        self.oids.next_id.set(id);
-        self.oid_as(id, (direct, set), oid, buffer)
+        let result = self.oid_as(self.oids.new_id(), (direct, set), oid, buffer);
+        if set && result.is_ok() {
+            self.base.follow(oid, buffer);
+        }
+        result
+    }
+
+    /// Sets an OID to what all protocol drivers want together.
+    pub(super) fn set_for_protocols(&self, oid: u32, buffer: &mut [u8]) -> Result<usize, OidError> {
+        self.oid_as(self.oids.new_id(), (false, true), oid, buffer)
     }
 
     /// The same for a request with this id; 0 is that of requests which their sender will not cancel.
@@ -189,7 +202,13 @@ impl AdapterState {
         if !direct {
             self.oids.acquire();
         }
+        if set {
+            self.wants.expect(oid, buffer);
+        }
         let status = self.hand_over(direct, &raw mut *request.told, oid);
+        if set && status == NDIS_STATUS_SUCCESS {
+            self.wants.follow(oid, buffer);
+        }
         if !direct {
             self.oids.taken.set(false);
         }

@@ -1,26 +1,31 @@
-//! Packets of a sender: their memory in all the shapes that senders use, and what has to be true of it when they come back.
+//! Packets of a sender: their memory in all the shapes that senders use.
 
 use std::ptr;
 
 use cxndk::sys::ndis::{NDIS_HANDLE, NDIS_STATUS_PENDING, NET_BUFFER, NET_BUFFER_LIST};
 use wdk_standin::_MDL as MDL;
 
-use super::kernel;
+use super::kernel::{self, HostMemory};
+use super::packet;
 use crate::sim::{self, Stream};
 
 /// What a list holds after its completion, where a driver that still uses it will notice (VRF-39).
 const POISON: usize = 0xdead_0000_dead_0000;
 /// Most bytes before the data of the first MDL, and behind that of the last.
 const SLACK: u64 = 96;
+/// Bytes of a page.
+const PAGE: u64 = 4096;
 /// Places in `NetBufferListInfo`.
 const CHECKSUM: usize = 0;
-const LARGE_SEND: usize = 2;
+pub(super) const LARGE_SEND: usize = 2;
 const TAG: usize = 4;
 const CANCEL_ID: usize = 5;
 const HASH_VALUE: usize = 8;
 const HASH_INFO: usize = 9;
 /// A large send of the second version.
-const LARGE_SEND_V2: u32 = 1 << 30;
+pub(super) const LARGE_SEND_V2: u32 = 1 << 30;
+/// It is one of IPv6.
+const LARGE_SEND_IPV6: u32 = 1 << 31;
 /// `NDIS_HASH_TCP_IPV4` with Toeplitz.
 const HASH: usize = 0x201;
 
@@ -42,7 +47,7 @@ pub struct Outgoing {
     pub tag: u16,
     /// `NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO.Transmit` as a number.
     pub checksums: u32,
-    /// It is one message, to be cut into frames.
+    /// It is one message, to be cut into frames: the word says IPv6 if its type is that.
     pub large: Option<LargeSend>,
     /// The hash of its flow.
     pub hash: Option<u32>,
@@ -58,6 +63,18 @@ impl Outgoing {
             ..Self::default()
         }
     }
+
+    /// `NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO` as a number.
+    fn large_word(&self) -> u32 {
+        let Some(large) = self.large else { return 0 };
+        let kind = self.buffers.first().and_then(|frame| frame.get(12..14));
+        let version = if kind == Some(&[0x86, 0xdd]) {
+            LARGE_SEND_IPV6
+        } else {
+            0
+        };
+        LARGE_SEND_V2 | version | large.tcp_header << 20 | large.segment
+    }
 }
 
 /// The memory of one list.
@@ -65,28 +82,25 @@ pub(super) struct Parts {
     pub(super) list: Box<NET_BUFFER_LIST>,
     /// The list's frames, the first one first.
     packets: Vec<Packet>,
-    large: bool,
 }
 
 /// The memory of one frame.
 struct Packet {
     buffer: Box<NET_BUFFER>,
     pieces: Vec<Piece>,
-    /// What the sender wrote.
-    frame: Vec<u8>,
-    /// Where it begins in the first piece.
-    offset: usize,
 }
 
 /// An MDL and what it describes.
 struct Piece {
     mdl: *mut MDL,
-    data: Box<[u8]>,
+    data: HostMemory,
 }
 
 impl Piece {
-    fn new(mut data: Box<[u8]>) -> Self {
-        // Now and then memory of a program: locked, and not mapped into the system.
+    /// Memory at any offset of a page; now and then that of a program: locked, and not mapped into the system.
+    fn new(bytes: &[u8]) -> Self {
+        let mut data = HostMemory::at(sim::choose(Stream::Ndis, PAGE) as usize, bytes.len());
+        data.copy_from_slice(bytes);
         let mdl = if sim::choose(Stream::Ndis, 8) == 0 {
             kernel::mdl_for_locked(&mut data)
         } else {
@@ -96,80 +110,92 @@ impl Piece {
     }
 }
 
-/// Cuts a frame into pieces: one, or up to six of any length, some of none.
-fn cut(frame: &[u8]) -> (usize, Vec<Box<[u8]>>) {
-    let offset = if sim::choose(Stream::Ndis, 2) == 0 {
-        0
-    } else {
-        sim::choose(Stream::Ndis, SLACK) as usize
-    };
-    let behind = sim::choose(Stream::Ndis, 2) * sim::choose(Stream::Ndis, SLACK);
+/// A frame in pieces of an MDL chain.
+struct Cut {
+    pieces: Vec<Vec<u8>>,
+    /// The piece in which the data begins, and where in it.
+    first: usize,
+    offset: usize,
+}
+
+/// One in `of`.
+fn rarely(of: u64) -> bool {
+    sim::choose(Stream::Ndis, of) == 0
+}
+
+/// Places at which a frame is cut: none, or up to five anywhere, some of them twice.
+fn places(length: usize) -> Vec<usize> {
     let cuts = [0, 0, 1, 5][sim::choose(Stream::Ndis, 4) as usize];
-    let mut places: Vec<usize> = (0..cuts)
-        .map(|_| sim::choose(Stream::Ndis, frame.len() as u64 + 1) as usize)
-        .collect();
+    let mut places = Vec::new();
+    for _ in 0..if length > 1 { cuts } else { 0 } {
+        let place = 1 + sim::choose(Stream::Ndis, length as u64) as usize;
+        places.extend(std::iter::repeat_n(place, if rarely(4) { 2 } else { 1 }));
+    }
     places.sort_unstable();
-    places.push(frame.len());
+    places.push(length);
+    places
+}
+
+/// Cuts a frame into pieces of any length, some of none; with bytes and pieces before and behind it that are no part of it.
+fn cut(frame: &[u8]) -> Cut {
     let (mut from, mut pieces) = (0, Vec::new());
-    for place in places {
+    for place in places(frame.len()) {
         pieces.push(frame[from..place].to_vec());
         from = place;
     }
-    pieces[0].splice(0..0, std::iter::repeat_n(0xee, offset));
-    if let Some(last) = pieces.last_mut() {
-        last.extend(std::iter::repeat_n(0xee, behind as usize));
+    let slack =
+        |most: u64| vec![0xee; (sim::choose(Stream::Ndis, 2) * sim::choose(Stream::Ndis, most)) as usize];
+    let before = slack(SLACK);
+    let offset = before.len();
+    pieces[0].splice(0..0, before);
+    pieces
+        .last_mut()
+        .into_iter()
+        .for_each(|last| last.extend(slack(SLACK)));
+    let first = usize::from(rarely(8));
+    if first > 0 {
+        pieces.insert(0, vec![0xee; sim::choose(Stream::Ndis, SLACK) as usize]);
     }
-    (offset, pieces.into_iter().map(Vec::into_boxed_slice).collect())
+    if rarely(8) {
+        pieces.push(slack(SLACK));
+    }
+    Cut {
+        pieces,
+        first,
+        offset,
+    }
 }
 
 impl Packet {
     fn new(frame: &[u8]) -> Self {
-        let (offset, pieces) = cut(frame);
-        let pieces: Vec<Piece> = pieces.into_iter().map(Piece::new).collect();
+        let cut = cut(frame);
+        let pieces: Vec<Piece> = cut.pieces.iter().map(|bytes| Piece::new(bytes)).collect();
         for pair in pieces.windows(2) {
             // SAFETY: MDLs that were just made.
             unsafe { (*pair[0].mdl).Next = pair[1].mdl };
         }
+        let before: usize = pieces[..cut.first].iter().map(|piece| piece.data.len()).sum();
         // SAFETY: all fields of a NET_BUFFER may be zero.
         let mut buffer: Box<NET_BUFFER> = Box::new(unsafe { std::mem::zeroed() });
-        buffer.CurrentMdl = pieces[0].mdl;
         buffer.MdlChain = pieces[0].mdl;
-        buffer.CurrentMdlOffset = offset as u32;
-        buffer.DataOffset = offset as u32;
+        buffer.CurrentMdl = pieces[cut.first].mdl;
+        buffer.CurrentMdlOffset = cut.offset as u32;
+        buffer.DataOffset = (before + cut.offset) as u32;
         buffer.stDataLength = frame.len();
-        Self {
-            buffer,
-            pieces,
-            frame: frame.to_vec(),
-            offset,
-        }
+        Self { buffer, pieces }
     }
 
-    /// SEND-04: the buffer and its data are what they were.
-    fn expect_unchanged(&self) {
-        let bytes = self.pieces.iter().flat_map(|piece| piece.data.iter().copied());
-        let data = bytes.skip(self.offset).take(self.frame.len());
-        let same = self.buffer.CurrentMdl == self.pieces[0].mdl
-            && self.buffer.CurrentMdlOffset as usize == self.offset
-            && self.buffer.stDataLength == self.frame.len()
-            && data.eq(self.frame.iter().copied());
-        if !same {
-            sim::fail(
-                "SEND-04",
-                "a buffer or its data were changed while the miniport had it",
-            );
-        }
-    }
-
-    fn poison(self) {
-        for piece in self.pieces {
+    fn poison(mut self) {
+        for mut piece in self.pieces {
             kernel::mdl_free(piece.mdl);
-            Box::leak(piece.data).fill(0xde);
+            piece.data.fill(0xde);
+            packet::bury(Box::new(piece.data));
         }
-        let buffer = Box::leak(self.buffer);
-        buffer.CurrentMdl = ptr::null_mut();
-        buffer.Next = POISON as *mut NET_BUFFER;
-        buffer.stDataLength = POISON;
+        self.buffer.CurrentMdl = POISON as *mut MDL;
+        self.buffer.MdlChain = POISON as *mut MDL;
+        self.buffer.Next = POISON as *mut NET_BUFFER;
+        self.buffer.stDataLength = POISON;
+        packet::bury(self.buffer);
     }
 }
 
@@ -187,56 +213,23 @@ impl Parts {
         list.Status = NDIS_STATUS_PENDING;
         list.SourceHandle = source;
         let tag = usize::from(packet.tag);
-        let large = packet
-            .large
-            .map_or(0, |large| LARGE_SEND_V2 | large.tcp_header << 20 | large.segment);
         let mut set = |place: usize, word: usize| list.NetBufferListInfo[place] = word as *mut _;
         set(CHECKSUM, packet.checksums as usize);
-        set(LARGE_SEND, large as usize);
+        set(LARGE_SEND, packet.large_word() as usize);
         set(TAG, tag >> 13 | (tag >> 12 & 1) << 3 | (tag & 0xfff) << 4);
         set(CANCEL_ID, packet.cancel);
         if let Some(hash) = packet.hash {
             set(HASH_VALUE, hash as usize);
             set(HASH_INFO, HASH);
         }
-        Self {
-            list,
-            packets,
-            large: packet.large.is_some(),
-        }
+        Self { list, packets }
     }
 
-    /// The addresses of its buffers.
-    pub(super) fn buffers(&self) -> impl Iterator<Item = usize> + '_ {
-        self.packets
-            .iter()
-            .map(|packet| (&raw const *packet.buffer) as usize)
-    }
-
-    /// SEND-04, OFL-07: what the miniport may not change is what it was, and a large send that was sent says so.
-    pub(super) fn expect_whole(&self, sent: bool) {
-        let mut next = self.list.FirstNetBuffer;
-        for packet in &self.packets {
-            if !ptr::eq(next, &raw const *packet.buffer) {
-                sim::fail(
-                    "SEND-04",
-                    "the buffers of a packet were changed while the miniport had it",
-                );
-            }
-            packet.expect_unchanged();
-            next = packet.buffer.Next;
-        }
-        let word = self.list.NetBufferListInfo[LARGE_SEND] as usize as u32;
-        if self.large && sent && word != LARGE_SEND_V2 {
-            sim::fail("OFL-07", format!("a large send completed with {word:#x}"));
-        }
-    }
-
-    /// Keeps the memory, but nothing in it makes sense any more.
-    pub(super) fn poison(self) {
+    /// Keeps the memory for long, but nothing in it makes sense any more.
+    pub(super) fn poison(mut self) {
         self.packets.into_iter().for_each(Packet::poison);
-        let list = Box::leak(self.list);
-        list.FirstNetBuffer = POISON as *mut NET_BUFFER;
-        list.Next = POISON as *mut NET_BUFFER_LIST;
+        self.list.FirstNetBuffer = POISON as *mut NET_BUFFER;
+        self.list.Next = POISON as *mut NET_BUFFER_LIST;
+        packet::bury(self.list);
     }
 }

@@ -22,6 +22,7 @@ use super::registry::Registry;
 use super::send::Sends;
 use super::status::{Indication, LogEntry};
 use super::table::{self, Object};
+use super::wants::Wants;
 use crate::netio::InterfaceId;
 use crate::nt::DriverEntry;
 use crate::nt::image::Image;
@@ -171,6 +172,8 @@ impl Driver {
             oids: OidQueue::default(),
             sends: Sends::default(),
             receives: Receives::default(),
+            wants: Wants::default(),
+            base: Wants::default(),
             placement: Cell::new(placement),
             personality: Cell::new(Personality::drawn()),
             edge: Edge::default(),

@@ -1,40 +1,54 @@
-//! Receives: packets that a miniport indicates, who is shown them, and how they go back.
+//! Receives: packets that a miniport indicates, what has to be true of them, and who is shown them.
 //!
 //! | rule | what |
 //! |---|---|
 //! | RECV-01, VRF-43 | the adapter's handle, status SUCCESS, the exact count |
-//! | RECV-02, RECV-03 | with RESOURCES a packet is the miniport's again when the call returns; without, it comes back at any time, from any processor, in chains of any order |
 //! | RECV-04 | one buffer for each packet, in one piece that begins at a dword, a frame without tag and not longer than the MTU |
-//! | RECV-06, VRF-40 | nothing is indicated in Paused, or before a packet filter is set |
+//! | RECV-05 | flags about a chain are true for all of it |
+//! | RECV-06, VRF-40 | nothing is indicated in Paused, before a packet filter is set, or when it is set to nothing |
+//! | RECV-07 | what is indicated passes the packet filter and the multicast list |
+//! | RECV-08 | a DPC indicates no more than NDIS allows, and says that more are pending only if there was a limit |
+//! | OFL-03 | a checksum is good or bad, not both |
 //! | SEND-08 | a flag that says `DISPATCH_LEVEL` is true |
-//! | VRF-37 | no packet is with NDIS when the adapter is paused or halted |
+//! | SEND-12 | the port is the default one |
 //! | VRF-38 | no spin lock is held |
 //! | VRF-39 | a packet that is with NDIS is not indicated again |
+//!
+//! How packets go back is in [`super::lent`].
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
-use std::ptr;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use cxndk::sys::condis::{
-    NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL, NDIS_RECEIVE_FLAGS_RESOURCES, NDIS_RETURN_FLAGS_DISPATCH_LEVEL,
-};
+use cxndk::sys::condis::NDIS_RECEIVE_FLAGS_RESOURCES;
 use cxndk::sys::ndis::{NDIS_HANDLE, NDIS_STATUS_SUCCESS, NET_BUFFER_LIST};
 
 use super::adapter::{AdapterState, State};
 use super::kernel::{self, Level};
-use super::{packet, table};
-use crate::sim::{self, MICROSECOND, Stream};
+use super::lent::Lent;
+use super::send::{expect_level, expect_no_lock};
+use super::{packet, protocol, table};
+use crate::sim::{self, MILLISECOND, TaskId};
 
-/// How long a protocol keeps a packet, at most, in nanoseconds.
-const LONGEST_HOLD: u64 = 50 * MICROSECOND;
 /// Bytes of an Ethernet header.
 const HEADER: usize = 14;
+/// Bytes of a tag.
+const TAG_BYTES: usize = 4;
+/// EtherType of a tag.
+const TAGGED: [u8; 2] = [0x81, 0];
 /// Places in `NetBufferListInfo`.
 const CHECKSUM: usize = 0;
 const TAG: usize = 4;
 const HASH_VALUE: usize = 8;
 const HASH_INFO: usize = 9;
+/// Pairs of bits in the checksum word of a received packet, failed and succeeded: TCP, UDP, IP.
+const VERDICTS: [u32; 3] = [1 | 1 << 3, 1 << 1 | 1 << 4, 1 << 2 | 1 << 5];
+/// `NDIS_RECEIVE_FLAGS_SINGLE_ETHER_TYPE`.
+const SINGLE_ETHER_TYPE: u32 = 0x100;
+/// `NDIS_RECEIVE_FLAGS_SINGLE_VLAN`.
+const SINGLE_VLAN: u32 = 0x200;
+/// How long after a change of the filter packets of the one before may come.
+const CHANGE: u64 = 10 * MILLISECOND;
 
 /// A frame as protocols see it, with what came beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,30 +67,64 @@ pub struct Received {
     pub processor: u32,
 }
 
+impl Received {
+    fn ether_type(&self) -> Option<&[u8]> {
+        self.frame.get(12..HEADER)
+    }
+}
+
 /// Who is shown frames. At `DISPATCH_LEVEL`; no reference into the packet is kept.
 pub type Listener = Rc<dyn Fn(&Received)>;
 
 /// The receives of one adapter.
 #[derive(Default)]
 pub(super) struct Receives {
-    /// Packets that are with NDIS.
-    lent: RefCell<BTreeSet<usize>>,
-    /// Those of them that are on their way back.
-    back: RefCell<Vec<usize>>,
-    /// A return is scheduled.
-    returning: Cell<bool>,
+    /// Packets that are with NDIS or with a protocol driver.
+    pub(super) lent: Lent,
     listeners: RefCell<Vec<Listener>>,
+    /// The DPCs that run, with how many packets each may indicate yet.
+    throttles: RefCell<BTreeMap<TaskId, u32>>,
 }
 
 impl Receives {
-    /// Packets that are with NDIS.
-    pub(super) fn outstanding(&self) -> usize {
-        self.lent.borrow().len()
-    }
-
     /// Shows frames to one more.
     pub(super) fn listen(&self, listener: Listener) {
         self.listeners.borrow_mut().push(listener);
+    }
+
+    /// The running context begins a DPC that may indicate so many packets; `u32::MAX` is all.
+    pub(super) fn dpc_begins(&self, limit: u32) {
+        if let Some(task) = sim::current() {
+            self.throttles.borrow_mut().insert(task, limit);
+        }
+    }
+
+    /// It has ended, and says that more packets are pending, or not.
+    pub(super) fn dpc_ends(&self, limit: u32, more: bool) {
+        if let Some(task) = sim::current() {
+            self.throttles.borrow_mut().remove(&task);
+        }
+        if more && limit == u32::MAX {
+            sim::fail(
+                "RECV-08",
+                "a DPC that may indicate all packets says that more are pending",
+            );
+        }
+    }
+
+    fn expect_within_limit(&self, ddi: &str, count: u32) {
+        let Some(task) = sim::current() else { return };
+        let mut throttles = self.throttles.borrow_mut();
+        let Some(left) = throttles.get_mut(&task).filter(|left| **left != u32::MAX) else {
+            return;
+        };
+        let Some(rest) = left.checked_sub(count) else {
+            sim::fail(
+                "RECV-08",
+                format!("{ddi}: {count} packets in a DPC that may indicate {left} more"),
+            );
+        };
+        *left = rest;
     }
 }
 
@@ -110,27 +158,29 @@ unsafe fn frame_of(ddi: &str, list: *mut NET_BUFFER_LIST) -> Vec<u8> {
 }
 
 impl AdapterState {
-    fn expect_indicating(&self, ddi: &str, flags: u32) {
+    /// The address that frames for it have.
+    pub(super) fn mac(&self) -> [u8; 6] {
+        let general = self.attributes.general.borrow();
+        general.as_ref().map_or([0; 6], |general| general.current_mac)
+    }
+
+    fn expect_indicating(&self, ddi: &str, flags: u32, port: u32) {
         let states = [State::Running, State::Restarting, State::Pausing];
         self.expect("VRF-40", ddi, &states);
-        if !self.filter_set.get() {
+        if !self.wants.may_indicate(CHANGE) {
             sim::fail(
                 "RECV-06",
-                format!("{ddi} on {} before a packet filter", self.name),
+                format!("{ddi} on {} without a packet filter", self.name),
             );
         }
-        if kernel::locks_held() > 0 {
+        if port != 0 {
             sim::fail(
-                "VRF-38",
-                format!("{ddi} with {} spin locks held", kernel::locks_held()),
+                "SEND-12",
+                format!("{ddi} on port {port}, which was not allocated"),
             );
         }
-        if flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL != 0 && sim::irql() != sim::DISPATCH_LEVEL {
-            sim::fail(
-                "SEND-08",
-                format!("{ddi} says DISPATCH_LEVEL at IRQL {}", sim::irql()),
-            );
-        }
+        expect_no_lock(ddi);
+        expect_level(ddi, flags);
     }
 
     /// What is wrong with a packet ends the run; else what it shows.
@@ -160,87 +210,65 @@ impl AdapterState {
         }
         // SAFETY: the caller's packet.
         let frame = unsafe { frame_of(ddi, list) };
-        let mtu = self
-            .attributes
-            .general
-            .borrow()
-            .as_ref()
-            .map_or(0, |general| general.mtu);
-        let tagged = frame.get(12..14) == Some(&[0x81, 0]);
-        if frame.len() < HEADER || frame.len() > mtu as usize + HEADER || tagged {
-            sim::fail(
-                "RECV-04",
-                format!("{ddi}: a frame of {} bytes, tagged: {tagged}", frame.len()),
-            );
-        }
         let info = |place: usize| seen.NetBufferListInfo[place] as usize as u32;
         let (tag, hash) = (info(TAG), info(HASH_INFO));
-        Received {
+        let received = Received {
             frame,
             checksums: info(CHECKSUM),
             tag: ((tag & 7) << 13 | (tag >> 3 & 1) << 12 | tag >> 4 & 0xfff) as u16,
             hash: (hash != 0).then(|| (info(HASH_VALUE), hash)),
             short,
             processor: sim::processor(),
-        }
-    }
-
-    /// Gives packets back that are on their way, all of them in one chain, in whatever order.
-    fn give_back(self: &Rc<Self>, told: bool) {
-        let mut back = self.receives.back.take();
-        if sim::choose(Stream::Ndis, 4) == 0 {
-            back.reverse();
-        }
-        if back.is_empty() {
-            return;
-        }
-        let mut first: *mut NET_BUFFER_LIST = ptr::null_mut();
-        for list in back {
-            self.receives.lent.borrow_mut().remove(&list);
-            let list = list as *mut NET_BUFFER_LIST;
-            packet::arrives(list);
-            // SAFETY: a packet that NDIS has.
-            unsafe { (*list).Next = first };
-            first = list;
-        }
-        let handler = self.driver.characteristics.ReturnNetBufferListsHandler;
-        let handler = handler.expect("checked at registration");
-        let (context, first) = (self.context() as usize, first as usize);
-        // SAFETY: the driver registered the handler; the packets are its own.
-        let call = |flags| unsafe { handler(context as *mut _, first as *mut NET_BUFFER_LIST, flags) };
-        if told {
-            kernel::at_told_irql(|| call(NDIS_RETURN_FLAGS_DISPATCH_LEVEL));
-        } else {
-            call(0);
-        }
-        kernel::expect_clean("MiniportReturnNetBufferLists");
-    }
-
-    /// Has packets given back: in this call, or later on any processor.
-    fn schedule_return(self: &Rc<Self>) {
-        if sim::choose(Stream::Ndis, 8) == 0 {
-            return self.give_back(sim::choose(Stream::Ndis, 2) == 1);
-        }
-        if self.receives.returning.replace(true) {
-            return;
-        }
-        let this = Rc::clone(self);
-        let delay = sim::choose(Stream::Ndis, LONGEST_HOLD);
-        let processor = sim::choose(Stream::Ndis, kernel::processors(self.host).into()) as u32;
-        let worker = sim::choose(Stream::Ndis, 2) == 0;
-        let run = move || {
-            this.receives.returning.set(false);
-            this.give_back(false);
         };
-        let host = self.host;
-        sim::after(delay, move || {
-            if worker {
-                kernel::worker(host, "return of packets", run);
-            } else {
-                kernel::queue_dpc(host, processor, run);
-            }
-        });
+        self.expect_frame(ddi, &received);
+        received
     }
+
+    /// RECV-04, RECV-07, OFL-03: a frame that may be there. Behind a tag that was taken out another may be.
+    fn expect_frame(&self, ddi: &str, received: &Received) {
+        let general = self.attributes.general.borrow();
+        let mtu = general.as_ref().map_or(0, |general| general.mtu as usize);
+        let length = received.frame.len();
+        let tagged = received.ether_type() == Some(&TAGGED);
+        let most = mtu + HEADER + TAG_BYTES * usize::from(tagged);
+        if length < HEADER || length > most || tagged && received.tag == 0 {
+            sim::fail(
+                "RECV-04",
+                format!("{ddi}: a frame of {length} bytes, tagged: {tagged}"),
+            );
+        }
+        if VERDICTS.iter().any(|both| received.checksums & both == *both) {
+            let word = received.checksums;
+            sim::fail("OFL-03", format!("{ddi}: checksums both good and bad: {word:#x}"));
+        }
+        if !self.wants.may_pass(&received.frame, self.mac(), CHANGE) {
+            let to = &received.frame[..6];
+            sim::fail(
+                "RECV-07",
+                format!(
+                    "{ddi}: a frame to {to:02x?}, which the filter of {} keeps out",
+                    self.name
+                ),
+            );
+        }
+    }
+}
+
+/// RECV-05: what the flags say of the chain.
+fn expect_true_flags(ddi: &str, frames: &[Received], flags: u32) {
+    let same = |flag: u32, differ: fn(&Received, &Received) -> bool| {
+        let differing = frames.windows(2).any(|pair| differ(&pair[0], &pair[1]));
+        if flags & flag != 0 && differing {
+            sim::fail(
+                "RECV-05",
+                format!("{ddi}: flags {flags:#x} are not true for all packets of the chain"),
+            );
+        }
+    };
+    same(SINGLE_ETHER_TYPE, |one, other| {
+        one.ether_type() != other.ether_type()
+    });
+    same(SINGLE_VLAN, |one, other| one.tag & 0xfff != other.tag & 0xfff);
 }
 
 /// `NdisMIndicateReceiveNetBufferLists`.
@@ -258,7 +286,7 @@ pub unsafe extern "win64" fn NdisMIndicateReceiveNetBufferLists(
     let ddi = "NdisMIndicateReceiveNetBufferLists";
     kernel::enter(ddi, Level::Dispatch);
     let adapter = table::adapter(handle, ddi);
-    adapter.expect_indicating(ddi, flags);
+    adapter.expect_indicating(ddi, flags, port);
     let short = flags & NDIS_RECEIVE_FLAGS_RESOURCES != 0;
     let (mut lists, mut frames, mut next) = (Vec::new(), Vec::new(), first);
     while !next.is_null() {
@@ -268,28 +296,45 @@ pub unsafe extern "win64" fn NdisMIndicateReceiveNetBufferLists(
         // SAFETY: as above.
         next = unsafe { (*next).Next };
     }
-    if lists.len() != count as usize || count == 0 || port != 0 {
+    if lists.len() != count as usize || count == 0 {
         sim::fail(
             "VRF-43",
-            format!(
-                "{ddi}: {count} packets on port {port}, {} in the chain",
-                lists.len()
-            ),
+            format!("{ddi}: {count} packets, {} in the chain", lists.len()),
         );
     }
-    if !short {
-        for list in lists {
-            // SAFETY: the caller's packet.
-            unsafe { packet::departs(list) };
-            adapter.receives.lent.borrow_mut().insert(list as usize);
-            adapter.receives.back.borrow_mut().push(list as usize);
+    expect_true_flags(ddi, &frames, flags);
+    adapter.receives.expect_within_limit(ddi, count);
+    // SAFETY: packets that were looked at.
+    unsafe { adapter.take_in(&lists, frames, flags) };
+}
+
+impl AdapterState {
+    /// Shows packets to whoever wants them, and gives back what nobody keeps.
+    ///
+    /// # Safety
+    /// The packets are complete.
+    unsafe fn take_in(self: &Rc<Self>, lists: &[*mut NET_BUFFER_LIST], frames: Vec<Received>, flags: u32) {
+        let short = flags & NDIS_RECEIVE_FLAGS_RESOURCES != 0;
+        self.receives.lent.call_begins();
+        if !short {
+            // SAFETY: the caller's packets.
+            unsafe { self.receives.lent.take(lists) };
         }
-    }
-    let listeners = adapter.receives.listeners.borrow().clone();
-    for frame in &frames {
-        listeners.iter().for_each(|listener| listener(frame));
-    }
-    if !short {
-        adapter.schedule_return();
+        let listeners = self.receives.listeners.borrow().clone();
+        for frame in &frames {
+            listeners.iter().for_each(|listener| listener(frame));
+        }
+        let bytes = frames.into_iter().map(|received| received.frame);
+        let packets: Vec<_> = lists.iter().copied().zip(bytes).collect();
+        // SAFETY: as above; what is not to be given back at once is lent.
+        let left = unsafe { protocol::deliver(self, &packets, flags) };
+        if short {
+            // SAFETY: nobody kept any: the miniport gets the chain that it gave.
+            unsafe { protocol::chained(lists) };
+        } else {
+            let at_once = listeners.is_empty() && left.len() == lists.len();
+            self.go_back(&left, at_once);
+        }
+        self.receives.lent.call_ends();
     }
 }

@@ -2,9 +2,7 @@
 
 use std::rc::Rc;
 
-use cxndk::sys::condis::{
-    NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL, NDIS_RECEIVE_FLAGS_RESOURCES, NDIS_RETURN_FLAGS_DISPATCH_LEVEL,
-};
+use cxndk::sys::condis::{NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL, NDIS_RECEIVE_FLAGS_RESOURCES};
 use cxndk::sys::ndis::{
     NDIS_HANDLE, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL, NDIS_STATUS, NDIS_STATUS_PAUSED,
     NDIS_STATUS_PENDING, NET_BUFFER_LIST,
@@ -15,7 +13,7 @@ use super::{client_broke, enter, upcall};
 use crate::ndis::adapter::State;
 use crate::ndis::kernel::Level;
 use crate::ndis::packet;
-use crate::ndis::protocol::open_binding;
+use crate::ndis::protocol::{self, Binding, open_binding};
 use crate::sim;
 
 /// `NDIS_SEND_FLAGS_DISPATCH_LEVEL`.
@@ -44,7 +42,7 @@ unsafe fn chain(
 }
 
 /// DATA-08: a flag that says `DISPATCH_LEVEL` is true.
-fn expect_level(ddi: &str, flagged: bool) {
+pub(in crate::ndis) fn expect_level(ddi: &str, flagged: bool) {
     if flagged && sim::irql() != sim::DISPATCH_LEVEL {
         sim::fail(
             "DATA-08",
@@ -259,34 +257,31 @@ impl Vc {
     }
 }
 
-/// `NdisReturnNetBufferLists`: what a client of VCs was lent, of several VCs if it likes (DATA-11, DATA-12).
-///
-/// # Safety
-/// The chain is one of packets that were indicated on the binding.
-#[unsafe(no_mangle)]
-pub unsafe extern "win64" fn NdisReturnNetBufferLists(
-    binding: NDIS_HANDLE,
-    first: *mut NET_BUFFER_LIST,
-    flags: u32,
-) {
-    let ddi = "NdisReturnNetBufferLists";
-    enter(ddi, Level::Dispatch);
-    expect_level(ddi, flags & NDIS_RETURN_FLAGS_DISPATCH_LEVEL != 0);
-    let binding = open_binding(binding, ddi);
-    let holder = |list: *mut NET_BUFFER_LIST| {
-        let of = object::vcs(|vc| {
-            vc.family.binding.handle == binding.handle && vc.lent.borrow().contains(&(list as usize))
-        });
-        let Some(vc) = of.into_iter().next() else {
-            sim::fail("DATA-12", format!("{ddi}: {list:p} is not with this client"));
-        };
-        vc
+/// The VC that lent a packet to a client with this binding.
+fn lender(ddi: &str, binding: &Binding, list: *mut NET_BUFFER_LIST) -> Rc<Vc> {
+    let of = object::vcs(|vc| {
+        vc.family.binding.handle == binding.handle && vc.lent.borrow().contains(&(list as usize))
+    });
+    let Some(vc) = of.into_iter().next() else {
+        sim::fail("DATA-12", format!("{ddi}: {list:p} is not with this client"));
     };
-    // SAFETY: packets that the client has.
-    for list in unsafe { chain(first, |list| drop(holder(list))) } {
-        holder(list).lent.borrow_mut().remove(&(list as usize));
-        packet::arrives(list);
+    vc
+}
+
+/// DATA-12: a packet is with the client.
+pub(in crate::ndis) fn expect_lent(ddi: &str, binding: &Binding, list: *mut NET_BUFFER_LIST) {
+    drop(lender(ddi, binding, list));
+}
+
+/// What a client of VCs was lent goes back, of several VCs if it likes (DATA-11, DATA-12).
+pub(in crate::ndis) fn return_of_vcs(binding: &Binding, lists: &[*mut NET_BUFFER_LIST], flags: u32) {
+    for list in lists {
+        let vc = lender("NdisReturnNetBufferLists", binding, *list);
+        vc.lent.borrow_mut().remove(&(*list as usize));
+        packet::arrives(*list);
     }
+    // SAFETY: packets that the client gave back.
+    let first = unsafe { protocol::chained(lists) };
     let adapter = &binding.adapter;
     let handler = adapter.driver.characteristics.ReturnNetBufferListsHandler;
     let handler = handler.expect("checked at registration");

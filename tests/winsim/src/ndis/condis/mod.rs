@@ -71,6 +71,7 @@ use cxndk::sys::ndis::{NDIS_STATUS, NDIS_STATUS_PENDING};
 
 pub use self::journal::calls_on;
 
+pub(super) use self::data::{expect_lent, expect_level, return_of_vcs};
 pub(super) use self::family::{announce, expect_closed, families_of_binding};
 pub(super) use self::object::{Family, Party, Sap, Vc, forget_families as forget_registrations};
 pub(super) use self::registration::{Handlers, check_client, check_protocol};
@@ -82,7 +83,7 @@ use crate::sim::{self, HostId, Stream};
 
 /// What every export of CoNDIS begins with: the IRQL is right (VRF-36), and no lock is held that the other side could want too
 /// (VRF-38).
-fn enter(ddi: &'static str, level: Level) {
+pub(super) fn enter(ddi: &'static str, level: Level) {
     let allowed = match level {
         Level::Passive => sim::irql() == sim::PASSIVE_LEVEL,
         _ => sim::irql() <= sim::DISPATCH_LEVEL,

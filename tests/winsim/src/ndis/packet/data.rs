@@ -17,7 +17,7 @@ const MAPPED: i16 = 0x1 | 0x4;
 ///
 /// # Safety
 /// `first` is NULL or a chain of mapped MDLs.
-unsafe fn pieces(first: *mut MDL, mut skip: usize, mut most: usize) -> Vec<(*mut u8, usize)> {
+pub(super) unsafe fn pieces(first: *mut MDL, mut skip: usize, mut most: usize) -> Vec<(*mut u8, usize)> {
     let mut found = Vec::new();
     // SAFETY: the caller's chain.
     for mdl in unsafe { mdls_of(first) } {

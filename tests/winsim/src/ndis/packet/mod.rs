@@ -1,6 +1,6 @@
 //! Packets that miniports and protocol drivers allocate: pools, lists, buffers and MDLs, and where a buffer's data begins.
 //!
-//! What is freed is kept to the end of the run, filled with addresses that lead nowhere (VRF-39).
+//! What is freed is kept for long, filled with addresses that lead nowhere (VRF-39).
 //!
 //! | rule | what | where |
 //! |---|---|---|
@@ -17,6 +17,7 @@ mod data;
 mod list;
 mod mdl;
 mod pool;
+mod snapshot;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -24,15 +25,16 @@ mod under_way;
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use cxndk::sys::ndis::{NDIS_HANDLE, NET_BUFFER, NET_BUFFER_LIST};
 use wdk_standin::_MDL as MDL;
 
 pub(super) use self::pool::Pool;
+pub(super) use self::snapshot::Snapshot;
 
-use self::buffer::Buffer;
+use self::buffer::{Buffer, expect_room};
 use self::list::List;
 use self::space::Added;
 use self::under_way::UnderWay;
@@ -44,6 +46,14 @@ pub(super) const PACKET: &str = "PACKET";
 
 /// What freed memory holds where a pointer was.
 const POISON: usize = 0xdead_0000_dead_0000;
+
+/// How many pieces of freed memory nobody gets yet.
+const QUARANTINE: usize = 1 << 14;
+
+/// Keeps memory of a packet that nobody may use any more until much more was freed (VRF-39).
+pub(super) fn bury<T: 'static>(memory: Box<T>) {
+    packets().bury(memory);
+}
 
 /// What there is of a run.
 #[derive(Default)]
@@ -57,8 +67,8 @@ struct Packets {
     added: RefCell<BTreeMap<usize, Added>>,
     /// Lists that are with a miniport or a client.
     under_way: UnderWay,
-    /// What was freed.
-    freed: RefCell<Vec<Box<dyn Any>>>,
+    /// What was freed, oldest first.
+    freed: RefCell<VecDeque<Box<dyn Any>>>,
 }
 
 fn packets() -> Rc<Packets> {
@@ -66,9 +76,13 @@ fn packets() -> Rc<Packets> {
 }
 
 impl Packets {
-    /// Keeps memory that nobody may use any more to the end of the run.
+    /// Keeps memory that nobody may use any more until much more was freed.
     fn bury<T: 'static>(&self, memory: Box<T>) {
-        self.freed.borrow_mut().push(memory);
+        let mut freed = self.freed.borrow_mut();
+        freed.push_back(memory);
+        if freed.len() > QUARANTINE {
+            freed.pop_front();
+        }
     }
 }
 
@@ -90,6 +104,27 @@ pub(super) fn expect_no_pool_of(owner: NDIS_HANDLE, when: &str) {
 /// Whether a list is one that a pool gave, and is not freed.
 pub(super) fn is_of_pool(list: usize) -> bool {
     packets().lists.borrow().contains_key(&list)
+}
+
+/// PACKET: the data of each buffer of a list lies in its MDLs.
+///
+/// # Safety
+/// The list is complete.
+pub(super) unsafe fn expect_data(ddi: &str, list: *mut NET_BUFFER_LIST) {
+    // SAFETY: the caller's list.
+    for buffer in unsafe { buffers_of(list) } {
+        // SAFETY: a buffer of the list.
+        let buffer = unsafe { &*buffer };
+        // SAFETY: as above.
+        unsafe {
+            expect_room(
+                ddi,
+                buffer.CurrentMdl,
+                buffer.CurrentMdlOffset,
+                buffer.stDataLength,
+            )
+        };
+    }
 }
 
 /// The MDLs of a chain.

@@ -129,6 +129,11 @@ pub unsafe extern "win64" fn NdisCloseAdapterEx(handle: NDIS_HANDLE) -> NDIS_STA
     if families > 0 {
         sim::fail("HALT-01", format!("{ddi} with {families} address families open"));
     }
+    while binding.indications.get() > 0 {
+        sim::sleep(sim::MICROSECOND);
+    }
+    binding.expect_no_packet(ddi);
+    binding.wants.clear();
     binding.open.set(false);
     if binding.requests.get() == 0 && !sim::chance(Stream::Ndis, 500_000) {
         binding.closed.set(true);
@@ -189,7 +194,12 @@ fn ask(binding: &Rc<Binding>, request: *mut NDIS_OID_REQUEST, set: bool) {
     let start = NonNull::new(information.InformationBuffer.cast::<u8>()).unwrap_or(NonNull::dangling());
     // SAFETY: the protocol driver says how large the buffer is; without one it is empty.
     let buffer = unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), length) };
-    let status = match binding.adapter.oid(false, set, information.Oid, buffer) {
+    let asked = if set {
+        super::binding::ask_for_all(binding, information.Oid, buffer)
+    } else {
+        binding.adapter.oid(false, false, information.Oid, buffer)
+    };
+    let status = match asked {
         Ok(bytes) => {
             information.BytesUsed = bytes as u32;
             NDIS_STATUS_SUCCESS

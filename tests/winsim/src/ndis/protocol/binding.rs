@@ -17,8 +17,11 @@ use wdk_standin::UNICODE_STRING;
 use super::{BIND, Protocol, failed, on_host};
 use crate::ndis::adapter::{AdapterState, State};
 use crate::ndis::condis;
+use crate::ndis::flow::{MULTICAST_LIST, PACKET_FILTER};
 use crate::ndis::kernel::{self, Level};
+use crate::ndis::oid::OidError;
 use crate::ndis::table::{self, Object};
+use crate::ndis::wants::Wants;
 use crate::sim::{self, SECOND, TaskId};
 
 /// `NetEventPause` of `NET_PNP_EVENT_CODE`.
@@ -49,6 +52,14 @@ pub(in crate::ndis) struct Binding {
     waiter: Cell<Option<TaskId>>,
     /// Requests of the protocol driver that are not completed.
     pub(in crate::ndis) requests: Cell<u32>,
+    /// Packets of the protocol driver that are not completed.
+    pub(super) sends: Cell<usize>,
+    /// Which frames it wants.
+    pub(in crate::ndis) wants: Wants,
+    /// NDIS paused it.
+    pub(super) paused: Cell<bool>,
+    /// How many contexts are in its receive handler.
+    pub(super) indications: Cell<u32>,
     /// A bind, an unbind or an event of the adapter is under way: NDIS does one at a time.
     busy: Cell<bool>,
     /// The context in its status handler (OID-23).
@@ -69,6 +80,15 @@ impl Binding {
                 format!("{ddi} with a binding whose adapter is not open yet"),
             );
         }
+    }
+
+    /// The protocol driver is ready for the pause: it sends nothing, and is shown nothing any more.
+    fn pause(&self) {
+        self.paused.set(true);
+        while self.indications.get() > 0 {
+            sim::sleep(sim::MICROSECOND);
+        }
+        self.expect_no_packet("ProtocolNetPnPEvent of a pause ended");
     }
 
     /// Waits until nothing else is done with the binding; false if it was undone meanwhile.
@@ -133,6 +153,35 @@ fn matching(wanted: impl Fn(&Binding) -> bool) -> Vec<Rc<Binding>> {
     all.iter().filter(|binding| wanted(binding)).cloned().collect()
 }
 
+/// Sets an OID for a protocol driver. The miniport gets the packet filter and the multicast list that all of them want together.
+pub(super) fn ask_for_all(binding: &Binding, oid: u32, buffer: &mut [u8]) -> Result<usize, OidError> {
+    let adapter = &binding.adapter;
+    let others = bindings_of(adapter);
+    let others = others.iter().filter(|other| other.handle != binding.handle);
+    let wants = || std::iter::once(&adapter.base).chain(others.clone().map(|other| &other.wants));
+    let result = match oid {
+        PACKET_FILTER if buffer.len() == 4 => {
+            let all = wants().fold(0, |all, wants| all | wants.filter());
+            let own = u32::from_ne_bytes([buffer[0], buffer[1], buffer[2], buffer[3]]);
+            adapter.set_for_protocols(oid, &mut (own | all).to_ne_bytes())
+        }
+        MULTICAST_LIST => {
+            let mut all = buffer.as_chunks::<6>().0.to_vec();
+            for address in wants().flat_map(Wants::list) {
+                if !all.contains(&address) {
+                    all.push(address);
+                }
+            }
+            adapter.set_for_protocols(oid, all.as_flattened_mut())
+        }
+        _ => adapter.oid(false, true, oid, buffer),
+    };
+    if result.is_ok() {
+        binding.wants.follow(oid, buffer);
+    }
+    result
+}
+
 /// The bindings of an adapter.
 pub(in crate::ndis) fn bindings_of(adapter: &AdapterState) -> Vec<Rc<Binding>> {
     matching(|binding| binding.adapter.handle == adapter.handle)
@@ -187,6 +236,9 @@ fn pnp_event(binding: &Binding, event: i32) {
         Size: size_of::<NET_PNP_EVENT_NOTIFICATION>() as u16,
     };
     notification.NetPnPEvent.NetEvent = event;
+    if event == RESTART {
+        binding.paused.set(false);
+    }
     let handler = binding.protocol.characteristics.NetPnPEventHandler;
     let handler = handler.expect("checked at registration");
     // SAFETY: the protocol driver registered the handler; the notification lives until it returns.
@@ -197,6 +249,9 @@ fn pnp_event(binding: &Binding, event: i32) {
             BIND,
             format!("ProtocolNetPnPEvent returned {status:#x} for event {event}"),
         );
+    }
+    if event == PAUSE {
+        binding.pause();
     }
 }
 
@@ -238,6 +293,10 @@ pub(super) fn bind(protocol: &Rc<Protocol>, adapter: &Rc<AdapterState>) {
         result: Cell::new(None),
         waiter: Cell::new(None),
         requests: Cell::new(0),
+        sends: Cell::new(0),
+        wants: Wants::default(),
+        paused: Cell::new(true),
+        indications: Cell::new(0),
         busy: Cell::new(true),
         indicating: Cell::new(None),
     });

@@ -12,6 +12,7 @@
 
 mod adapter;
 mod binding;
+mod packets;
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -31,6 +32,8 @@ use cxndk::sys::ndis::{
 pub(super) use self::binding::{
     Binding, bind_all, bindings_of, open_binding, pause_all, restart_all, unbind_all,
 };
+
+pub(super) use self::packets::{chained, deliver, sent};
 
 use super::condis;
 use super::kernel::{self, Level};

@@ -1,4 +1,4 @@
-//! Messages: VRF-16, INT-01, INT-02, INT-03, INT-09, VRF-30.
+//! Messages: VRF-16, INT-01, INT-02, INT-03, INT-09, RECV-08, VRF-30.
 
 use super::{Wrong, assert_caught, caught, life};
 use crate::ndis::Adapter;
@@ -19,7 +19,7 @@ fn nothing_synchronizes_with_an_interrupt_that_is_deregistered() {
     assert_eq!(caught(Wrong::SynchronizeLate, life), "VRF-16");
 }
 
-/// Proves the checks of INT-01, INT-02, INT-03, INT-09 and VRF-30.
+/// Proves the checks of INT-01, INT-02, INT-03, INT-09, RECV-08 and VRF-30.
 #[test]
 fn service_routines_and_dpcs_keep_their_rules() {
     let cases = [
@@ -29,6 +29,7 @@ fn service_routines_and_dpcs_keep_their_rules() {
         (Wrong::DpcNowhere, "INT-03"),
         (Wrong::DpcInNoGroup, "INT-03"),
         (Wrong::DpcHoldsLock, "VRF-30"),
+        (Wrong::DpcPretendsMore, "RECV-08"),
     ];
     assert_caught(&cases, interrupted);
 }

@@ -2,8 +2,10 @@
 
 mod characteristics;
 mod devices;
+mod frames;
 mod interrupts;
 mod leaks;
+mod maps;
 mod oids;
 mod personality;
 mod sends;
@@ -60,6 +62,11 @@ enum Wrong {
     SendTouchedAfterwards,
     SendUnderLock,
     SendAcceptedInPaused,
+    SendPends,
+    SendLiesAboutLevel,
+    SendChangesData,
+    SendChangesBuffer,
+    SendLosesBuffer,
     PauseFails,
     PauseTwice,
     PauseWithSends,
@@ -96,6 +103,8 @@ enum Wrong {
     DpcNowhere,
     DpcInNoGroup,
     DpcHoldsLock,
+    DpcPretendsMore,
+    DpcIndicatesTooMany,
     PeriodicCancelAtDispatch,
     SleepAtDispatch,
     WaitAtDispatch,
@@ -139,6 +148,10 @@ struct Tiny {
     memory: Cell<usize>,
     lock: Cell<usize>,
     paused: Cell<bool>,
+    /// It keeps what is sent in `queued_sends`.
+    keeps_sends: Cell<bool>,
+    /// It says of large sends that they were sent.
+    finishes_large: Cell<bool>,
     queued_sends: RefCell<Vec<usize>>,
     pended: Cell<usize>,
     jumbo: Cell<u32>,

@@ -1,7 +1,7 @@
-//! Sends: VRF-08, VRF-09, VRF-37 ... VRF-40.
+//! Sends: SEND-03, SEND-04, SEND-08, OFL-07, VRF-08, VRF-09, VRF-37 ... VRF-40.
 
 use super::{Wrong, assert_caught, caught, halted};
-use crate::ndis::Adapter;
+use crate::ndis::{Adapter, LargeSend, Outgoing};
 use crate::{pci, sim};
 
 fn send(_: &pci::Function, adapter: &Adapter) {
@@ -63,4 +63,51 @@ fn sends_in_paused_are_rejected_at_once() {
         adapter.stop();
     })
     .unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// Proves the checks of SEND-03, SEND-04 and SEND-08.
+#[test]
+fn sends_come_back_as_they_were_with_a_status_that_sends_have() {
+    assert_caught(
+        &[
+            (Wrong::SendPends, "SEND-03"),
+            (Wrong::SendChangesData, "SEND-04"),
+            (Wrong::SendChangesBuffer, "SEND-04"),
+            (Wrong::SendLosesBuffer, "SEND-04"),
+            (Wrong::SendLiesAboutLevel, "SEND-08"),
+        ],
+        |function, adapter| {
+            // At some of the sends the flag is true.
+            for _ in 0..2 {
+                send(function, adapter);
+            }
+        },
+    );
+}
+
+fn send_large(_: &pci::Function, adapter: &Adapter) {
+    adapter.start().expect("the adapter starts");
+    let packet = Outgoing {
+        buffers: vec![vec![0x86; 4000]],
+        large: Some(LargeSend {
+            segment: 1000,
+            tcp_header: 54,
+        }),
+        ..Outgoing::default()
+    };
+    adapter.send_packets(vec![packet]);
+    assert_eq!(adapter.completions()[0].large, 1 << 30);
+    adapter.stop();
+}
+
+/// Proves the check of OFL-07: a large send that is complete says that it was one, and nothing else.
+#[test]
+fn a_large_send_that_does_not_say_that_it_was_sent_is_caught() {
+    for (finishes, rule) in [(false, "OFL-07"), (true, "none")] {
+        let ended = super::ended_by(7, None, move |function, adapter| {
+            super::tiny().finishes_large.set(finishes);
+            send_large(function, adapter);
+        });
+        assert_eq!(ended, rule);
+    }
 }

@@ -218,6 +218,7 @@ exports! {
         NdisResetEvent,
         NdisRetreatNetBufferDataStart,
         NdisReturnNetBufferLists,
+        NdisSendNetBufferLists,
         NdisSetEvent,
         NdisSetOptionalHandlers,
         NdisSetTimerObject,

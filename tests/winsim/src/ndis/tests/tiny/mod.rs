@@ -10,9 +10,11 @@ use cxndk::sys::ndis::*;
 use cxndk::sys::netio::MIB_UNICASTIPADDRESS_ROW;
 use wdk_standin::{_DRIVER_OBJECT as DRIVER_OBJECT, LARGE_INTEGER, PHYSICAL_ADDRESS, UNICODE_STRING};
 
+pub(super) use self::requests::complete_send;
 use self::requests::{direct_oid, oid, send};
 use self::transitions::{pause, restart};
-use super::{Wrong, handle, tiny, wrong};
+use super::maps::process_list;
+use super::{Wrong, frames, handle, tiny, wrong};
 use crate::ndis::condis::tests as connections;
 use crate::{netio, nt, sim};
 
@@ -75,7 +77,9 @@ unsafe extern "win64" fn unload(_object: *mut DRIVER_OBJECT) {
 }
 
 unsafe extern "win64" fn returned(_context: *mut c_void, lists: *mut NET_BUFFER_LIST, _flags: u32) {
-    connections::returned(lists);
+    if !frames::returned(lists) {
+        connections::returned(lists);
+    }
 }
 
 unsafe extern "win64" fn set_options(driver: *mut c_void, _context: *mut c_void) -> i32 {
@@ -269,14 +273,6 @@ fn map_at(start: i64, length: u32) -> i32 {
     status
 }
 
-unsafe extern "win64" fn process_list(
-    _device: *mut wdk_standin::_DEVICE_OBJECT,
-    _reserved: *mut c_void,
-    _list: *mut wdk_standin::_SCATTER_GATHER_LIST,
-    _context: *mut c_void,
-) {
-}
-
 unsafe extern "win64" fn shared_allocated(
     _context: *mut c_void,
     address: *mut c_void,
@@ -446,8 +442,12 @@ unsafe extern "win64" fn dpc(
     tiny().dpcs.set(count);
     // SAFETY: NDIS passes throttle parameters.
     let throttle = unsafe { &mut *throttle.cast::<NDIS_RECEIVE_THROTTLE_PARAMETERS>() };
-    throttle.BitField4 = u32::from(count.is_multiple_of(3));
+    let limited = throttle.MaxNblsToIndicate != u32::MAX;
+    throttle.BitField4 = u32::from(limited && count.is_multiple_of(3) || wrong(Wrong::DpcPretendsMore));
     queue_again(message, count);
+    if wrong(Wrong::DpcIndicatesTooMany) && limited {
+        frames::indicate(throttle.MaxNblsToIndicate as usize + 1);
+    }
     if wrong(Wrong::DpcTooLong) {
         sim::sleep(sim::SECOND);
     }

@@ -8,14 +8,21 @@ use cxndk::sys::ndis::*;
 use super::super::{Wrong, handle, tiny, wrong};
 use crate::nt;
 
-pub(super) fn complete_send(list: *mut NET_BUFFER_LIST, status: i32) {
+pub(in super::super) fn complete_send(list: *mut NET_BUFFER_LIST, status: i32) {
     // SAFETY: the list is ours until it is completed.
-    unsafe { (*list).Status = status };
+    unsafe {
+        (*list).Status = if wrong(Wrong::SendPends) {
+            NDIS_STATUS_PENDING
+        } else {
+            status
+        }
+    };
     // SAFETY: as above.
     unsafe { (*list).Next = ptr::null_mut() };
     let adapter = handle(&tiny().adapter);
+    let flags = u32::from(wrong(Wrong::SendLiesAboutLevel));
     // SAFETY: the list is ours.
-    unsafe { NdisMSendNetBufferListsComplete(adapter, list, 0) };
+    unsafe { NdisMSendNetBufferListsComplete(adapter, list, flags) };
     if wrong(Wrong::SendTwice) {
         // SAFETY: none; the list is gone on purpose.
         unsafe { NdisMSendNetBufferListsComplete(adapter, list, 0) };
@@ -25,6 +32,34 @@ pub(super) fn complete_send(list: *mut NET_BUFFER_LIST, status: i32) {
         let buffer = unsafe { (&raw const (*list).FirstNetBuffer).read_volatile() };
         // SAFETY: as above.
         unsafe { (&raw const (*buffer).MdlChain).read_volatile() };
+    }
+}
+
+/// Does to a packet what no miniport may.
+fn spoil_send(list: *mut NET_BUFFER_LIST) {
+    // SAFETY: the list is ours until it is completed.
+    let Some(buffer) = (unsafe { (*list).FirstNetBuffer.as_mut() }) else {
+        return;
+    };
+    if wrong(Wrong::SendChangesData) {
+        // SAFETY: the buffer's chain; its data begin behind the offset, and its pieces have addresses but for those of programs.
+        let first = unsafe { &*buffer.CurrentMdl };
+        let place = first
+            .StartVa
+            .wrapping_byte_add((first.ByteOffset + buffer.CurrentMdlOffset) as usize);
+        // SAFETY: memory of the packet.
+        unsafe { *place.cast::<u8>() ^= 1 };
+    }
+    if wrong(Wrong::SendChangesBuffer) {
+        buffer.stDataLength -= 1;
+    }
+    if wrong(Wrong::SendLosesBuffer) {
+        // SAFETY: as above.
+        unsafe { (*list).FirstNetBuffer = buffer.Next };
+    }
+    if tiny().finishes_large.get() {
+        // SAFETY: as above.
+        unsafe { (*list).NetBufferListInfo[2] = (1_usize << 30) as *mut c_void };
     }
 }
 
@@ -38,8 +73,13 @@ pub(super) unsafe extern "win64" fn send(
     while !list.is_null() {
         // SAFETY: NDIS gives a chain.
         let next = unsafe { (*list).Next };
+        spoil_send(list);
         let reject = tiny().paused.get() && !wrong(Wrong::SendAcceptedInPaused);
-        if wrong(Wrong::SendNever) || wrong(Wrong::SendStalls) || wrong(Wrong::PauseWithSends) {
+        if tiny().keeps_sends.get()
+            || wrong(Wrong::SendNever)
+            || wrong(Wrong::SendStalls)
+            || wrong(Wrong::PauseWithSends)
+        {
             tiny().queued_sends.borrow_mut().push(list as usize);
         } else if wrong(Wrong::SendUnderLock) {
             let lock = tiny().lock.get() as *mut u64;
