@@ -19,6 +19,7 @@
 //! | RECV-01, RECV-04 ... RECV-08, OFL-03, SEND-08, SEND-12, VRF-38 ... VRF-40, VRF-43 | `receive`, `wants` | `tests::frames`, `tests::interrupts` |
 //! | RECV-02, RECV-03, VRF-37, VRF-39 | `lent` | `tests::frames` |
 //! | DMA-03 ... DMA-06, VRF-34, VRF-45 | `sg_list`, `send` | `tests::maps` |
+//! | SEND-08, SEND-12, DATA-12, VRF-37, VRF-38 | `protocol`, `lent` | `tests::listeners` |
 //! | VRF-10, STATE-01, STATE-03 | `flow`, `pnp` | `tests::states` |
 //! | VRF-12 | `pnp`: [`Adapter::check_mandatory_oids`] | `tests::oids` |
 //! | VRF-13 ... VRF-15, VRF-17, VRF-19, VRF-42 | `adapter` | `tests::leaks` |

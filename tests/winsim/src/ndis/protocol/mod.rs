@@ -33,6 +33,8 @@ pub(super) use self::binding::{
     Binding, bind_all, bindings_of, open_binding, pause_all, restart_all, unbind_all,
 };
 
+#[cfg(test)]
+pub(super) use self::packets::NdisSendNetBufferLists;
 pub(super) use self::packets::{chained, deliver, sent};
 
 use super::condis;

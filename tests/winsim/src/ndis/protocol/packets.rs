@@ -181,6 +181,7 @@ pub(in crate::ndis) unsafe fn deliver(
         .iter()
         .map(|(_, frame)| last(frame).filter(|_| keep))
         .collect();
+    let mut nobodys = Vec::new();
     for (at, binding) in listening.iter().enumerate() {
         let (mut kept, mut seen) = (Vec::new(), Vec::new());
         for ((list, frame), last) in packets.iter().zip(&lasts) {
@@ -189,6 +190,11 @@ pub(in crate::ndis) unsafe fn deliver(
             } else if binding.wants.takes(frame, mac) {
                 seen.push(*list);
             }
+        }
+        // It may have been paused or closed since.
+        if !binding.listens() {
+            nobodys.append(&mut kept);
+            continue;
         }
         if !seen.is_empty() {
             // SAFETY: the caller's packets, of which nobody keeps these yet.
@@ -200,6 +206,7 @@ pub(in crate::ndis) unsafe fn deliver(
             unsafe { binding.show(&kept, flags) };
         }
     }
-    let nobodys = packets.iter().zip(&lasts).filter(|(_, last)| last.is_none());
-    nobodys.map(|(packet, _)| packet.0).collect()
+    let unwanted = packets.iter().zip(&lasts).filter(|(_, last)| last.is_none());
+    nobodys.extend(unwanted.map(|(packet, _)| packet.0));
+    nobodys
 }

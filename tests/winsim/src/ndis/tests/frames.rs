@@ -127,19 +127,19 @@ impl Indication {
         }
     }
 
-    fn first(&mut self) -> &mut NET_BUFFER_LIST {
+    fn first(&self) -> &'static mut NET_BUFFER_LIST {
         let first = self.lists[0];
         // SAFETY: a packet of ours.
         unsafe { &mut *first }
     }
 
-    fn buffer(&mut self) -> &mut NET_BUFFER {
+    fn buffer(&self) -> &'static mut NET_BUFFER {
         // SAFETY: the buffer of a packet of ours.
         unsafe { &mut *self.first().FirstNetBuffer }
     }
 
     /// The bytes of the first frame.
-    fn bytes(&mut self) -> &mut [u8] {
+    fn bytes(&self) -> &'static mut [u8] {
         // SAFETY: the MDL of a packet of ours.
         let start = unsafe { (*self.buffer().MdlChain).MappedSystemVa.cast::<u8>() };
         // SAFETY: it describes the whole buffer.
@@ -175,7 +175,7 @@ pub(super) fn indicate(count: usize) {
 }
 
 /// Waits until as many packets are back as went.
-fn await_all(adapter: &Adapter) {
+pub(super) fn await_all(adapter: &Adapter) {
     adapter.on_host("wait", |_| {
         while frames().back.borrow().len() < frames().lists.borrow().len() {
             sim::sleep(10 * sim::MICROSECOND);

@@ -5,6 +5,7 @@ mod devices;
 mod frames;
 mod interrupts;
 mod leaks;
+mod listeners;
 mod maps;
 mod oids;
 mod personality;
