@@ -192,6 +192,27 @@ fn an_allocation_that_fails_at_any_step_leaves_nothing_and_is_logged() {
     }
 }
 
+/// Proves INIT-01, INIT-04: without the system's random numbers identifiers could repeat those of the start before, so that no adapter
+/// comes up, and the log says so.
+#[test]
+fn an_adapter_without_random_numbers_does_not_come_up() {
+    let point = "BCryptGenRandom";
+    let drawn = sim::run(1, move || {
+        let host = Host::new();
+        faults::set(Some(faults::Plan::new()));
+        host.adapter.start().expect("the adapter starts");
+        let drawn = faults::seen(point);
+        host.adapter.stop();
+        host.unload();
+        drawn
+    })
+    .unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(drawn > 0, "nothing is drawn");
+    for nth in 1..=drawn {
+        assert!(fails_without(point, nth), "draw {nth} of {drawn} is not missed");
+    }
+}
+
 /// Starts an adapter while the nth use of `point` fails; whether that made bring-up fail.
 fn fails_without(point: &'static str, nth: u64) -> bool {
     sim::run(1, move || {
