@@ -1,9 +1,9 @@
 //! The PCI function as its machine uses it: power, configuration space, BAR0, messages, DMA, reset (connectx.md section 1).
 
+use super::Device;
 use super::config_space::ConfigSpace;
 use super::platform::DmaFault;
 use super::uar::{FIRST_UAR, UAR_PAGE};
-use super::{Device, Phase};
 
 /// First byte behind the initialization segment.
 const SEGMENT_END: u64 = FIRST_UAR as u64 * UAR_PAGE;
@@ -32,10 +32,6 @@ impl Device {
         self.configuration.write(offset, bytes);
         if self.configuration.asks_for_reset(offset, bytes.len()) {
             self.boot();
-        }
-        // Who cuts off a device that works on has given it up: no command reaches it from then on.
-        if self.phase.get() == Phase::Initialized && !self.configuration.is_bus_master() {
-            self.refused.set(true);
         }
     }
 

@@ -192,6 +192,11 @@ impl Device {
         device.in_this_life(HEALTH_PERIOD_NS, Self::health_tick);
     }
 
+    /// Whether it stands still, so that a driver takes the firmware for dead.
+    pub(super) const fn is_health_frozen(&self) -> bool {
+        self.registers.frozen.get()
+    }
+
     /// The health counter stops moving (or moves again); all else works on.
     pub fn freeze_health(&self, frozen: bool) {
         self.registers.frozen.set(frozen);

@@ -121,9 +121,10 @@ impl Device {
         }
     }
 
-    /// What the driver has not destroyed although it could, at the end of its life with the device.
+    /// What the driver has not destroyed although it could, at the end of its life with the device. To take the bus away from a device
+    /// that works is no excuse; a health counter that stands still is one.
     pub fn left_behind(&self) -> Vec<String> {
-        if self.refused.get() {
+        if self.refused.get() || self.is_health_frozen() {
             return Vec::new();
         }
         match self.phase.get() {

@@ -7,6 +7,9 @@ use super::ready;
 use super::traffic::{End, WRITE, piece, remote};
 use cxndk_testbed::sim;
 
+/// The bit of the command register of configuration space that lets the device begin transactions.
+const BUS_MASTER: u8 = 1 << 2;
+
 /// The rule that ends the run of `wrong`, which works on a connected queue pair whose peer does not exist.
 fn caught(wrong: impl FnOnce(&End) + Send) -> &'static str {
     let result = sim::run(1, move || {
@@ -162,6 +165,21 @@ fn what_the_driver_leaves_in_the_device_is_known() {
         assert_eq!(leftovers(), all);
         driver.function.reset();
         assert!(leftovers().is_empty(), "a reset forgets everything");
+    });
+}
+
+/// Proves the check of HALT-01: to take the bus away from a device that works is no teardown; all that it had lives on in it.
+#[test]
+fn a_device_that_is_only_cut_off_has_everything_still() {
+    ready(9, |driver| {
+        let before = driver.function.leftovers();
+        assert_eq!(before.len(), 2, "{before:?}");
+        let mut command = [0; 2];
+        driver.function.config_read(4, &mut command);
+        command[0] &= !BUS_MASTER;
+        driver.function.config_write(4, &command);
+        assert_eq!(driver.function.leftovers(), before);
+        driver.function.reset();
     });
 }
 
