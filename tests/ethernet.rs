@@ -304,3 +304,137 @@ fn tcp_header(from: &Host, to: &Host, payload: usize) -> Vec<u8> {
     ]);
     header
 }
+
+const SCALE: u32 = 0x0001_0204;
+/// The key of the published vectors.
+const KEY: [u8; 40] = [
+    0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0, 0xd0,
+    0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42,
+    0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
+];
+
+/// `NDIS_RECEIVE_SCALE_PARAMETERS`, revision 2, with key and table behind it.
+fn scale(flags: u16, types: u32, table: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x89, 2, 0x28, 0];
+    bytes.extend(flags.to_le_bytes());
+    bytes.extend([0; 2]);
+    bytes.extend((types | 1).to_le_bytes());
+    bytes.extend((table.len() as u16 * 4).to_le_bytes());
+    bytes.extend([0; 2]);
+    bytes.extend((44 + 40_u32).to_le_bytes());
+    bytes.extend(40_u16.to_le_bytes());
+    bytes.extend([0; 2]);
+    bytes.extend(44_u32.to_le_bytes());
+    bytes.resize(44, 0);
+    bytes.extend(KEY);
+    table
+        .iter()
+        .for_each(|processor| bytes.extend([0, 0, *processor, 0]));
+    bytes
+}
+
+/// A TCP segment of a flow, without payload.
+fn segment(from: &Host, to: &Host, port: u16) -> Vec<u8> {
+    let mut frame = [tcp_header(from, to, 20), vec![0; 20]].concat();
+    frame[34..36].copy_from_slice(&port.to_be_bytes());
+    frame
+}
+
+/// The Toeplitz hash over addresses and ports, by its definition: a bit of the input brings in the key from there on.
+fn toeplitz(frame: &[u8]) -> u32 {
+    let input = &frame[26..38];
+    let key_at = |bit: usize| {
+        (0..32).fold(0, |word, next| {
+            word << 1 | u32::from(KEY[(bit + next) / 8] >> (7 - (bit + next) % 8) & 1)
+        })
+    };
+    (0..input.len() * 8)
+        .filter(|bit| input[bit / 8] >> (7 - bit % 8) & 1 != 0)
+        .fold(0, |hash, bit| hash ^ key_at(bit))
+}
+
+/// Proves RSS-02, RSS-04, RSS-07, RSS-08, RSS-10, RSS-12: the hash of a flow names the processor that its frames are indicated on, by the
+/// table as it is, and is told with its type.
+#[test]
+fn flows_come_to_the_processors_of_the_table() {
+    for seed in 50..54 {
+        two(seed, |a, b| {
+            let inbox = Inbox::of(b);
+            for table in [
+                &[0_u8, 1, 2, 3][..],
+                &[3, 3, 2, 2, 1, 1, 0, 0],
+                &[2, 1],
+                &[1; 128],
+            ] {
+                b.adapter.set(SCALE, &scale(0, 0x1700, table)).expect("it is set");
+                let frames: Vec<_> = (1000..1040).map(|port| segment(a, b, port)).collect();
+                a.adapter
+                    .send_packets(frames.iter().map(|frame| Outgoing::frame(frame)).collect());
+                a.adapter.completions();
+                let arrived = inbox.take(frames.len());
+                assert_eq!(arrived.len(), frames.len());
+                for got in &arrived {
+                    let hash = toeplitz(&got.frame);
+                    assert_eq!(got.hash, Some((hash, 0x201)));
+                    let entry = table[hash as usize % table.len()];
+                    assert_eq!(got.processor, u32::from(entry), "{table:?}");
+                }
+            }
+            b.adapter.set(SCALE, &scale(0x10, 0, &[])).expect("it is off");
+            a.adapter.send_packets(vec![Outgoing::frame(&segment(a, b, 1))]);
+            assert_eq!(inbox.take(1)[0].hash, None);
+        });
+    }
+}
+
+/// Proves RSS-05, RSS-06, OID-05: parameters that cannot be are refused by their reason, and what was set stays.
+#[test]
+fn impossible_scaling_is_refused() {
+    two(60, |a, b| {
+        let inbox = Inbox::of(b);
+        b.adapter
+            .set(SCALE, &scale(0, 0x200, &[1; 4]))
+            .expect("it is set");
+        let mut short_key = scale(0, 0x200, &[0; 4]);
+        short_key[20] = 39;
+        let mut beyond = scale(0, 0x200, &[0; 4]);
+        beyond[16..20].copy_from_slice(&u32::MAX.to_le_bytes());
+        let mut old = scale(0, 0x200, &[0; 4]);
+        old[1] = 1;
+        let refused = [
+            scale(0, 0x200, &[0; 3]),
+            scale(0, 0x200, &[]),
+            scale(0, 0x10_0000, &[0; 4]),
+            scale(0, 0, &[0; 4]),
+            short_key,
+            beyond,
+            old,
+            vec![0x89, 2, 0x28],
+        ];
+        for bytes in refused {
+            let error = b.adapter.set(SCALE, &bytes).expect_err("it cannot be");
+            assert!(
+                [INVALID_LENGTH, 0xc001_0015_u32.cast_signed()].contains(&error.status),
+                "{error:?}"
+            );
+        }
+        a.adapter.send_packets(vec![Outgoing::frame(&segment(a, b, 1))]);
+        let got = &inbox.take(1)[0];
+        assert_eq!((got.processor, got.hash.map(|hash| hash.1)), (1, Some(0x201)));
+    });
+}
+
+/// Proves RSS-13: without the keyword nothing is offered, set or hashed.
+#[test]
+fn without_its_keyword_nothing_is_spread() {
+    World::new(61)
+        .on(1, |host| host.keyword("*RSS", "0"))
+        .play(|world| {
+            let (a, b) = (&world.hosts[0], &world.hosts[1]);
+            let inbox = Inbox::of(b);
+            let error = b.adapter.set(SCALE, &scale(0, 0x200, &[1; 4])).expect_err("off");
+            assert_eq!(error.status, 0xc000_00bb_u32.cast_signed());
+            a.adapter.send_packets(vec![Outgoing::frame(&segment(a, b, 1))]);
+            assert_eq!(inbox.take(1)[0].hash, None);
+        });
+}

@@ -4,6 +4,7 @@ use core::ptr::null_mut;
 
 use super::{Adapter, link, oid};
 use crate::{
+    ether::scale::MOST_ENTRIES,
     nt::{Passive, Ref, Status},
     sys::ndis::{
         self, IF_TYPE_ETHERNET_CSMACD, NDIS_MAC_OPTION_8021P_PRIORITY, NDIS_MAC_OPTION_8021Q_VLAN,
@@ -16,12 +17,14 @@ use crate::{
         NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT, NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
         NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_NDK_ATTRIBUTES,
         NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES, NDIS_PM_CAPABILITIES,
-        NDIS_PM_CAPABILITIES_REVISION_2,
+        NDIS_PM_CAPABILITIES_REVISION_2, NDIS_RECEIVE_SCALE_CAPABILITIES,
     },
 };
 
 /// `NDIS_SIZEOF_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_2`: without the padding at the end.
 const REGISTRATION_SIZE: u16 = 0x1c;
+/// `NdisHashFunctionToeplitz`.
+const TOEPLITZ: u32 = 1;
 /// Bytes of a station address.
 const ADDRESS_LENGTH: u16 = 6;
 /// All statistics are supported (the `NDIS_STATISTICS_*_SUPPORTED` family, open point M-09).
@@ -75,7 +78,11 @@ pub(super) fn set_registration(adapter: &Ref<Adapter>, _: Passive<'_>) -> Result
 pub(super) fn set_general(adapter: &Ref<Adapter>, _: Passive<'_>) -> Result<(), Status> {
     let mut power = no_power_management();
     let mut oids = oid::SUPPORTED;
+    let mut scale = scaling(adapter);
     let mut attributes = general(adapter);
+    if adapter.keywords().rss {
+        attributes.RecvScaleCapabilities = &raw mut scale;
+    }
     attributes.PowerManagementCapabilitiesEx = &raw mut power;
     attributes.SupportedOidList = (&raw mut oids).cast();
     attributes.SupportedOidListLength = size_of_val(&oids) as u32;
@@ -135,6 +142,34 @@ fn general(adapter: &Adapter) -> NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES {
         SupportedOidListLength: 0,
         AutoNegotiationFlags: link::AUTO_NEGOTIATED,
         PowerManagementCapabilitiesEx: null_mut(),
+    }
+}
+
+/// What the adapter can do to spread received frames over processors (rules RSS-01 to RSS-04).
+fn scaling(adapter: &Adapter) -> NDIS_RECEIVE_SCALE_CAPABILITIES {
+    let queues = adapter.ether.get().map_or(1, |ether| ether.receive_queues());
+    let messages = adapter
+        .interrupts
+        .get()
+        .map_or(1, |interrupts| interrupts.count());
+    NDIS_RECEIVE_SCALE_CAPABILITIES {
+        Header: NDIS_OBJECT_HEADER {
+            Type: ndis::NDIS_OBJECT_TYPE_RSS_CAPABILITIES as u8,
+            Revision: ndis::NDIS_RECEIVE_SCALE_CAPABILITIES_REVISION_2 as u8,
+            Size: ndis::NDIS_SIZEOF_RECEIVE_SCALE_CAPABILITIES_REVISION_2 as u16,
+        },
+        CapabilitiesFlags: TOEPLITZ
+            | ndis::NDIS_RSS_CAPS_MESSAGE_SIGNALED_INTERRUPTS
+            | ndis::NDIS_RSS_CAPS_CLASSIFICATION_AT_ISR
+            | ndis::NDIS_RSS_CAPS_USING_MSI_X
+            | ndis::NDIS_RSS_CAPS_SUPPORTS_MSI_X
+            | ndis::NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV4
+            | ndis::NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV6
+            | ndis::NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV4
+            | ndis::NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV6,
+        NumberOfInterruptMessages: messages,
+        NumberOfReceiveQueues: queues as u32,
+        NumberOfIndirectionTableEntries: MOST_ENTRIES as u16,
     }
 }
 

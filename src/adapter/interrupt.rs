@@ -10,7 +10,7 @@ use super::{
     resources::Resources,
 };
 use crate::{
-    ether::Ether,
+    ether::{Ether, scale::Processor},
     hw::{Device, Messages, Processors},
     nt::{
         NoMemory, Once, Passive, Ref, Status,
@@ -130,7 +130,10 @@ impl Interrupts {
             .map_or(MOST_FRAMES, |throttle| throttle.MaxNblsToIndicate)
             .min(MOST_FRAMES);
         let events = device.on_message(message, BUDGET);
-        let frames = self.ether.get().is_some_and(|ether| ether.serve(message, most));
+        let frames = self
+            .ether
+            .get()
+            .is_some_and(|ether| ether.serve(message, most, |processor| self.sends_away(message, processor)));
         match throttle {
             Some(throttle) if frames && throttle.MaxNblsToIndicate < MOST_FRAMES => {
                 throttle.BitField4 |= MORE_NBLS_PENDING;
@@ -146,24 +149,47 @@ impl Interrupts {
         unsafe { ndis::NdisMDeregisterInterruptEx(self.handle.load(Ordering::Acquire)) }
     }
 
+    /// Has the DPC of `message` run on that processor, if it is another one (rule RSS-12). Whether it is.
+    fn sends_away(&self, message: u32, processor: Processor) -> bool {
+        let here = current_processor();
+        let away = (here.Group, here.Number) != (processor.group, processor.number);
+        if away {
+            self.queue_dpc_on(message, processor.set());
+        }
+        away
+    }
+
     /// Has the DPC of `message` run (again), on this processor.
     fn queue_dpc(&self, message: u32) {
-        let mut processor = PROCESSOR_NUMBER {
-            Group: 0,
-            Number: 0,
-            Reserved: 0,
+        let here = current_processor();
+        let set = Processors {
+            group: here.Group,
+            mask: 1 << (here.Number % 64),
         };
-        // SAFETY: room for the number.
-        unsafe { ntddk::KeGetCurrentProcessorNumberEx(&raw mut processor) };
+        self.queue_dpc_on(message, set);
+    }
+
+    fn queue_dpc_on(&self, message: u32, processors: Processors) {
         let mut target = GROUP_AFFINITY {
-            Mask: 1 << (processor.Number % 64),
-            Group: processor.Group,
+            Mask: processors.mask as usize,
+            Group: processors.group,
             Reserved: [0; 3],
         };
         let handle = self.handle.load(Ordering::Acquire);
         // SAFETY: a live registration: it is deregistered after the last DPC and the device are gone.
         unsafe { ndis::NdisMQueueDpcEx(handle, message, &raw mut target, null_mut()) };
     }
+}
+
+fn current_processor() -> PROCESSOR_NUMBER {
+    let mut processor = PROCESSOR_NUMBER {
+        Group: 0,
+        Number: 0,
+        Reserved: 0,
+    };
+    // SAFETY: room for the number.
+    unsafe { ntddk::KeGetCurrentProcessorNumberEx(&raw mut processor) };
+    processor
 }
 
 const fn characteristics() -> NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS {

@@ -14,6 +14,13 @@ pub(super) const ETHERNET_HEADER: u32 = 14;
 const PACKET_SIZES: [u32; 3] = [1514, 4088, 9014];
 /// `*NetworkDirectRoCEFrameSize` values, in bytes of RDMA payload per packet.
 const ROCE_FRAME_SIZES: [u32; 5] = [256, 512, 1024, 2048, 4096];
+/// `*NumRSSQueues` at most.
+const MOST_QUEUES: u32 = ether::receive::MOST_QUEUES as u32;
+/// `*ReceiveBuffers` and `*TransmitBuffers`.
+const DEFAULT_BUFFERS: u32 = 256;
+const LEAST_BUFFERS: u32 = 64;
+const MOST_BUFFERS: u32 = 4096;
+
 /// The adapter's configuration, checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keywords {
@@ -29,6 +36,14 @@ pub struct Keywords {
     pub flow_control: Option<(bool, bool)>,
     /// `*PriorityVLANTag`: (priority, VLAN).
     pub tags: (bool, bool),
+    /// `*RSS`: received frames may be spread over processors.
+    pub rss: bool,
+    /// `*NumRSSQueues`.
+    pub rss_queues: u32,
+    /// `*ReceiveBuffers`, of each queue.
+    pub receive_buffers: u32,
+    /// `*TransmitBuffers`, of each ring.
+    pub transmit_buffers: u32,
     /// `NetworkAddress`, if it is a legal station address.
     pub address: Option<[u8; 6]>,
 }
@@ -42,6 +57,10 @@ impl Default for Keywords {
             interrupt_moderation: true,
             flow_control: Some((false, false)),
             tags: (true, true),
+            rss: true,
+            rss_queues: 8,
+            receive_buffers: DEFAULT_BUFFERS,
+            transmit_buffers: DEFAULT_BUFFERS,
             address: None,
         }
     }
@@ -91,6 +110,10 @@ impl Keywords {
                 Some(2) => (false, true),
                 _ => (true, true),
             },
+            rss: flag(integer("*RSS"), true),
+            rss_queues: integer("*NumRSSQueues").map_or(8, |queues| queues.clamp(1, MOST_QUEUES)),
+            receive_buffers: buffers(integer("*ReceiveBuffers")),
+            transmit_buffers: buffers(integer("*TransmitBuffers")),
             address: address.filter(|address| is_station_address(*address)),
         }
     }
@@ -100,9 +123,9 @@ impl Keywords {
         ether::Config {
             mtu: self.mtu,
             tags: self.tags,
-            transmit_frames: 256,
-            receive_buffers: 512,
-            queues: 1,
+            transmit_frames: self.transmit_buffers,
+            receive_buffers: self.receive_buffers,
+            queues: if self.rss { self.rss_queues } else { 1 },
         }
     }
 
@@ -131,6 +154,11 @@ const fn flag(value: Option<u32>, default: bool) -> bool {
         Some(1) => true,
         _ => default,
     }
+}
+
+/// Buffers of a queue: what is asked for, in bounds.
+fn buffers(value: Option<u32>) -> u32 {
+    value.map_or(DEFAULT_BUFFERS, |value| value.clamp(LEAST_BUFFERS, MOST_BUFFERS))
 }
 
 /// The largest of the ascending `legal` values that is not above `value`, or else the smallest.

@@ -5,7 +5,8 @@
 //! | addresses, the root | exact destination | the station's address, broadcast, the multicast list |
 //! | | any group address | all multicast |
 //! | | anything | promiscuous |
-//! | kinds | anything | to the queue of what is not spread |
+//!
+//! All of them lead to the table of kinds.
 //!
 //! Entries come before those that they replace go, so that no frame is lost that both lists take.
 
@@ -13,8 +14,9 @@ use crate::{
     hw::{
         Device, HwError, Mac,
         commands::vport::{SetPromiscuous, SetVportMulticast},
-        ether::{Destination, FlowGroup, FlowTable, ReceiveTarget},
+        ether::{Destination, FlowGroup, FlowTable},
         layout::FteMatchParam,
+        types::FlowTableId,
     },
     nt::{Passive, Ref, SpinLock},
     sys::ndis::{
@@ -32,11 +34,8 @@ const LOG_ADDRESSES: u32 = 8;
 /// Where the groups of single entries lie in it.
 const ANY_GROUP: u32 = 254;
 const ANYTHING: u32 = 255;
-/// log2 of the entries of the table of kinds.
-const LOG_KINDS: u32 = 4;
-/// Levels: frames go upward.
-const LEVEL_ADDRESSES: u8 = 0;
-const LEVEL_KINDS: u8 = 1;
+/// Frames go upward from here.
+const LEVEL: u8 = 0;
 const BROADCAST: Mac = Mac([0xff; 6]);
 
 /// The list of group addresses.
@@ -116,8 +115,8 @@ struct Programmed {
 pub struct Filter {
     device: Ref<Device>,
     own: Mac,
-    kinds: FlowTable,
-    rest: FlowGroup,
+    /// Where frames go that pass.
+    kinds: FlowTableId,
     addresses: FlowTable,
     exact: FlowGroup,
     group: FlowGroup,
@@ -125,29 +124,6 @@ pub struct Filter {
     /// Whether the virtual port has to be told, too, and takes so many group addresses.
     most_multicast: u32,
     state: SpinLock<Programmed>,
-}
-
-/// What is made of the filter so far, undone in reverse.
-struct Made<'a> {
-    device: &'a Ref<Device>,
-    passive: Passive<'a>,
-    tables: [Option<FlowTable>; 2],
-    groups: [Option<FlowGroup>; 4],
-}
-
-impl Made<'_> {
-    fn undo(self) {
-        self.groups
-            .iter()
-            .rev()
-            .flatten()
-            .for_each(|group| group.destroy(self.passive));
-        self.tables
-            .iter()
-            .rev()
-            .flatten()
-            .for_each(|table| table.destroy(self.passive));
-    }
 }
 
 fn exact_mask() -> FteMatchParam {
@@ -170,45 +146,35 @@ fn any_group() -> FteMatchParam {
 }
 
 impl Filter {
-    /// Makes the tables, through which nothing passes yet, before `target`.
+    /// Makes the tables before the table `kinds`; nothing passes yet.
     ///
     /// # Errors
     /// Those of the commands; nothing stays.
     pub fn create(
         device: &Ref<Device>,
-        target: &ReceiveTarget,
+        kinds: FlowTableId,
         most_multicast: u32,
         passive: Passive<'_>,
     ) -> Result<Self, HwError> {
-        let mut made = Made {
-            device,
-            passive,
-            tables: [None, None],
-            groups: [None, None, None, None],
+        let addresses = FlowTable::create(device, LEVEL, LOG_ADDRESSES, passive)?;
+        let undo = |groups: &[&FlowGroup]| {
+            groups.iter().for_each(|group| group.destroy(passive));
+            addresses.destroy(passive);
         };
-        match Self::make(&mut made, target) {
-            Ok(()) => {}
-            Err(error) => {
-                made.undo();
-                return Err(error);
-            }
-        }
-        let Made {
-            tables: [Some(kinds), Some(addresses)],
-            groups: [Some(rest), Some(exact), Some(group), Some(anything)],
-            ..
-        } = made
-        else {
-            return Err(HwError::NoMemory);
-        };
+        let group = |range, mask| addresses.group(range, mask, passive);
+        let exact = group((0, PLACES as u32), exact_mask()).inspect_err(|_| undo(&[]))?;
+        let any = group((ANY_GROUP, 1), any_group()).inspect_err(|_| undo(&[&exact]))?;
+        let anything = group((ANYTHING, 1), FteMatchParam::new()).inspect_err(|_| undo(&[&any, &exact]))?;
+        addresses
+            .make_root(passive)
+            .inspect_err(|_| undo(&[&anything, &any, &exact]))?;
         Ok(Self {
             device: device.clone(),
             own: device.mac(),
             kinds,
-            rest,
             addresses,
             exact,
-            group,
+            group: any,
             anything,
             most_multicast,
             state: SpinLock::new(Programmed {
@@ -218,37 +184,6 @@ impl Filter {
                 anything: false,
             }),
         })
-    }
-
-    fn make(made: &mut Made<'_>, target: &ReceiveTarget) -> Result<(), HwError> {
-        let (device, passive) = (made.device, made.passive);
-        let nothing = FteMatchParam::new();
-        let kinds = made.tables[0].insert(FlowTable::create(device, LEVEL_KINDS, LOG_KINDS, passive)?);
-        let rest = kinds.group(((1 << LOG_KINDS) - 1, 1), nothing, passive)?;
-        let rest = made.groups[0].insert(rest);
-        rest.set(0, nothing, Destination::Tir(target.number()), passive)?;
-        let addresses = FlowTable::create(device, LEVEL_ADDRESSES, LOG_ADDRESSES, passive);
-        let addresses = match addresses {
-            Ok(table) => made.tables[1].insert(table),
-            Err(error) => {
-                rest.clear(0, passive);
-                return Err(error);
-            }
-        };
-        let mut rest_of = || -> Result<(), HwError> {
-            let exact = addresses.group((0, PLACES as u32), exact_mask(), passive)?;
-            made.groups[1] = Some(exact);
-            made.groups[2] = Some(addresses.group((ANY_GROUP, 1), any_group(), passive)?);
-            made.groups[3] = Some(addresses.group((ANYTHING, 1), nothing, passive)?);
-            addresses.make_root(passive)
-        };
-        let result = rest_of();
-        if result.is_err()
-            && let Some(rest) = &made.groups[0]
-        {
-            rest.clear(0, passive);
-        }
-        result
     }
 
     /// What NDIS wanted last.
@@ -277,7 +212,7 @@ impl Filter {
         wanted: &Wanted,
         passive: Passive<'_>,
     ) -> Result<(), HwError> {
-        let to = Destination::Table(self.kinds.number());
+        let to = Destination::Table(self.kinds);
         for address in wanted.addresses(self.own) {
             if programmed.exact.contains(&Some(address)) {
                 continue;
@@ -347,7 +282,7 @@ impl Filter {
         Ok(commander.execute(&promiscuous, passive)?)
     }
 
-    /// Destroys the tables: no frame reaches the target any more.
+    /// Destroys the tables: no frame passes any more.
     pub fn destroy(&self, passive: Passive<'_>) {
         // What cannot be taken back goes with the device.
         let _ = self.want(&Wanted::NOTHING, passive);
@@ -356,9 +291,6 @@ impl Filter {
             group.destroy(passive);
         }
         self.addresses.destroy(passive);
-        self.rest.clear(0, passive);
-        self.rest.destroy(passive);
-        self.kinds.destroy(passive);
     }
 }
 

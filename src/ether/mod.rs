@@ -5,21 +5,28 @@
 //! | [`transmit`] | sends |
 //! | [`receive`] | receives |
 //! | [`filter`] | which frames are received |
+//! | `kinds`, [`scale`] | which queue and which processor they come to |
 //! | `complete` | packets on their way back to NDIS |
 //!
 //! RDMA has its own queue pairs and is not seen here.
 
 mod complete;
 pub mod filter;
+mod kinds;
 pub mod receive;
+pub mod scale;
 pub mod transmit;
 
 use core::ffi::c_void;
 
+pub use self::kinds::HASH_TYPES;
+
 use self::{
     complete::complete_sends,
     filter::{Filter, Wanted},
+    kinds::Kinds,
     receive::{Receive, queue::Reception, verdict::Beside},
+    scale::{MOST_ENTRIES, Processor, Scale},
     transmit::{Transmit, plan::Limits},
 };
 use crate::{
@@ -27,7 +34,7 @@ use crate::{
         Device, HwError,
         ether::{Domain, EtherCaps},
     },
-    nt::{Dma, NdisHandle, Passive, Ref, Status, packet::Packets},
+    nt::{Dma, NdisHandle, Passive, Ref, SpinLock, Status, packet::Packets},
 };
 
 /// How an adapter sends and receives.
@@ -57,7 +64,10 @@ pub struct Ether {
     domain: Domain,
     transmit: Transmit,
     receive: Receive,
+    kinds: Kinds,
     filter: Filter,
+    scale: SpinLock<Scale>,
+    beside: SpinLock<Beside>,
 }
 
 impl Ether {
@@ -73,7 +83,9 @@ impl Ether {
     ) -> Result<Ref<Self>, HwError> {
         let caps = EtherCaps::read(device, passive)?;
         let domain = Domain::create(device, passive)?;
-        let queues = config.queues.clamp(1, device.completion_vectors());
+        // A queue for each processor, as far as there are messages for them.
+        let most = device.completion_vectors().min(device.completion_processors());
+        let queues = config.queues.clamp(1, most.max(1));
         let limits = limits(caps, config);
         let log = |frames: u32| frames.next_power_of_two().ilog2().min(caps.log_max_queue);
         let transmit = Transmit::create(
@@ -89,12 +101,21 @@ impl Ether {
             log_buffers: log(config.receive_buffers),
             beside: beside(config),
         };
-        let receive = Receive::create(&domain, dma.ndis(), queues, reception, passive).inspect_err(|_| {
-            transmit.destroy(passive);
-            domain.destroy(passive);
-        })?;
+        let entries = 1 << caps.log_max_table.min(MOST_ENTRIES.ilog2());
+        let receive = Receive::create(&domain, dma.ndis(), (queues, entries), reception, passive)
+            .inspect_err(|_| {
+                transmit.destroy(passive);
+                domain.destroy(passive);
+            })?;
+        let kinds =
+            Kinds::create(device, receive.target(), caps.matches_ip_version, passive).inspect_err(|_| {
+                receive.destroy(passive);
+                transmit.destroy(passive);
+                domain.destroy(passive);
+            })?;
         let filter =
-            Filter::create(device, receive.target(), caps.multicast_list, passive).inspect_err(|_| {
+            Filter::create(device, kinds.number(), caps.multicast_list, passive).inspect_err(|_| {
+                kinds.destroy(passive);
                 receive.destroy(passive);
                 transmit.destroy(passive);
                 domain.destroy(passive);
@@ -104,7 +125,10 @@ impl Ether {
             domain,
             transmit,
             receive,
+            kinds,
             filter,
+            scale: SpinLock::new(Scale::OFF),
+            beside: SpinLock::new(reception.beside),
         })
         .map_err(|back| {
             back.destroy(passive);
@@ -128,10 +152,52 @@ impl Ether {
     }
 
     /// Looks at the receive queues of a message whose events were just handed on, in its DPC at `DISPATCH_LEVEL`: indicates `most` frames
-    /// of each at most. `true` when there may be more: come again.
+    /// of each at most, but for queues that `elsewhere` sees to on their own processor. `true` when there may be more: come again.
     #[inline]
-    pub fn serve(&self, message: u32, most: u32) -> bool {
-        self.receive.serve(message, most)
+    pub fn serve(&self, message: u32, most: u32, elsewhere: impl Fn(Processor) -> bool) -> bool {
+        self.receive.serve(message, most, elsewhere)
+    }
+
+    /// Receive queues that there are.
+    pub fn receive_queues(&self) -> usize {
+        self.receive.count()
+    }
+
+    /// How frames are spread.
+    pub fn scale(&self) -> Scale {
+        *self.scale.lock()
+    }
+
+    /// Spreads frames over processors otherwise (rules RSS-05 to RSS-07). Changes are serialised by the caller.
+    ///
+    /// # Errors
+    /// Those of the commands: frames are spread in part as before.
+    pub fn spread(&self, scale: &Scale, passive: Passive<'_>) -> Result<(), HwError> {
+        if scale.types != 0 {
+            self.receive.spread(scale, passive)?;
+        }
+        self.kinds.spread(
+            &self.domain,
+            self.receive.table(),
+            (scale.types, &scale.key),
+            passive,
+        )?;
+        if scale.types == 0 {
+            self.receive.gather();
+        }
+        *self.scale.lock() = *scale;
+        self.tell_beside(|beside| beside.hash_types = scale.types);
+        Ok(())
+    }
+
+    /// Changes what is told beside frames.
+    fn tell_beside(&self, change: impl FnOnce(&mut Beside)) {
+        let now = {
+            let mut beside = self.beside.lock();
+            change(&mut beside);
+            *beside
+        };
+        self.receive.tell_beside(now);
     }
 
     /// Events were handed on outside of a DPC: names the messages whose DPCs have to look at receive queues. `<= DISPATCH_LEVEL`.
@@ -178,6 +244,7 @@ impl Ether {
     pub fn destroy(&self, passive: Passive<'_>) {
         self.transmit.close(Status::NDIS_NOT_ACCEPTED, passive);
         self.filter.destroy(passive);
+        self.kinds.destroy(passive);
         self.receive.destroy(passive);
         self.transmit.destroy(passive);
         self.domain.destroy(passive);

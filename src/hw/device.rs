@@ -191,6 +191,16 @@ impl Device {
         self.parts.queues.completion_vectors()
     }
 
+    /// Processors that completions are told on.
+    pub fn completion_processors(&self) -> u32 {
+        self.platform.messages.completion_processors()
+    }
+
+    /// How badly the message of a completion vector suits these processors: to how many others it may come; `None` if to none of these.
+    pub fn misfit(&self, vector: u32, processors: Processors) -> Option<u32> {
+        self.platform.messages.misfit(self.message_of(vector), processors)
+    }
+
     /// The interrupt message of a completion vector, counted round and round.
     pub fn message_of(&self, vector: u32) -> u32 {
         self.parts.queues.completion_message(vector).unwrap_or(0)

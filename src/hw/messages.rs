@@ -31,6 +31,20 @@ impl Messages {
         self.0.len().max(1) as u32
     }
 
+    /// Processors that messages of completions come to.
+    pub fn completion_processors(&self) -> u32 {
+        let completions = self.0.get(1..).filter(|sets| !sets.is_empty()).unwrap_or(&self.0);
+        let union_of = |group: u16| {
+            let sets = completions.iter().filter(|set| set.group == group);
+            sets.fold(0, |all, set| all | set.mask).count_ones()
+        };
+        let first_of_group = |(at, set): &(usize, &Processors)| {
+            !completions.iter().take(*at).any(|other| other.group == set.group)
+        };
+        let groups = completions.iter().enumerate().filter(first_of_group);
+        groups.map(|(_, set)| union_of(set.group)).sum()
+    }
+
     /// How badly a message suits those who want one of these processors: the fewer others it may come to, the better. `None` if it comes
     /// to none of them.
     pub(super) fn misfit(&self, message: u32, wanted: Processors) -> Option<u32> {

@@ -7,6 +7,7 @@ mod lists;
 mod pending;
 mod query;
 mod request;
+mod scale;
 mod set;
 mod statistics;
 mod wanted;
@@ -24,11 +25,12 @@ use crate::{
 };
 
 /// Every OID that the adapter handles, and no other (rule ATTR-08).
-pub(super) const SUPPORTED: [u32; 27] = [
+pub(super) const SUPPORTED: [u32; 28] = [
     ndis::OID_GEN_CURRENT_LOOKAHEAD,
     ndis::OID_GEN_CURRENT_PACKET_FILTER,
     ndis::OID_GEN_INTERRUPT_MODERATION,
     ndis::OID_GEN_LINK_PARAMETERS,
+    ndis::OID_GEN_RECEIVE_SCALE_PARAMETERS,
     ndis::OID_GEN_MAXIMUM_FRAME_SIZE,
     ndis::OID_GEN_MAXIMUM_TOTAL_SIZE,
     ndis::OID_GEN_RCV_OK,
@@ -141,6 +143,7 @@ impl Adapter {
             let found = match job {
                 Job::Count => this.look_at_counters(passive).map(Some),
                 Job::Receive => this.want(serial, passive).map(|()| None),
+                Job::Spread => this.spread(serial, passive).map(|()| None),
             };
             // NDIS may have it back.
             let Some(mut request) = this.requests.take(serial) else {

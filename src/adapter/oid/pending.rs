@@ -5,9 +5,8 @@
 
 use core::ffi::c_void;
 
-use super::{Adapter, request::Request, wanted::change};
+use super::{Adapter, request::Request};
 use crate::{
-    ether::filter::Wanted,
     nt::{
         Ref, SpinLock, Status,
         sync::{AtomicBool, AtomicU32, Ordering},
@@ -27,6 +26,8 @@ pub(super) enum Job {
     Count,
     /// To receive something else.
     Receive,
+    /// To spread what is received otherwise.
+    Spread,
 }
 
 /// A request that waits.
@@ -102,11 +103,15 @@ impl Requests {
         place.as_ref().map(|waiting| (waiting.serial, waiting.job))
     }
 
-    /// Writes what a request that still waits wants to receive.
-    pub(super) fn write_wanted(&self, serial: u32, wanted: &mut Wanted) -> Result<(), Status> {
+    /// Reads a request that still waits.
+    pub(super) fn read<T>(
+        &self,
+        serial: u32,
+        read: impl FnOnce(&mut Request) -> Result<T, Status>,
+    ) -> Result<T, Status> {
         let mut place = self.normal.lock();
         match place.as_mut().filter(|waiting| waiting.serial == serial) {
-            Some(waiting) => change(&mut waiting.request, wanted),
+            Some(waiting) => read(&mut waiting.request),
             None => Err(Status::NDIS_REQUEST_ABORTED),
         }
     }

@@ -3,11 +3,12 @@
 use super::{
     Adapter, Job, Outcome, SUPPORTED,
     request::{Plain, Request},
+    scale::scale,
     wanted::{change, number},
 };
 use crate::{
     adapter::{keywords::Keywords, link::SPEED_UNKNOWN},
-    ether::filter::Wanted,
+    ether::{filter::Wanted, scale::Scale},
     hw::HwError,
     nt::{Passive, Ref, Status, sync::Ordering},
     sys::ndis::{
@@ -28,6 +29,12 @@ impl Adapter {
                     Err(status) => status,
                 }
             }
+            // Without the keyword there is no such thing (rule RSS-13).
+            ndis::OID_GEN_RECEIVE_SCALE_PARAMETERS if !this.keywords().rss => Status::NOT_SUPPORTED,
+            ndis::OID_GEN_RECEIVE_SCALE_PARAMETERS => match scale(request, &Scale::OFF) {
+                Ok(_) => return Outcome::NeedsDevice(Job::Spread),
+                Err(status) => status,
+            },
             ndis::OID_GEN_CURRENT_LOOKAHEAD => this.set_lookahead(request),
             ndis::OID_GEN_LINK_PARAMETERS => Self::set_link_parameters(this, request),
             // Rule of the table of mandatory OIDs: what does not exist cannot be set.
@@ -46,11 +53,26 @@ impl Adapter {
             return Err(Status::NDIS_NOT_ACCEPTED);
         };
         let mut wanted = ether.wanted();
-        self.requests.write_wanted(serial, &mut wanted)?;
+        self.requests
+            .read(serial, |request| change(request, &mut wanted))?;
         ether.want(&wanted, passive).map_err(|error| match error {
             // Rule VRF-05: to ask for less is not a mistake of who asks.
             _ if wanted.filter == 0 || wanted.multicast.as_slice().is_empty() => Status::NDIS_NOT_ACCEPTED,
             HwError::NoMemory => Status::INSUFFICIENT_RESOURCES,
+            _ => Status::UNSUCCESSFUL,
+        })
+    }
+
+    /// Spreads frames over processors as NDIS wants (rule RSS-07).
+    pub(super) fn spread(&self, serial: u32, passive: Passive<'_>) -> Result<(), Status> {
+        let Some(ether) = self.ether.get().filter(|_| !self.is_removed()) else {
+            return Err(Status::NDIS_NOT_ACCEPTED);
+        };
+        let before = ether.scale();
+        let wanted = self.requests.read(serial, |request| scale(request, &before))?;
+        ether.spread(&wanted, passive).map_err(|error| match error {
+            HwError::NoMemory => Status::INSUFFICIENT_RESOURCES,
+            _ if wanted.types == 0 => Status::NDIS_NOT_ACCEPTED,
             _ => Status::UNSUCCESSFUL,
         })
     }

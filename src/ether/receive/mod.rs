@@ -17,10 +17,11 @@ use self::{
     queue::{ReceiveQueue, Reception, Shared, queue_of},
     verdict::Beside,
 };
+use super::scale::{Assignment, Processor, Scale};
 use crate::{
     hw::{
         HwError,
-        ether::{Domain, ReceiveTarget, Spread},
+        ether::{Domain, ReceiveTable, ReceiveTarget, Spread},
     },
     nt::{
         NdisHandle, Passive, Ref, Vec,
@@ -42,19 +43,22 @@ pub const MOST_QUEUES: usize = 16;
 #[derive(Debug)]
 pub struct Receive {
     queues: Vec<Ref<ReceiveQueue>>,
+    /// The first queue's.
     target: ReceiveTarget,
+    /// What frames are spread over.
+    table: ReceiveTable,
     lent: Ref<Lent>,
 }
 
 impl Receive {
-    /// Makes `count` queues, at least one, closed.
+    /// Makes `count` queues, at least one, closed, and a table that may have `most_entries` entries.
     ///
     /// # Errors
     /// [`HwError::NoMemory`], those of the commands; nothing stays.
     pub fn create(
         domain: &Domain,
         ndis: NdisHandle,
-        count: u32,
+        (count, most_entries): (u32, u32),
         reception: Reception,
         passive: Passive<'_>,
     ) -> Result<Self, HwError> {
@@ -74,17 +78,19 @@ impl Receive {
             }
         }
         let first = queues.first().map(|queue| queue.rqn()).ok_or(HwError::NoMemory)?;
-        match ReceiveTarget::create(domain, Spread::Direct(first), passive) {
-            Ok(target) => Ok(Self {
-                queues,
-                target,
-                lent: shared.lent,
-            }),
-            Err(error) => {
+        let target = ReceiveTarget::create(domain, Spread::Direct(first), passive)
+            .inspect_err(|_| destroy(&queues, passive))?;
+        let table = ReceiveTable::create(domain.device(), most_entries, [first].into_iter(), passive)
+            .inspect_err(|_| {
+                target.destroy(passive);
                 destroy(&queues, passive);
-                Err(error)
-            }
-        }
+            })?;
+        Ok(Self {
+            queues,
+            target,
+            table,
+            lent: shared.lent,
+        })
     }
 
     /// Where flow tables send frames.
@@ -92,12 +98,55 @@ impl Receive {
         &self.target
     }
 
-    /// Looks at the queues of a message that told that there is something, at `DISPATCH_LEVEL`; indicates `most` frames at most of each.
+    /// Queues that there are.
+    pub fn count(&self) -> usize {
+        self.queues.len()
+    }
+
+    /// What frames are spread over.
+    pub const fn table(&self) -> &ReceiveTable {
+        &self.table
+    }
+
+    /// Spreads over the processors of a table, from the next frame on (rules RSS-07, RSS-12).
+    ///
+    /// # Errors
+    /// The command's; then frames are spread as before.
+    pub fn spread(&self, scale: &Scale, passive: Passive<'_>) -> Result<(), HwError> {
+        let vector = |queue: usize| queue as u32;
+        let first = self.queues.first().ok_or(HwError::NoMemory)?;
+        let device = first.device();
+        let misfit = |queue: usize, processor: Processor| device.misfit(vector(queue), processor.set());
+        let assignment = Assignment::of(scale.table(), self.queues.len(), misfit);
+        for (processor, queue) in assignment.assigned() {
+            if let Some(queue) = self.queues.get(queue) {
+                queue.indicate_on(Some(processor));
+            }
+        }
+        let entries = scale.table().iter();
+        let numbers = entries.map(|processor| {
+            let queue = self.queues.get(assignment.queue_of(*processor));
+            queue.unwrap_or(first).rqn()
+        });
+        self.table.change(numbers, passive)
+    }
+
+    /// Frames are indicated wherever they come, and hashes not told.
+    pub fn gather(&self) {
+        self.queues.iter().for_each(|queue| queue.indicate_on(None));
+    }
+
+    /// Looks at the queues of a message that told that there is something, at `DISPATCH_LEVEL`; indicates `most` frames at most of each,
+    /// but for those that `elsewhere` sees to on their own processor.
     /// `true` when there may be more: come again.
-    pub fn serve(&self, message: u32, most: u32) -> bool {
+    #[inline]
+    pub fn serve(&self, message: u32, most: u32, elsewhere: impl Fn(Processor) -> bool) -> bool {
         let mut more = false;
         for queue in &self.queues {
-            if queue.message() == message && queue.is_signalled() {
+            if queue.message() == message
+                && queue.is_signalled()
+                && !queue.processor().is_some_and(&elsewhere)
+            {
                 more |= queue.serve(most);
             }
         }
@@ -159,6 +208,7 @@ impl Receive {
 
     /// Destroys target and queues, which are closed and to which no table leads.
     pub fn destroy(&self, passive: Passive<'_>) {
+        self.table.destroy(passive);
         self.target.destroy(passive);
         destroy(&self.queues, passive);
     }

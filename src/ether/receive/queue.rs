@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     dyn_ref,
-    ether::complete::{Indication, indicate},
+    ether::{
+        complete::{Indication, indicate},
+        scale::Processor,
+    },
     hw::{
         CompletionTarget, Cq, CqFault, CqParams, Cqe, CqeOpcode, CqeSyndrome, Device, HwError, Rqn,
         cq::ArmKind,
@@ -71,6 +74,8 @@ pub struct ReceiveQueue {
     /// Elements that the device has used.
     consumer: AtomicU32,
     turn: Turn,
+    /// The processor that frames are indicated on, packed; 0: any.
+    processor: AtomicU32,
     /// Its completion queue told that there is something.
     signalled: AtomicBool,
     /// Frames are indicated.
@@ -153,6 +158,7 @@ impl ReceiveQueue {
             posting,
             consumer: AtomicU32::new(0),
             turn: Turn::new(),
+            processor: AtomicU32::new(0),
             signalled: AtomicBool::new(false),
             open: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
@@ -190,6 +196,23 @@ impl ReceiveQueue {
     /// Frames that were received and not indicated.
     pub const fn dropped(&self) -> &Dropped {
         &self.dropped
+    }
+
+    /// The function.
+    pub const fn device(&self) -> &Ref<Device> {
+        &self.device
+    }
+
+    /// The processor that its frames are indicated on, if there is one.
+    #[inline]
+    pub fn processor(&self) -> Option<Processor> {
+        Processor::unpack(self.processor.load(Relaxed))
+    }
+
+    /// Frames are indicated on this processor from now on; `None`: wherever they come.
+    pub fn indicate_on(&self, processor: Option<Processor>) {
+        self.processor
+            .store(processor.map_or(0, Processor::pack), Relaxed);
     }
 
     /// What is told beside frames from now on.

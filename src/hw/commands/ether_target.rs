@@ -230,6 +230,21 @@ command! {
 }
 
 command! {
+    /// Hashes otherwise, from the next frame on; the table stays.
+    pub struct HashTir {
+        /// The interface.
+        pub tirn: Tirn,
+        /// How.
+        pub spread: Spread,
+    }
+    MODIFY_TIR, ModifyTirIn as |this, input| {
+        input.set_tirn(this.tirn.raw());
+        input.bitmask_mut().set_hash(1);
+        this.spread.write(input.ctx_mut());
+    }
+}
+
+command! {
     /// Destroys a transport interface of received frames; no flow table entry leads to it.
     pub struct DestroyTir {
         /// The interface.

@@ -3,7 +3,7 @@
 use crate::{
     hw::{
         commands::ether_target::{
-            BlockLoopback, CreateRqt, CreateTir, DestroyRqt, DestroyTir, ModifyRqt, Spread,
+            BlockLoopback, CreateRqt, CreateTir, DestroyRqt, DestroyTir, HashTir, ModifyRqt, Spread,
         },
         device::Device,
         error::HwError,
@@ -107,6 +107,18 @@ impl ReceiveTarget {
     /// Its number.
     pub const fn number(&self) -> Tirn {
         self.tirn
+    }
+
+    /// Hashes otherwise, from the next frame on; the table stays.
+    ///
+    /// # Errors
+    /// The command's.
+    pub fn hash(&self, spread: Spread, passive: Passive<'_>) -> Result<(), HwError> {
+        let tirn = self.tirn;
+        Ok(self
+            .device
+            .commander()
+            .execute(&HashTir { tirn, spread }, passive)?)
     }
 
     /// Destroys it; no flow table entry leads to it.

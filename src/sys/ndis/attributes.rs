@@ -1,5 +1,7 @@
 //! Miniport adapter attributes and the parameters of its handlers.
 
+use wdk_sys::_PROCESSOR_NUMBER as PROCESSOR_NUMBER;
+
 use core::ffi::c_void;
 
 use super::{
@@ -269,6 +271,37 @@ pub struct NDIS_RECEIVE_SCALE_CAPABILITIES {
     pub NumberOfIndirectionTableEntries: u16,
 }
 abi!(NDIS_RECEIVE_SCALE_CAPABILITIES, 20, { Header: 0, CapabilitiesFlags: 4, NumberOfInterruptMessages: 8, NumberOfReceiveQueues: 12, NumberOfIndirectionTableEntries: 16 });
+
+/// `NDIS_RECEIVE_SCALE_PARAMETERS`, 44 bytes.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct NDIS_RECEIVE_SCALE_PARAMETERS {
+    /// At 0x0.
+    pub Header: NDIS_OBJECT_HEADER,
+    /// At 0x4.
+    pub Flags: u16,
+    /// At 0x6.
+    pub BaseCpuNumber: u16,
+    /// At 0x8.
+    pub HashInformation: u32,
+    /// At 0xc.
+    pub IndirectionTableSize: u16,
+    /// At 0x10.
+    pub IndirectionTableOffset: u32,
+    /// At 0x14.
+    pub HashSecretKeySize: u16,
+    /// At 0x18.
+    pub HashSecretKeyOffset: u32,
+    /// At 0x1c.
+    pub ProcessorMasksOffset: u32,
+    /// At 0x20.
+    pub NumberOfProcessorMasks: u32,
+    /// At 0x24.
+    pub ProcessorMasksEntrySize: u32,
+    /// At 0x28.
+    pub DefaultProcessorNumber: PROCESSOR_NUMBER,
+}
+abi!(NDIS_RECEIVE_SCALE_PARAMETERS, 44, { Header: 0, Flags: 4, BaseCpuNumber: 6, HashInformation: 8, IndirectionTableSize: 12, IndirectionTableOffset: 16, HashSecretKeySize: 20, HashSecretKeyOffset: 24, ProcessorMasksOffset: 28, NumberOfProcessorMasks: 32, ProcessorMasksEntrySize: 36, DefaultProcessorNumber: 40 });
 
 /// `NET_DEVICE_PNP_EVENT`, 48 bytes.
 #[repr(C)]

@@ -97,6 +97,7 @@ pub fn is_running() -> bool {
 /// The [`Failure`] that ended the run.
 pub fn run<T: Send>(seed: u64, main: impl FnOnce() -> T + Send) -> Result<T, Failure> {
     failure::install_panic_hook();
+    keep_memory();
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name(format!("sim-{seed}"));
         let thread = thread
@@ -106,6 +107,19 @@ pub fn run<T: Send>(seed: u64, main: impl FnOnce() -> T + Send) -> Result<T, Fai
             .join()
             .unwrap_or_else(|payload| std::panic::resume_unwind(payload))
     })
+}
+
+/// Runs take and give back megabytes of pool: the allocator keeps them for the next run, since to have the system map and clear them anew
+/// costs more than most runs do.
+fn keep_memory() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    const LARGE: i32 = 1 << 30;
+    ONCE.call_once(|| {
+        // SAFETY: numbers that the allocator checks.
+        unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
+        // SAFETY: as above.
+        unsafe { libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE) };
+    });
 }
 
 fn run_here<T>(seed: u64, main: impl FnOnce() -> T) -> Result<T, Failure> {
