@@ -438,3 +438,142 @@ fn without_its_keyword_nothing_is_spread() {
             assert_eq!(inbox.take(1)[0].hash, None);
         });
 }
+
+const OFFLOAD: u32 = 0xfc01_020c;
+const ENCAPSULATION: u32 = 0x0101_010a;
+const CURRENT_CONFIG: i32 = 0x4002_0006;
+
+/// `NDIS_OFFLOAD_PARAMETERS`, revision 1: IPv4, TCP and UDP over IPv4, TCP and UDP over IPv6; large sends.
+fn offloads(checksums: [u8; 5], large: [u8; 2]) -> Vec<u8> {
+    let mut bytes = vec![0x80, 1, 0x14, 0];
+    bytes.extend(checksums);
+    bytes.extend([0, 0, large[0], large[1]]);
+    bytes.resize(20, 0);
+    bytes
+}
+
+/// A TCP segment with payload and no checksums, and the wish to have them computed.
+fn unsummed(from: &Host, to: &Host) -> Outgoing {
+    let payload = bytes(333, 3);
+    let frame = [tcp_header(from, to, payload.len()), payload].concat();
+    Outgoing {
+        checksums: 1 | 1 << 2 | 1 << 4 | 34 << 16,
+        ..Outgoing::frame(&frame)
+    }
+}
+
+/// Proves OFL-02, OFL-03, OFL-10, OFL-11: checksums are computed as the packet asks and told good as far as verification is on; every
+/// change is told.
+#[test]
+fn checksums_are_left_to_the_device() {
+    two(70, |a, b| {
+        let inbox = Inbox::of(b);
+        let verdict = || {
+            a.adapter.send_packets(vec![unsummed(a, b)]);
+            a.adapter.completions();
+            inbox.take(1)[0].checksums
+        };
+        assert_eq!(verdict(), 0x28, "IP header and TCP");
+        // Verified only of what is received over IPv6; not at all; all again.
+        let cases = [
+            ([1, 1, 0, 0, 0], 0),
+            ([3, 2, 0, 0, 0], 0x20),
+            ([0, 3, 0, 0, 0], 0x28),
+            ([4; 5], 0x28),
+        ];
+        for (checksums, expected) in cases {
+            let told = b.adapter.indications().len();
+            b.adapter
+                .set(OFFLOAD, &offloads(checksums, [0; 2]))
+                .expect("it is set");
+            let now = b.adapter.indications();
+            assert!(
+                now[told..]
+                    .iter()
+                    .any(|indication| indication.code == CURRENT_CONFIG)
+            );
+            assert_eq!(verdict(), expected, "{checksums:?}");
+        }
+        // Frames that nobody asks anything for pass as they are: without checksums none is good.
+        let plain = Outgoing {
+            checksums: 0,
+            ..unsummed(a, b)
+        };
+        a.adapter.send_packets(vec![plain]);
+        assert_eq!(inbox.take(1)[0].checksums, 0);
+        let mut off = vec![0xa8, 1, 28, 0];
+        [2_u32, 0, 0, 2, 0, 0]
+            .iter()
+            .for_each(|word| off.extend(word.to_le_bytes()));
+        b.adapter.set(ENCAPSULATION, &off).expect("nothing is verified");
+        assert_eq!(verdict(), 0);
+    });
+}
+
+/// Proves OFL-08, OFL-10, OFL-11, OID-05: large sends that are off are not sent, and what cannot be is refused by its reason.
+#[test]
+fn offloads_that_are_off_are_not_done() {
+    two(71, |a, b| {
+        let inbox = Inbox::of(b);
+        let payload = bytes(4000, 5);
+        let message = || Outgoing {
+            buffers: vec![[&tcp_header(a, b, payload.len())[..], &payload].concat()],
+            large: Some(LargeSend {
+                segment: 1000,
+                tcp_header: 34,
+            }),
+            ..Outgoing::default()
+        };
+        a.adapter
+            .set(OFFLOAD, &offloads([0; 5], [1, 0]))
+            .expect("it is set");
+        a.adapter.send_packets(vec![message()]);
+        assert_eq!(a.adapter.completions()[0].status, 0xc000_0001_u32.cast_signed());
+        assert!(inbox.take(1).is_empty());
+        a.adapter
+            .set(OFFLOAD, &offloads([0; 5], [2, 0]))
+            .expect("it is set");
+        a.adapter.send_packets(vec![message()]);
+        assert_eq!(a.adapter.completions()[0].status, SUCCESS);
+        assert_eq!(inbox.take(4).len(), 4);
+        let invalid_data = 0xc001_0015_u32.cast_signed();
+        for bytes in [offloads([5, 0, 0, 0, 0], [0; 2]), offloads([0; 5], [0, 3])] {
+            assert_eq!(
+                a.adapter.set(OFFLOAD, &bytes).expect_err("no such state").status,
+                invalid_data
+            );
+        }
+        let short = a.adapter.set(OFFLOAD, &[0x80, 1, 0x14]).expect_err("too short");
+        assert_eq!((short.status, short.needed), (INVALID_LENGTH, 20));
+        let mut other = vec![0xa8, 1, 28, 0];
+        [1_u32, 0x10, 14, 1, 2, 14]
+            .iter()
+            .for_each(|word| other.extend(word.to_le_bytes()));
+        let error = a.adapter.set(ENCAPSULATION, &other).expect_err("not Ethernet's");
+        assert_eq!(error.status, 0xc000_000d_u32.cast_signed());
+    });
+}
+
+/// Proves OFL-12, INF-08: the offload keywords decide what is on at start.
+#[test]
+fn offload_keywords_have_their_effect() {
+    let plan = World::new(72).on(1, |host| host.keyword("*TCPChecksumOffloadIPv4", "1"));
+    plan.on(0, |host| host.keyword("*LsoV2IPv4", "0")).play(|world| {
+        let (a, b) = (&world.hosts[0], &world.hosts[1]);
+        let inbox = Inbox::of(b);
+        a.adapter.send_packets(vec![unsummed(a, b)]);
+        assert_eq!(inbox.take(1)[0].checksums, 0x20, "the IP header alone");
+        let payload = bytes(3000, 1);
+        let message = Outgoing {
+            buffers: vec![[&tcp_header(a, b, payload.len())[..], &payload].concat()],
+            large: Some(LargeSend {
+                segment: 1000,
+                tcp_header: 34,
+            }),
+            ..Outgoing::default()
+        };
+        a.adapter.completions();
+        a.adapter.send_packets(vec![message]);
+        assert_ne!(a.adapter.completions()[0].status, SUCCESS);
+    });
+}

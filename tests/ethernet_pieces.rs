@@ -4,12 +4,16 @@ use cxndk::ether::receive::buffers::{buffer_size, pieces};
 use cxndk::ether::receive::verdict::Beside;
 use cxndk::nt::out_of_band::ChecksumVerdict;
 
+const GOOD: ChecksumVerdict = ChecksumVerdict::IP_GOOD
+    .and(ChecksumVerdict::TCP_GOOD)
+    .and(ChecksumVerdict::UDP_GOOD);
 const L4_OK: u32 = 1 << 26;
 const L3_OK: u32 = 1 << 25;
 const TAG_TAKEN: u32 = 1 << 16;
 
 const ALL: Beside = Beside {
-    checksums: true,
+    verdicts4: GOOD,
+    verdicts6: GOOD,
     tag_mask: 0xffff,
     hash_types: 0xd700,
 };
@@ -28,7 +32,7 @@ fn only_what_the_device_verified_is_told() {
     assert_eq!(of(v6 | tcp | L4_OK), ChecksumVerdict::TCP_GOOD);
     assert_eq!(of(L3_OK | L4_OK), ChecksumVerdict::default());
     let off = Beside {
-        checksums: false,
+        verdicts4: ChecksumVerdict::default(),
         ..ALL
     };
     assert_eq!(off.of(v4 | L3_OK, (0, 0)).checksums, ChecksumVerdict::default());

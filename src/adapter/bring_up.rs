@@ -5,6 +5,7 @@ use super::{
     failure::{Failure, Step},
     interrupt::Interrupts,
     keywords::Keywords,
+    offload,
     resources::Resources,
 };
 use crate::{
@@ -88,6 +89,7 @@ impl Adapter {
         Self::make_ethernet(this, passive)?;
         Self::start_floors(this, Mtu::for_link(carried), passive)?;
         attributes::set_general(this, passive).map_err(refused(Step::GeneralAttributes))?;
+        offload::set_offloads(this, passive).map_err(refused(Step::GeneralAttributes))?;
         attributes::set_network_direct(this, passive).map_err(refused(Step::NetworkDirectAttributes))?;
         if this.is_removed() {
             // It died since the last command; the event log says of what.

@@ -1,7 +1,10 @@
 //! The adapter's configuration: every registry keyword is read once, in Initialize, and checked (rules INF-08, VRF-46).
 
 use crate::{
-    ether,
+    ether::{
+        self,
+        offload::{Offloads, Ways},
+    },
     hw::Mtu,
     nt::{NdisHandle, Passive, Status, config::Configuration},
 };
@@ -15,7 +18,7 @@ const PACKET_SIZES: [u32; 3] = [1514, 4088, 9014];
 /// `*NetworkDirectRoCEFrameSize` values, in bytes of RDMA payload per packet.
 const ROCE_FRAME_SIZES: [u32; 5] = [256, 512, 1024, 2048, 4096];
 /// `*NumRSSQueues` at most.
-const MOST_QUEUES: u32 = ether::receive::MOST_QUEUES as u32;
+const MOST_QUEUES: u32 = ether::scale::MOST_QUEUES as u32;
 /// `*ReceiveBuffers` and `*TransmitBuffers`.
 const DEFAULT_BUFFERS: u32 = 256;
 const LEAST_BUFFERS: u32 = 64;
@@ -40,6 +43,8 @@ pub struct Keywords {
     pub rss: bool,
     /// `*NumRSSQueues`.
     pub rss_queues: u32,
+    /// `*IPChecksumOffloadIPv4`, `*TCPChecksumOffloadIPv4` and their kin, `*LsoV2IPv4`, `*LsoV2IPv6`.
+    pub offloads: Offloads,
     /// `*ReceiveBuffers`, of each queue.
     pub receive_buffers: u32,
     /// `*TransmitBuffers`, of each ring.
@@ -59,6 +64,7 @@ impl Default for Keywords {
             tags: (true, true),
             rss: true,
             rss_queues: 8,
+            offloads: Offloads::ALL,
             receive_buffers: DEFAULT_BUFFERS,
             transmit_buffers: DEFAULT_BUFFERS,
             address: None,
@@ -112,6 +118,7 @@ impl Keywords {
             },
             rss: flag(integer("*RSS"), true),
             rss_queues: integer("*NumRSSQueues").map_or(8, |queues| queues.clamp(1, MOST_QUEUES)),
+            offloads: offloads(&integer),
             receive_buffers: buffers(integer("*ReceiveBuffers")),
             transmit_buffers: buffers(integer("*TransmitBuffers")),
             address: address.filter(|address| is_station_address(*address)),
@@ -123,6 +130,7 @@ impl Keywords {
         ether::Config {
             mtu: self.mtu,
             tags: self.tags,
+            offloads: self.offloads,
             transmit_frames: self.transmit_buffers,
             receive_buffers: self.receive_buffers,
             queues: if self.rss { self.rss_queues } else { 1 },
@@ -153,6 +161,19 @@ const fn flag(value: Option<u32>, default: bool) -> bool {
         Some(0) => false,
         Some(1) => true,
         _ => default,
+    }
+}
+
+fn offloads(integer: &impl Fn(&str) -> Option<u32>) -> Offloads {
+    let ways = |keyword| Ways::of_keyword(integer(keyword));
+    Offloads {
+        ipv4: ways("*IPChecksumOffloadIPv4"),
+        tcp4: ways("*TCPChecksumOffloadIPv4"),
+        udp4: ways("*UDPChecksumOffloadIPv4"),
+        tcp6: ways("*TCPChecksumOffloadIPv6"),
+        udp6: ways("*UDPChecksumOffloadIPv6"),
+        large4: flag(integer("*LsoV2IPv4"), true),
+        large6: flag(integer("*LsoV2IPv6"), true),
     }
 }
 

@@ -9,8 +9,8 @@ use crate::{
         MediaDuplexStateUnknown, NDIS_LINK_STATE, NDIS_LINK_STATE_DUPLEX_AUTO_NEGOTIATED,
         NDIS_LINK_STATE_RCV_LINK_SPEED_AUTO_NEGOTIATED, NDIS_LINK_STATE_REVISION_1,
         NDIS_LINK_STATE_XMIT_LINK_SPEED_AUTO_NEGOTIATED, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT,
-        NDIS_OBJECT_TYPE_STATUS_INDICATION, NDIS_STATUS_INDICATION, NDIS_STATUS_INDICATION_REVISION_1,
-        NDIS_STATUS_LINK_STATE, NdisPauseFunctionsUnknown,
+        NDIS_OBJECT_TYPE_STATUS_INDICATION, NDIS_STATUS, NDIS_STATUS_INDICATION,
+        NDIS_STATUS_INDICATION_REVISION_1, NDIS_STATUS_LINK_STATE, NdisPauseFunctionsUnknown,
     },
 };
 
@@ -113,6 +113,15 @@ impl Adapter {
 
     fn indicate_link(&self, link: LinkReport) {
         let mut state = link.link_state();
+        self.indicate_status(
+            NDIS_STATUS_LINK_STATE,
+            &mut state,
+            size_of::<NDIS_LINK_STATE>() as u16,
+        );
+    }
+
+    /// Tells NDIS of a change: the first `size` bytes of `what` describe it. `<= DISPATCH_LEVEL`.
+    pub(super) fn indicate_status<T>(&self, code: NDIS_STATUS, what: &mut T, size: u16) {
         let mut indication = NDIS_STATUS_INDICATION {
             Header: NDIS_OBJECT_HEADER {
                 Type: NDIS_OBJECT_TYPE_STATUS_INDICATION as u8,
@@ -121,12 +130,12 @@ impl Adapter {
             },
             SourceHandle: self.ndis.as_raw(),
             PortNumber: 0,
-            StatusCode: NDIS_STATUS_LINK_STATE,
+            StatusCode: code,
             Flags: 0,
             DestinationHandle: core::ptr::null_mut(),
             RequestId: core::ptr::null_mut(),
-            StatusBuffer: (&raw mut state).cast(),
-            StatusBufferSize: size_of::<NDIS_LINK_STATE>() as u32,
+            StatusBuffer: core::ptr::from_mut(what).cast(),
+            StatusBufferSize: u32::from(size),
             Guid: wdk_sys::GUID {
                 Data1: 0,
                 Data2: 0,

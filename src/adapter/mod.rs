@@ -11,7 +11,7 @@
 //! | `link` | link state |
 //! | [`condis`] | the call manager: registration, start, stop |
 //! | `network_direct` | Network Direct on and off, opens and closes |
-//! | `oid` | OID requests |
+//! | `oid`, `offload` | OID requests; what is said of task offloads |
 //! | `send` | `NET_BUFFER_LIST`s on their way to the Ethernet path, and back to it and to calls |
 
 mod attributes;
@@ -23,6 +23,7 @@ mod interrupt;
 pub mod keywords;
 mod link;
 mod network_direct;
+mod offload;
 mod oid;
 mod resources;
 mod send;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`transmit`] | sends |
 //! | [`receive`] | receives |
+//! | [`offload`] | which checksums and large sends are left to the device |
 //! | [`filter`] | which frames are received |
 //! | `kinds`, [`scale`] | which queue and which processor they come to |
 //! | `complete` | packets on their way back to NDIS |
@@ -13,6 +14,7 @@
 mod complete;
 pub mod filter;
 mod kinds;
+pub mod offload;
 pub mod receive;
 pub mod scale;
 pub mod transmit;
@@ -25,6 +27,7 @@ use self::{
     complete::complete_sends,
     filter::{Filter, Wanted},
     kinds::Kinds,
+    offload::Offloads,
     receive::{Receive, queue::Reception, verdict::Beside},
     scale::{MOST_ENTRIES, Processor, Scale},
     transmit::{Transmit, plan::Limits},
@@ -34,7 +37,7 @@ use crate::{
         Device, HwError,
         ether::{Domain, EtherCaps},
     },
-    nt::{Dma, NdisHandle, Passive, Ref, SpinLock, Status, packet::Packets},
+    nt::{Dma, NdisHandle, Passive, Ref, SpinLock, Status, out_of_band::ChecksumVerdict, packet::Packets},
 };
 
 /// How an adapter sends and receives.
@@ -44,6 +47,8 @@ pub struct Config {
     pub mtu: u32,
     /// Tags are put in and told: priority, VLAN id.
     pub tags: (bool, bool),
+    /// Task offloads that are on.
+    pub offloads: Offloads,
     /// Frames that a send ring has with the device, at most.
     pub transmit_frames: u32,
     /// Buffers of a receive queue.
@@ -68,6 +73,11 @@ pub struct Ether {
     filter: Filter,
     scale: SpinLock<Scale>,
     beside: SpinLock<Beside>,
+    /// What the device can offload, and what of it is on.
+    possible: Offloads,
+    offloads: SpinLock<Offloads>,
+    /// What is received over IPv4 and IPv6 is verified (rule OFL-11).
+    verifies: SpinLock<(bool, bool)>,
 }
 
 impl Ether {
@@ -120,7 +130,12 @@ impl Ether {
                 transmit.destroy(passive);
                 domain.destroy(passive);
             })?;
-        Ref::try_new_or_back(Self {
+        let possible = if limits.large_send != 0 {
+            Offloads::ALL
+        } else {
+            Offloads::NONE
+        };
+        let this = Ref::try_new_or_back(Self {
             ndis: dma.ndis(),
             domain,
             transmit,
@@ -129,11 +144,58 @@ impl Ether {
             filter,
             scale: SpinLock::new(Scale::OFF),
             beside: SpinLock::new(reception.beside),
+            possible,
+            offloads: SpinLock::new(Offloads::NONE),
+            verifies: SpinLock::new((false, false)),
         })
         .map_err(|back| {
             back.destroy(passive);
             HwError::NoMemory
-        })
+        })?;
+        this.set_offloads(&config.offloads);
+        Ok(this)
+    }
+
+    /// Task offloads that the device has.
+    pub const fn possible_offloads(&self) -> Offloads {
+        self.possible
+    }
+
+    /// Task offloads that are on.
+    pub fn offloads(&self) -> Offloads {
+        *self.offloads.lock()
+    }
+
+    /// Switches task offloads on and off, as far as the device has them.
+    pub fn set_offloads(&self, wanted: &Offloads) {
+        let now = if self.possible == Offloads::NONE {
+            Offloads::NONE
+        } else {
+            *wanted
+        };
+        *self.offloads.lock() = now;
+        self.transmit.allow_large((now.large4, now.large6));
+        self.verify();
+    }
+
+    /// What is received over IPv4 and over IPv6 is verified from now on, as far as that is on (rule OFL-11).
+    pub fn start_offloads(&self, versions: (bool, bool)) {
+        *self.verifies.lock() = versions;
+        self.verify();
+    }
+
+    fn verify(&self) {
+        let (now, (ipv4, ipv6)) = (self.offloads(), *self.verifies.lock());
+        let good = |on: bool, verdict| if on { verdict } else { ChecksumVerdict::default() };
+        let over4 = good(now.ipv4.receive, ChecksumVerdict::IP_GOOD)
+            .and(good(now.tcp4.receive, ChecksumVerdict::TCP_GOOD))
+            .and(good(now.udp4.receive, ChecksumVerdict::UDP_GOOD));
+        let over6 = good(now.tcp6.receive, ChecksumVerdict::TCP_GOOD)
+            .and(good(now.udp6.receive, ChecksumVerdict::UDP_GOOD));
+        self.tell_beside(|beside| {
+            beside.verdicts4 = good(ipv4, over4);
+            beside.verdicts6 = good(ipv6, over6);
+        });
     }
 
     /// `MiniportSendNetBufferLists`. `<= DISPATCH_LEVEL`; `dispatch` if it is that for sure.
@@ -268,6 +330,7 @@ fn limits(caps: EtherCaps, config: &Config) -> Limits {
         frame: (config.mtu + HEADER) as usize,
         tags: config.tags,
         vlan: 0,
+        large: (false, false),
         large_send: if caps.checksums && caps.log_max_large_send != 0 {
             large as usize
         } else {
@@ -280,7 +343,8 @@ fn limits(caps: EtherCaps, config: &Config) -> Limits {
 fn beside(config: &Config) -> Beside {
     let (priority, vlan) = config.tags;
     Beside {
-        checksums: true,
+        verdicts4: ChecksumVerdict::default(),
+        verdicts6: ChecksumVerdict::default(),
         tag_mask: if priority { 0xf000 } else { 0 } | if vlan { 0x0fff } else { 0 },
         hash_types: 0,
     }

@@ -2,6 +2,8 @@
 
 use crate::hw::{Processors, ether::HASH_KEY};
 
+/// Receive queues that an adapter has at most.
+pub const MOST_QUEUES: usize = 16;
 /// Entries of the largest indirection table.
 pub const MOST_ENTRIES: usize = 128;
 
@@ -91,7 +93,7 @@ pub struct Assignment {
 
 impl Assignment {
     /// Queues that can be told apart.
-    const MOST: usize = super::receive::MOST_QUEUES;
+    const MOST: usize = MOST_QUEUES;
 
     /// Assigns `queues` queues to the processors of a table. `misfit` says how badly a queue's message suits a processor, `None` if it does
     /// not come there.

@@ -105,6 +105,12 @@ impl ChecksumVerdict {
     /// The UDP checksum is right.
     pub const UDP_GOOD: Self = Self(1 << 4);
 
+    /// What both say.
+    #[must_use]
+    pub const fn only(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {

@@ -4,6 +4,7 @@
 
 mod calls;
 mod lists;
+mod offload;
 mod pending;
 mod query;
 mod request;
@@ -25,12 +26,14 @@ use crate::{
 };
 
 /// Every OID that the adapter handles, and no other (rule ATTR-08).
-pub(super) const SUPPORTED: [u32; 28] = [
+pub(super) const SUPPORTED: [u32; 30] = [
     ndis::OID_GEN_CURRENT_LOOKAHEAD,
     ndis::OID_GEN_CURRENT_PACKET_FILTER,
     ndis::OID_GEN_INTERRUPT_MODERATION,
     ndis::OID_GEN_LINK_PARAMETERS,
     ndis::OID_GEN_RECEIVE_SCALE_PARAMETERS,
+    ndis::OID_TCP_OFFLOAD_PARAMETERS,
+    ndis::OID_OFFLOAD_ENCAPSULATION,
     ndis::OID_GEN_MAXIMUM_FRAME_SIZE,
     ndis::OID_GEN_MAXIMUM_TOTAL_SIZE,
     ndis::OID_GEN_RCV_OK,

@@ -174,12 +174,28 @@ impl Request {
     /// # Errors
     /// The status to complete the request with.
     pub(super) fn read_object<T: Plain>(&mut self, object_type: u32, revision: u32) -> Result<T, Status> {
-        let size = size_of::<T>();
-        let Some(bytes) = self.input().get(..size) else {
+        self.read_head(object_type, revision, size_of::<T>())
+    }
+
+    /// As [`Self::read_object`], of which the first `size` bytes have to be there: what an earlier revision lacks is zero.
+    ///
+    /// # Errors
+    /// The status to complete the request with.
+    pub(super) fn read_head<T: Plain>(
+        &mut self,
+        object_type: u32,
+        revision: u32,
+        size: usize,
+    ) -> Result<T, Status> {
+        if self.input().len() < size {
             return Err(self.needs(size, Status::NDIS_INVALID_LENGTH));
-        };
-        // SAFETY: as many bytes as `T` has, and `T: Plain` may hold any.
-        let value = unsafe { bytes.as_ptr().cast::<T>().read_unaligned() };
+        }
+        // SAFETY: `T: Plain` may hold any bytes.
+        let mut value = unsafe { core::mem::zeroed::<T>() };
+        let bytes = self.input();
+        let count = bytes.len().min(size_of::<T>());
+        // SAFETY: so many bytes are there, and `T` has as many.
+        unsafe { bytes.as_ptr().copy_to((&raw mut value).cast(), count) };
         let header = value.header();
         if u32::from(header.Type) != object_type
             || u32::from(header.Revision) < revision

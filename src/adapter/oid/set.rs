@@ -35,6 +35,8 @@ impl Adapter {
                 Ok(_) => return Outcome::NeedsDevice(Job::Spread),
                 Err(status) => status,
             },
+            ndis::OID_TCP_OFFLOAD_PARAMETERS => this.set_offload_parameters(request),
+            ndis::OID_OFFLOAD_ENCAPSULATION => this.set_encapsulation(request),
             ndis::OID_GEN_CURRENT_LOOKAHEAD => this.set_lookahead(request),
             ndis::OID_GEN_LINK_PARAMETERS => Self::set_link_parameters(this, request),
             // Rule of the table of mandatory OIDs: what does not exist cannot be set.

@@ -17,7 +17,7 @@ use self::{
     queue::{ReceiveQueue, Reception, Shared, queue_of},
     verdict::Beside,
 };
-use super::scale::{Assignment, Processor, Scale};
+use super::scale::{Assignment, MOST_QUEUES, Processor, Scale};
 use crate::{
     hw::{
         HwError,
@@ -35,9 +35,6 @@ use crate::{
 pub fn is_ether(packet: &Packet) -> bool {
     packet.word(0) < MOST_QUEUES
 }
-
-/// Queues that an adapter has at most.
-pub const MOST_QUEUES: usize = 16;
 
 /// All receive queues of an adapter, and the target that leads to them.
 #[derive(Debug)]

@@ -15,8 +15,10 @@ const L4_UDP: u32 = 2;
 /// What of a completion becomes part of a received packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Beside {
-    /// Verdicts about checksums are wanted (rule OFL-11).
-    pub checksums: bool,
+    /// Verdicts that are told of IPv4 and of IPv6 (rule OFL-11).
+    pub verdicts4: ChecksumVerdict,
+    /// See `verdicts4`.
+    pub verdicts6: ChecksumVerdict,
     /// Bits of a tag that are told: priority and VLAN id (rule RECV-04).
     pub tag_mask: u16,
     /// Types of hashes that are told (`NDIS_HASH_*`).
@@ -24,6 +26,17 @@ pub struct Beside {
 }
 
 impl Beside {
+    /// The verdict about a frame.
+    fn verdict(&self, frame: u32) -> ChecksumVerdict {
+        match frame >> 18 & 3 {
+            L3_IPV4 if frame & L3_OK != 0 => ChecksumVerdict::IP_GOOD
+                .and(transport(frame))
+                .only(self.verdicts4),
+            L3_IPV6 => transport(frame).only(self.verdicts6),
+            _ => ChecksumVerdict::default(),
+        }
+    }
+
     /// From the dword at 0x1c, and the hash and its type.
     pub fn of(&self, frame: u32, (hash, kind): (u32, u8)) -> ReceivedInfo {
         let tag = if frame & TAG_TAKEN == 0 {
@@ -33,30 +46,20 @@ impl Beside {
         };
         let kind = hash_type(kind) & self.hash_types;
         ReceivedInfo {
-            checksums: if self.checksums {
-                verdict(frame)
-            } else {
-                ChecksumVerdict::default()
-            },
+            checksums: self.verdict(frame),
             tag,
             hash: if kind == 0 { (0, 0) } else { (hash, kind) },
         }
     }
 }
 
-/// Only what is good is told: a check that did not succeed may not have been made.
-fn verdict(frame: u32) -> ChecksumVerdict {
-    let (l3, l4) = (frame >> 18 & 3, frame >> 20 & 7);
-    let ip = match l3 {
-        L3_IPV4 if frame & L3_OK != 0 => ChecksumVerdict::IP_GOOD,
-        L3_IPV6 => ChecksumVerdict::default(),
-        _ => return ChecksumVerdict::default(),
-    };
-    match l4 {
-        _ if frame & L4_OK == 0 => ip,
-        1 | 3 | 4 => ip.and(ChecksumVerdict::TCP_GOOD),
-        L4_UDP => ip.and(ChecksumVerdict::UDP_GOOD),
-        _ => ip,
+/// What is good: a check that did not succeed may not have been made.
+fn transport(frame: u32) -> ChecksumVerdict {
+    match frame >> 20 & 7 {
+        _ if frame & L4_OK == 0 => ChecksumVerdict::default(),
+        1 | 3 | 4 => ChecksumVerdict::TCP_GOOD,
+        L4_UDP => ChecksumVerdict::UDP_GOOD,
+        _ => ChecksumVerdict::default(),
     }
 }
 

@@ -91,6 +91,11 @@ impl Transmit {
         self.rings.iter().for_each(|ring| ring.close(status, passive));
     }
 
+    /// Large sends are cut over IPv4 and over IPv6, or come back unsent (rule OFL-08).
+    pub fn allow_large(&self, versions: (bool, bool)) {
+        self.rings.iter().for_each(|ring| ring.allow_large(versions));
+    }
+
     /// The VLAN of frames whose sender names none; 0: none.
     pub fn set_vlan(&self, vlan: u16) {
         self.rings.iter().for_each(|ring| ring.set_vlan(vlan));

@@ -41,6 +41,8 @@ pub struct Limits {
     pub tags: (bool, bool),
     /// VLAN id of frames whose sender names none; 0: none.
     pub vlan: u16,
+    /// Large sends are cut over IPv4, over IPv6.
+    pub large: (bool, bool),
     /// Large sends may be as many bytes, headers included; 0: there are none.
     pub large_send: usize,
 }
@@ -150,7 +152,7 @@ pub fn plan(packet: &Packet, buffer: Buffer, limits: &Limits) -> Result<Plan, St
         segment: 0,
     };
     if let Some(large) = large {
-        plan.large(buffer, large)?;
+        plan.large(buffer, large, limits.large)?;
     } else if length < SHORTEST {
         plan.take(buffer, length)?;
         plan.header.pad(SHORTEST);
@@ -187,7 +189,7 @@ impl Plan {
     }
 
     /// A message that the device cuts: all its headers are in the element (rule OFL-04).
-    fn large(&mut self, buffer: Buffer, large: LargeSend) -> Result<(), Status> {
+    fn large(&mut self, buffer: Buffer, large: LargeSend, on: (bool, bool)) -> Result<(), Status> {
         let tcp = large.tcp_header as usize;
         if !large.second || large.segment > MOST_SEGMENT || tcp < HEADER + LEAST_TCP {
             return Err(Status::UNSUCCESSFUL);
@@ -199,6 +201,14 @@ impl Plan {
             return Err(Status::UNSUCCESSFUL);
         }
         self.take(buffer, headers)?;
+        let is_on = match self.header.bytes().get(HEADER - 2..HEADER) {
+            Some([0x08, 0x00]) => on.0,
+            Some([0x86, 0xdd]) => on.1,
+            _ => false,
+        };
+        if !is_on {
+            return Err(Status::UNSUCCESSFUL);
+        }
         self.segment = large.segment as u16;
         // Segments get all their checksums (rule OFL-09).
         self.checksums = Checksums {

@@ -47,6 +47,8 @@ pub struct TransmitRing {
     device: Ref<Device>,
     limits: Limits,
     vlan: AtomicU16,
+    /// Large sends are cut: bit 0 over IPv4, bit 1 over IPv6.
+    large: AtomicU16,
     cq: Cq,
     ring: SendRing,
     maps: FrameMaps,
@@ -110,6 +112,7 @@ impl TransmitRing {
             device: device.clone(),
             limits,
             vlan: AtomicU16::new(0),
+            large: AtomicU16::new(0),
             cq,
             ring,
             maps,
@@ -140,6 +143,11 @@ impl TransmitRing {
     /// Frames that were not sent.
     pub const fn losses(&self) -> &Losses {
         &self.losses
+    }
+
+    /// Large sends are cut over IPv4 and over IPv6, or come back unsent.
+    pub fn allow_large(&self, (ipv4, ipv6): (bool, bool)) {
+        self.large.store(u16::from(ipv4) | u16::from(ipv6) << 1, Relaxed);
     }
 
     /// The VLAN of frames whose sender names none; 0: none.
@@ -281,6 +289,8 @@ impl TransmitRing {
         };
         let mut limits = self.limits;
         limits.vlan = self.vlan.load(Relaxed);
+        let large = self.large.load(Relaxed);
+        limits.large = (large & 1 != 0, large & 2 != 0);
         let plan = match plan(&packet, buffer, &limits) {
             Ok(plan) => plan,
             Err(status) => return self.skip(queue, packet, status),

@@ -6,14 +6,15 @@ use std::ptr;
 
 use cxndk::sys::ndis::{
     MediaConnectStateConnected, NDIS_HANDLE, NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
-    NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES, NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES,
-    NDIS_MINIPORT_ADD_DEVICE_REGISTRATION_ATTRIBUTES, NDIS_NDK_CAPABILITIES, NDIS_OBJECT_HEADER,
-    NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
+    NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES, NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES,
+    NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES, NDIS_MINIPORT_ADD_DEVICE_REGISTRATION_ATTRIBUTES,
+    NDIS_NDK_CAPABILITIES, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
     NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_HARDWARE_ASSIST_ATTRIBUTES,
     NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_NDK_ATTRIBUTES, NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES,
     NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES,
-    NDIS_OBJECT_TYPE_MINIPORT_ADD_DEVICE_REGISTRATION_ATTRIBUTES, NDIS_STATUS, NDIS_STATUS_BAD_VERSION,
-    NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS, NdisInterfacePci,
+    NDIS_OBJECT_TYPE_MINIPORT_ADD_DEVICE_REGISTRATION_ATTRIBUTES, NDIS_OBJECT_TYPE_OFFLOAD, NDIS_OFFLOAD,
+    NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_3, NDIS_STATUS, NDIS_STATUS_BAD_VERSION, NDIS_STATUS_INVALID_PARAMETER,
+    NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS, NdisInterfacePci,
 };
 
 use super::adapter::{AdapterState, State};
@@ -57,6 +58,8 @@ pub(super) struct Attributes {
     /// `MiniportAdapterContext`.
     pub(super) context: Cell<*mut c_void>,
     pub(super) registered: Cell<bool>,
+    /// There are task offloads.
+    pub(super) offloads: Cell<bool>,
     pub(super) flags: Cell<u32>,
     pub(super) general: RefCell<Option<General>>,
     pub(super) ndk: Cell<Option<bool>>,
@@ -68,6 +71,7 @@ impl Attributes {
     pub(super) fn clear(&self) {
         self.context.set(ptr::null_mut());
         self.registered.set(false);
+        self.offloads.set(false);
         self.flags.set(0);
         self.general.replace(None);
         self.ndk.set(None);
@@ -134,13 +138,66 @@ pub unsafe extern "win64" fn NdisMSetMiniportAttributes(
             // SAFETY: `given` is what the caller passed.
             unsafe { ndk(&adapter, header, &given) }
         }
-        NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES
-        | NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_HARDWARE_ASSIST_ATTRIBUTES => {
-            expect_after_general(&adapter, "offload or hardware assist");
+        NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES => {
+            expect_after_general(&adapter, "offload");
+            // SAFETY: the header says what follows.
+            unsafe { offload(&adapter, attributes) };
+            NDIS_STATUS_SUCCESS
+        }
+        NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_HARDWARE_ASSIST_ATTRIBUTES => {
+            expect_after_general(&adapter, "hardware assist");
             NDIS_STATUS_SUCCESS
         }
         _ => NDIS_STATUS_INVALID_PARAMETER,
     }
+}
+
+/// ATTR-06: what is on, and what can be, of which that is a part.
+///
+/// # Safety
+/// `given` leads to offload attributes.
+unsafe fn offload(adapter: &AdapterState, given: *mut c_void) {
+    // SAFETY: the caller's attributes.
+    let given = unsafe {
+        given
+            .cast::<NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES>()
+            .read_unaligned()
+    };
+    let read = |offload: *mut NDIS_OFFLOAD| {
+        // SAFETY: NULL, or as much as its header says, which is more than the two parts that are read.
+        let seen = unsafe { offload.as_ref() };
+        let seen = seen.filter(|seen| {
+            u32::from(seen.Header.Type) == NDIS_OBJECT_TYPE_OFFLOAD
+                && u32::from(seen.Header.Size) >= NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_3
+        });
+        let Some(seen) = seen else {
+            sim::fail(
+                "ATTR-06",
+                format!("{}: offload attributes without descriptions", adapter.name),
+            );
+        };
+        let (sums, large) = (&seen.Checksum, &seen.LsoV2);
+        [
+            &sums.IPv4Transmit[..],
+            &sums.IPv4Receive,
+            &sums.IPv6Transmit,
+            &sums.IPv6Receive,
+            &large.IPv4[..2],
+            &large.IPv6[..2],
+        ]
+        .concat()
+    };
+    let (now, most) = (
+        read(given.DefaultOffloadConfiguration),
+        read(given.HardwareOffloadCapabilities),
+    );
+    if now.iter().zip(&most).any(|(now, most)| now & !most != 0) {
+        sim::fail(
+            "ATTR-06",
+            format!("{}: offloads are on that the hardware has not", adapter.name),
+        );
+    }
+    adapter.attributes.offloads.set(true);
 }
 
 fn expect_after_registration(adapter: &AdapterState, what: &str) {

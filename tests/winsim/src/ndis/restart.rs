@@ -24,6 +24,8 @@ const GENERAL_SIZE: u8 = 88;
 const DATA: usize = std::mem::offset_of!(NDIS_RESTART_ATTRIBUTES, Data);
 const MTU: usize = DATA + 4;
 
+/// `OID_OFFLOAD_ENCAPSULATION`.
+const OFFLOAD_ENCAPSULATION: u32 = 0x0101_010a;
 /// How a miniport refuses what cannot be set.
 const BAD_VALUE: [NDIS_STATUS; 4] = [
     NDIS_STATUS_INVALID_DATA,
@@ -175,6 +177,14 @@ impl AdapterState {
         let wanted = [Some(256), Some(most), None][sim::choose(Stream::Ndis, 3) as usize];
         if let Some(bytes) = wanted {
             set(LOOKAHEAD, &mut bytes.to_le_bytes());
+        }
+        if self.attributes.offloads.get() {
+            // TCP/IP takes Ethernet frames of both versions of IP.
+            let mut encapsulation = vec![0xa8, 1, 28, 0];
+            for word in [1_u32, 2, 14, 1, 2, 14] {
+                encapsulation.extend(word.to_le_bytes());
+            }
+            set(OFFLOAD_ENCAPSULATION, &mut encapsulation);
         }
         set(MULTICAST_LIST, &mut [0x01, 0x00, 0x5e, 0, 0, 1]);
         self.filter_set.set(true);

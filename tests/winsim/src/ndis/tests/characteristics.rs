@@ -3,10 +3,12 @@
 use std::mem::zeroed;
 
 use cxndk::sys::ndis::{
-    NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES as General,
-    NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES as Registration,
+    NDIS_HANDLE, NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES as General,
+    NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES, NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES as Registration,
     NDIS_MINIPORT_DRIVER_CHARACTERISTICS as Characteristics, NDIS_MINIPORT_PNP_CHARACTERISTICS,
-    NDIS_OBJECT_TYPE_MINIPORT_PNP_CHARACTERISTICS, NdisSetOptionalHandlers,
+    NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES,
+    NDIS_OBJECT_TYPE_MINIPORT_PNP_CHARACTERISTICS, NDIS_OBJECT_TYPE_OFFLOAD, NDIS_OFFLOAD,
+    NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_3, NdisMSetMiniportAttributes, NdisSetOptionalHandlers,
 };
 
 use super::{Spoil, driver_handle, halted, tiny};
@@ -104,4 +106,59 @@ fn attributes_that_no_adapter_of_this_kind_has_are_caught() {
     assert_eq!(initialize(Some(|r| r.InterfaceType = 1), None), Some("ATTR-01"));
     assert_eq!(initialize(Some(|r| r.AttributeFlags = 1), None), Some("ATTR-02"));
     assert_eq!(initialize(None, Some(|g| g.MacOptions = 0)), Some("ATTR-05"));
+}
+
+/// Sets offload attributes: what is on, and what can be.
+fn offloads(adapter: NDIS_HANDLE, now: Spoil<NDIS_OFFLOAD>, most: Option<Spoil<NDIS_OFFLOAD>>) {
+    let describe = |spoil: Spoil<NDIS_OFFLOAD>| {
+        // SAFETY: numbers.
+        let mut offload: NDIS_OFFLOAD = unsafe { zeroed() };
+        offload.Header = NDIS_OBJECT_HEADER {
+            Type: NDIS_OBJECT_TYPE_OFFLOAD as u8,
+            Revision: 3,
+            Size: NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_3 as u16,
+        };
+        spoil(&mut offload);
+        offload
+    };
+    let (mut now, mut hardware) = (describe(now), most.map(describe));
+    let mut attributes = NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES {
+        Header: NDIS_OBJECT_HEADER {
+            Type: NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES as u8,
+            Revision: 1,
+            Size: 40,
+        },
+        DefaultOffloadConfiguration: &raw mut now,
+        HardwareOffloadCapabilities: hardware.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut),
+        DefaultTcpConnectionOffloadConfiguration: std::ptr::null_mut(),
+        TcpConnectionOffloadHardwareCapabilities: std::ptr::null_mut(),
+    };
+    // SAFETY: complete attributes, wrong or not.
+    unsafe { NdisMSetMiniportAttributes(adapter, (&raw mut attributes).cast()) };
+}
+
+/// Proves the check of ATTR-06.
+#[test]
+fn offloads_that_the_hardware_lacks_are_caught() {
+    let ended = |more: fn(NDIS_HANDLE)| {
+        let result = sim::run(1, move || {
+            tiny().more_attributes.set(Some(more));
+            let (_, driver, adapter) = halted();
+            adapter.start().expect("the adapter starts");
+            adapter.stop();
+            adapter.remove();
+            driver.unload();
+        });
+        result.err().map(|failure| failure.rule)
+    };
+    assert_eq!(ended(|adapter| offloads(adapter, |_| (), Some(|_| ()))), None);
+    assert_eq!(
+        ended(|adapter| offloads(adapter, |now| now.LsoV2.IPv4 = [2, 65536, 2], Some(|_| ()))),
+        Some("ATTR-06")
+    );
+    assert_eq!(ended(|adapter| offloads(adapter, |_| (), None)), Some("ATTR-06"));
+    assert_eq!(
+        ended(|adapter| offloads(adapter, |now| now.Header.Type = 0, Some(|_| ()))),
+        Some("ATTR-06")
+    );
 }

@@ -138,6 +138,8 @@ struct Tiny {
     registration: Cell<Option<Spoil<NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES>>>,
     /// What is wrong in the general attributes.
     general: Cell<Option<Spoil<NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES>>>,
+    /// Sets more attributes behind the general ones.
+    more_attributes: Cell<Option<fn(NDIS_HANDLE)>>,
     driver: Cell<usize>,
     adapter: Cell<usize>,
     interrupt: Cell<usize>,

@@ -182,6 +182,11 @@ unsafe fn bring_up(parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS) -> i32 {
             return status;
         }
     }
+    tiny()
+        .more_attributes
+        .get()
+        .into_iter()
+        .for_each(|more| more(adapter));
     if connections::registers_early() {
         return connections::register_family(adapter);
     }
