@@ -8,7 +8,7 @@ use std::ffi::c_void;
 use std::rc::Rc;
 
 use cxndk_testbed::connectx::Reuse;
-use cxndk_testbed::consumers::ndk::{Adapter, Completed, Cq, Notify, Pd, Status};
+use cxndk_testbed::consumers::ndk::{Adapter, Completed, Cq, Notify, Pd, Qp, Status};
 use cxndk_testbed::sim::{self, HostId, TaskId, TaskSpec};
 use cxndk_testbed::world::{Machine, World};
 use support::{QUEUES, Side, occupy, queue_on};
@@ -99,9 +99,12 @@ impl Told {
         Self { cq, count }
     }
 
+    fn queue_pair(&self, pd: Pd) -> Qp {
+        pd.create_qp(self.cq, self.cq, 1, QUEUES).expect("a queue pair")
+    }
+
     /// Arms it, and ends a receive on it.
-    fn complete(&self, pd: Pd) {
-        let qp = pd.create_qp(self.cq, self.cq, 1, QUEUES).expect("a queue pair");
+    fn complete(&self, qp: Qp) {
         self.cq.arm(Notify::Any);
         qp.receive(1, &[]).expect("posts");
         qp.flush();
@@ -125,15 +128,17 @@ fn events_of_a_queue_do_not_reach_the_next_with_its_number() {
                 let pd = adapter.create_pd().expect("a domain");
                 let processor = (seed % 4) as u32;
                 let first = Told::new(&adapter, processor);
+                // Before the processor is busy: the DPC with the addresses of its queues may be due on any.
+                let qp = first.queue_pair(pd);
                 let end = occupy(id, processor);
-                first.complete(pd);
+                first.complete(qp);
                 first.cq.close_and_wait().expect("closes");
                 let second = Told::new(&adapter, processor);
                 end.set(true);
                 sim::sleep(50 * sim::MILLISECOND);
-                second.complete(pd);
+                second.complete(second.queue_pair(pd));
                 assert_eq!(second.count.get(), 1, "seed {seed}");
-                second.complete(pd);
+                second.complete(second.queue_pair(pd));
                 assert_eq!(second.count.get(), 2, "seed {seed}");
                 second.cq.close_and_wait().expect("closes");
                 // Its processor is busy: only who waits for a command may have looked.

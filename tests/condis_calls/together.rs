@@ -70,6 +70,7 @@ fn a_halting_adapter_waits_for_its_clients() {
         scene.start_a();
         let family = scene.a.open_family();
         scene.a.close_family(family);
+        until("it is closed", || !scene.a.news(family).is_empty());
         assert_eq!(scene.a.news(family), [News::FamilyClosed]);
     });
 }

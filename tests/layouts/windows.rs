@@ -135,6 +135,24 @@ types! {
         MediaSpecificWakeUpEvents 56 }
     ndis NDIS_RECEIVE_SCALE_CAPABILITIES 20 { Header 0, CapabilitiesFlags 4, NumberOfInterruptMessages 8,
         NumberOfReceiveQueues 12, NumberOfIndirectionTableEntries 16 }
+    ndis NDIS_RECEIVE_SCALE_PARAMETERS 44 { Header 0, Flags 4, BaseCpuNumber 6, HashInformation 8,
+        IndirectionTableSize 12, IndirectionTableOffset 16, HashSecretKeySize 20, HashSecretKeyOffset 24,
+        ProcessorMasksOffset 28, NumberOfProcessorMasks 32, ProcessorMasksEntrySize 36,
+        DefaultProcessorNumber 40 }
+    ndis NDIS_TCP_IP_CHECKSUM_OFFLOAD 32 { IPv4Transmit 0, IPv4Receive 8, IPv6Transmit 16, IPv6Receive 24 }
+    ndis NDIS_TCP_LARGE_SEND_OFFLOAD_V2 28 { IPv4 0, IPv6 12 }
+    ndis NDIS_OFFLOAD 188 { Header 0, Checksum 4, LsoV1 36, IPsecV1 52, LsoV2 80, Flags 108, IPsecV2 112,
+        Rsc 144, EncapsulatedPacketTaskOffloadGre 148, EncapsulatedPacketTaskOffloadVxlan 156,
+        EncapsulationTypes 176, Rfc6877Xlat 180 }
+    ndis NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES 40 { Header 0, DefaultOffloadConfiguration 8,
+        HardwareOffloadCapabilities 16, DefaultTcpConnectionOffloadConfiguration 24,
+        TcpConnectionOffloadHardwareCapabilities 32 }
+    ndis NDIS_OFFLOAD_PARAMETERS 32 { Header 0, IPv4Checksum 4, TCPIPv4Checksum 5, UDPIPv4Checksum 6,
+        TCPIPv6Checksum 7, UDPIPv6Checksum 8, LsoV1 9, IPsecV1 10, LsoV2IPv4 11, LsoV2IPv6 12,
+        TcpConnectionIPv4 13, TcpConnectionIPv6 14, Flags 16, IPsecV2 20, IPsecV2IPv4 21, RscIPv4 22,
+        RscIPv6 23, EncapsulatedPacketTaskOffload 24, EncapsulationTypes 25,
+        EncapsulationProtocolParameters 28 }
+    ndis NDIS_OFFLOAD_ENCAPSULATION 28 { Header 0, IPv4 4, IPv6 16 }
     ndis NET_DEVICE_PNP_EVENT 48 { Header 0, PortNumber 4, DevicePnPEvent 8, InformationBuffer 16,
         InformationBufferLength 24, NdisReserved 28 }
     ndis NET_PNP_EVENT 152 { NetEvent 0, Buffer 8, BufferLength 16, NdisReserved 24, TransportReserved 56,

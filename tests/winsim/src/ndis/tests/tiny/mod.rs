@@ -134,18 +134,7 @@ unsafe fn bring_up(parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS) -> i32 {
     if wrong(Wrong::GeneralFirst) {
         set_general(adapter);
     }
-    let mut registration = NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES {
-        Header: header(NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES, 2, 32),
-        MiniportAdapterContext: adapter,
-        AttributeFlags: connections::attribute_flags(adapter),
-        CheckForHangTimeInSeconds: 0,
-        InterfaceType: NdisInterfacePci,
-    };
-    if let Some(spoil) = tiny().registration.get() {
-        spoil(&mut registration);
-    }
-    // SAFETY: the attributes are good.
-    let status = unsafe { NdisMSetMiniportAttributes(adapter, (&raw mut registration).cast()) };
+    let status = set_registration(adapter);
     if status != 0 {
         return status;
     }
@@ -195,6 +184,21 @@ unsafe fn bring_up(parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS) -> i32 {
         return status;
     }
     connections::register_family(adapter)
+}
+
+fn set_registration(adapter: NDIS_HANDLE) -> i32 {
+    let mut registration = NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES {
+        Header: header(NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES, 2, 32),
+        MiniportAdapterContext: adapter,
+        AttributeFlags: connections::attribute_flags(adapter),
+        CheckForHangTimeInSeconds: 0,
+        InterfaceType: NdisInterfacePci,
+    };
+    if let Some(spoil) = tiny().registration.get() {
+        spoil(&mut registration);
+    }
+    // SAFETY: the attributes are good.
+    unsafe { NdisMSetMiniportAttributes(adapter, (&raw mut registration).cast()) }
 }
 
 /// Forgets to give back what netio gave.
