@@ -18,7 +18,10 @@ use crate::{
         layout::FteMatchParam,
         types::FlowTableId,
     },
-    nt::{Passive, Ref, SpinLock},
+    nt::{
+        Passive, Ref, SpinLock,
+        pool::{self, Box},
+    },
     sys::ndis::{
         NDIS_PACKET_TYPE_ALL_MULTICAST, NDIS_PACKET_TYPE_BROADCAST, NDIS_PACKET_TYPE_DIRECTED,
         NDIS_PACKET_TYPE_MULTICAST, NDIS_PACKET_TYPE_PROMISCUOUS,
@@ -123,7 +126,8 @@ pub struct Filter {
     anything: FlowGroup,
     /// Whether the virtual port has to be told, too, and takes so many group addresses.
     most_multicast: u32,
-    state: SpinLock<Programmed>,
+    /// In memory of its own: it is as long as a good part of a kernel stack's page.
+    state: SpinLock<Box<Programmed>>,
 }
 
 fn exact_mask() -> FteMatchParam {
@@ -156,6 +160,12 @@ impl Filter {
         most_multicast: u32,
         passive: Passive<'_>,
     ) -> Result<Self, HwError> {
+        let state = pool::try_box(Programmed {
+            wanted: Wanted::NOTHING,
+            exact: [None; PLACES],
+            any_group: false,
+            anything: false,
+        })?;
         let addresses = FlowTable::create(device, LEVEL, LOG_ADDRESSES, passive)?;
         let undo = |groups: &[&FlowGroup]| {
             groups.iter().for_each(|group| group.destroy(passive));
@@ -177,12 +187,7 @@ impl Filter {
             group: any,
             anything,
             most_multicast,
-            state: SpinLock::new(Programmed {
-                wanted: Wanted::NOTHING,
-                exact: [None; PLACES],
-                any_group: false,
-                anything: false,
-            }),
+            state: SpinLock::new(state),
         })
     }
 
@@ -196,12 +201,12 @@ impl Filter {
     /// # Errors
     /// Those of the commands. Frames may pass that were wanted before, or are wanted now.
     pub fn want(&self, wanted: &Wanted, passive: Passive<'_>) -> Result<(), HwError> {
-        let mut programmed = *self.state.lock();
+        let mut programmed = **self.state.lock();
         let result = self.program(&mut programmed, wanted, passive);
         if result.is_ok() {
             programmed.wanted = *wanted;
         }
-        *self.state.lock() = programmed;
+        **self.state.lock() = programmed;
         result?;
         self.tell_port(wanted, passive)
     }

@@ -37,7 +37,12 @@ use crate::{
         Device, HwError,
         ether::{Domain, EtherCaps},
     },
-    nt::{Dma, NdisHandle, Passive, Ref, SpinLock, Status, out_of_band::ChecksumVerdict, packet::Packets},
+    nt::{
+        Dma, NdisHandle, Passive, Ref, SpinLock, Status,
+        out_of_band::ChecksumVerdict,
+        packet::Packets,
+        pool::{self, Box},
+    },
 };
 
 /// How an adapter sends and receives.
@@ -71,7 +76,7 @@ pub struct Ether {
     receive: Receive,
     kinds: Kinds,
     filter: Filter,
-    scale: SpinLock<Scale>,
+    scale: SpinLock<Box<Scale>>,
     beside: SpinLock<Beside>,
     /// What the device can offload, and what of it is on.
     possible: Offloads,
@@ -91,6 +96,7 @@ impl Ether {
         config: &Config,
         passive: Passive<'_>,
     ) -> Result<Ref<Self>, HwError> {
+        let scale = pool::try_box(Scale::OFF)?;
         let caps = EtherCaps::read(device, passive)?;
         let domain = Domain::create(device, passive)?;
         // A queue for each processor, as far as there are messages for them.
@@ -142,7 +148,7 @@ impl Ether {
             receive,
             kinds,
             filter,
-            scale: SpinLock::new(Scale::OFF),
+            scale: SpinLock::new(scale),
             beside: SpinLock::new(reception.beside),
             possible,
             offloads: SpinLock::new(Offloads::NONE),
@@ -227,7 +233,7 @@ impl Ether {
 
     /// How frames are spread.
     pub fn scale(&self) -> Scale {
-        *self.scale.lock()
+        **self.scale.lock()
     }
 
     /// Spreads frames over processors otherwise (rules RSS-05 to RSS-07). Changes are serialised by the caller.
@@ -247,7 +253,7 @@ impl Ether {
         if scale.types == 0 {
             self.receive.gather();
         }
-        *self.scale.lock() = *scale;
+        **self.scale.lock() = *scale;
         self.tell_beside(|beside| beside.hash_types = scale.types);
         Ok(())
     }
