@@ -91,16 +91,20 @@ impl Wanted {
         self.filter & kind != 0
     }
 
+    /// The group addresses that are wanted one by one.
+    fn groups(&self) -> &[Mac] {
+        if self.has(NDIS_PACKET_TYPE_MULTICAST) {
+            self.multicast.as_slice()
+        } else {
+            &[]
+        }
+    }
+
     /// The exact addresses that are wanted.
     fn addresses(&self, own: Mac) -> impl Iterator<Item = Mac> + '_ {
         let own = self.has(NDIS_PACKET_TYPE_DIRECTED).then_some(own);
         let all = self.has(NDIS_PACKET_TYPE_BROADCAST).then_some(BROADCAST);
-        let list = if self.has(NDIS_PACKET_TYPE_MULTICAST) {
-            self.multicast.as_slice()
-        } else {
-            &[]
-        };
-        own.into_iter().chain(all).chain(list.iter().copied())
+        own.into_iter().chain(all).chain(self.groups().iter().copied())
     }
 }
 
@@ -267,11 +271,7 @@ impl Filter {
     /// The virtual port decides too, where an embedded switch is between it and the wire.
     fn tell_port(&self, wanted: &Wanted, passive: Passive<'_>) -> Result<(), HwError> {
         let commander = self.device.commander();
-        let list = if wanted.has(NDIS_PACKET_TYPE_MULTICAST) {
-            wanted.multicast.as_slice()
-        } else {
-            &[]
-        };
+        let list = wanted.groups();
         // With broadcast, which the switch knows by the same list.
         let few = (list.len() as u32) < self.most_multicast;
         let told = if few { list } else { &[] };

@@ -227,6 +227,17 @@ impl Packets {
         Some(Packet(first))
     }
 
+    /// Deals the packets out to `COUNT` chains, in their order: each to the one that `to` names. Whoever names one that is not there loses the packet.
+    pub fn deal<const COUNT: usize>(mut self, to: impl Fn(&Packet) -> usize) -> [Self; COUNT] {
+        let mut parts = [const { Self::new() }; COUNT];
+        while let Some(packet) = self.pop() {
+            if let Some(part) = parts.get_mut(to(&packet)) {
+                part.push(packet);
+            }
+        }
+        parts
+    }
+
     /// Appends another chain.
     pub fn append(&mut self, other: Self) {
         if other.is_empty() {

@@ -158,17 +158,11 @@ impl Receive {
     }
 
     /// `MiniportReturnNetBufferLists`: packets of any queues, in any order (rule RECV-03). `<= DISPATCH_LEVEL`.
-    pub fn give_back(&self, mut packets: Packets) {
+    pub fn give_back(&self, packets: Packets) {
         if let [only] = &self.queues[..] {
             return only.give_back(packets);
         }
-        let mut parts = [const { Packets::new() }; MOST_QUEUES];
-        while let Some(mut packet) = packets.pop() {
-            let queue = queue_of(packet.words()) as usize;
-            if let Some(part) = parts.get_mut(queue) {
-                part.push(packet);
-            }
-        }
+        let parts = packets.deal::<MOST_QUEUES>(queue_of);
         for (queue, part) in self.queues.iter().zip(parts) {
             if !part.is_empty() {
                 queue.give_back(part);

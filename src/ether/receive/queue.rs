@@ -21,7 +21,7 @@ use crate::{
     },
     nt::{
         NdisHandle, Passive, Ref, Slot, SpinLock, Vec, WorkItem,
-        packet::Packets,
+        packet::{Packet, Packets},
         pool,
         ring::Circle,
         sync::{
@@ -267,7 +267,7 @@ impl ReceiveQueue {
     pub fn give_back(&self, mut packets: Packets) {
         let count = packets.len();
         self.post(core::iter::from_fn(|| {
-            packets.pop().map(|mut packet| buffer_of(packet.words()))
+            packets.pop().map(|packet| buffer_of(&packet))
         }));
         self.lent.back(count);
     }
@@ -378,13 +378,13 @@ impl ReceiveQueue {
 }
 
 /// The buffer of a packet, by the driver's words in it.
-fn buffer_of(words: &[*mut core::ffi::c_void; 2]) -> u32 {
-    words[1].addr() as u32
+fn buffer_of(packet: &Packet) -> u32 {
+    packet.word(1) as u32
 }
 
 /// The queue of a packet, by the driver's words in it.
-pub fn queue_of(words: &[*mut core::ffi::c_void; 2]) -> u32 {
-    words[0].addr() as u32
+pub fn queue_of(packet: &Packet) -> usize {
+    packet.word(0)
 }
 
 /// Frames of one pass.
@@ -399,7 +399,7 @@ struct Frames<'a> {
 }
 
 impl Frames<'_> {
-    fn take(&mut self, packet: crate::nt::packet::Packet) {
+    fn take(&mut self, packet: Packet) {
         self.left = self.left.saturating_sub(1);
         if self.left < self.queue.ring.capacity() / KEEP || !self.copied.is_empty() {
             self.copied.push(packet);
@@ -439,7 +439,7 @@ impl Source for ReceiveQueue {
             indicate(self.ndis, copied, Indication::ForTheCall);
             let mut back = back;
             self.post(core::iter::from_fn(|| {
-                back.pop().map(|mut packet| buffer_of(packet.words()))
+                back.pop().map(|packet| buffer_of(&packet))
             }));
         }
         count

@@ -15,7 +15,12 @@ use core::ffi::c_void;
 use self::{plan::Limits, ring::TransmitRing};
 use crate::{
     hw::{HwError, ether::Domain},
-    nt::{Dma, Passive, Ref, Status, Vec, packet::Packets, pool, sync::Ordering::Relaxed},
+    nt::{
+        Dma, Passive, Ref, Status, Vec,
+        packet::{Packet, Packets},
+        pool,
+        sync::Ordering::Relaxed,
+    },
 };
 
 /// Rings that an adapter has at most.
@@ -57,18 +62,13 @@ impl Transmit {
 
     /// Sends a chain. Packets of a flow take one ring, so that their order stays (rule SEND-02). `<= DISPATCH_LEVEL`; `dispatch` if it is
     /// that for sure.
-    pub fn send(&self, mut packets: Packets, dispatch: bool) {
+    pub fn send(&self, packets: Packets, dispatch: bool) {
         if let [only] = &self.rings[..] {
             return only.send(packets, dispatch);
         }
-        let mut parts = [const { Packets::new() }; MOST_RINGS];
-        while let Some(packet) = packets.pop() {
-            // A sender that does not know the flow never does: its packets share the first ring.
-            let flow = packet.flow_hash().map_or(0, |hash| hash.0 as usize);
-            if let Some(part) = parts.get_mut(flow % self.rings.len()) {
-                part.push(packet);
-            }
-        }
+        // A sender that does not know the flow never does: its packets share the first ring.
+        let flow = |packet: &Packet| packet.flow_hash().map_or(0, |hash| hash.0 as usize);
+        let parts = packets.deal::<MOST_RINGS>(|packet| flow(packet) % self.rings.len());
         for (ring, part) in self.rings.iter().zip(parts) {
             if !part.is_empty() {
                 ring.send(part, dispatch);

@@ -30,8 +30,6 @@ pub struct EtherCaps {
     pub checksums: bool,
     /// The device puts VLAN tags into frames.
     pub inserts_tags: bool,
-    /// Short frames are padded by the device.
-    pub pads: bool,
     /// log2 of the bytes of the largest message that the device segments.
     pub log_max_large_send: u32,
     /// Elements carry the first bytes of the frame themselves (the oldest chips).
@@ -42,8 +40,6 @@ pub struct EtherCaps {
     pub log_max_table: u32,
     /// Multicast addresses that the virtual port can be told of.
     pub multicast_list: u32,
-    /// Unicast addresses that the virtual port can be told of.
-    pub unicast_list: u32,
     /// Frames can be told apart by their IP version; else by their `EtherType`.
     pub matches_ip_version: bool,
 }
@@ -86,14 +82,12 @@ impl EtherCaps {
         Ok(Self {
             checksums: offloads.csum_cap() != 0,
             inserts_tags: offloads.wqe_vlan_insert() != 0,
-            pads: general.pad_tx_eth_packet() != 0,
             log_max_large_send: offloads.max_lso_cap(),
             inline_headers: inline_headers(commander, offloads.wqe_inline_mode(), passive)?,
             // Each element may have a completion, and completion queues hold one more.
             log_max_queue: general.log_max_wq_sz().min(device.caps().log_max_cq_entries - 1),
             log_max_table: general.log_max_rqt_size(),
             multicast_list: 1 << general.log_max_current_mc_list(),
-            unicast_list: 1 << general.log_max_current_uc_list(),
             matches_ip_version: fields.outer_ip_version() != 0,
         })
     }
